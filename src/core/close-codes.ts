@@ -1,0 +1,17 @@
+/** Why the relay closes a connection: RFC 6455 §7.4.1 where it fits; 4000–4499 reconnect, 4500–4999 do not. */
+export interface CloseCode {
+  readonly code: number;
+  /** At most 123 bytes of UTF-8 (RFC 6455 §5.5.1). */
+  readonly reason: string;
+  /** Whether a client gains anything by connecting again. */
+  readonly reconnect: boolean;
+}
+
+/** Every code that the relay itself closes with; docs/protocol.md lists them with those of the WebSocket layer. */
+export const CLOSE_CODES = {
+  goingAway: { code: 1001, reason: "The relay is shutting down", reconnect: true },
+  tooLarge: { code: 1009, reason: "The message is larger than the relay takes", reconnect: false },
+  internal: { code: 1011, reason: "The relay failed on this connection", reconnect: true },
+  tryAgainLater: { code: 1013, reason: "The relay has no place left", reconnect: true },
+  tooSlow: { code: 4000, reason: "What was sent to this connection was not read in time", reconnect: true },
+} as const satisfies Record<string, CloseCode>;

@@ -1,0 +1,20 @@
+import type { Frame } from "./frame.ts";
+
+/** What the core needs from one open WebSocket; each entry wraps its runtime's socket in one. */
+export interface Connection {
+  /** Writes the frames in order, as one write to the socket where the runtime can. Never throws; a closed socket drops them. */
+  write(frames: readonly Frame[]): void;
+  /** Bytes accepted by `write` that the operating system has not taken yet. */
+  bufferedBytes(): number;
+  /**
+   * Bytes that came from the client since the socket opened. Tells a client whose one large frame is still on its way
+   * from one that is gone. Absent where the runtime does not count them.
+   */
+  receivedBytes?(): number;
+  /** Sends a WebSocket ping; the entry reports the pong to the link. Absent where the runtime pings by itself. */
+  ping?(): void;
+  /** Starts the closing handshake (RFC 6455 §7.1.2). Harmless when repeated. */
+  close(code: number, reason: string): void;
+  /** Drops the socket at once, without a handshake. Where the runtime cannot (Deno.serve), it starts the closing handshake. */
+  terminate(): void;
+}

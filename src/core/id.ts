@@ -1,0 +1,9 @@
+/** The longest id, in characters. */
+export const MAX_ID_LENGTH = 64;
+
+const ID = /^[A-Za-z0-9._~-]{1,64}$/;
+
+/** Whether the text can be an id: 1 to 64 characters of `A-Z a-z 0-9 . _ ~ -`. */
+export function isId(text: string): boolean {
+  return ID.test(text);
+}

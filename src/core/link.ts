@@ -1,0 +1,190 @@
+import { CLOSE_CODES, type CloseCode } from "./close-codes.ts";
+import type { Connection } from "./connection.ts";
+import { Frame, isLongerThan, type Payload } from "./frame.ts";
+import type { Heartbeat, Pulse } from "./heartbeat.ts";
+import { type Limits, SLOW_BEATS } from "./limits.ts";
+import { Outbox, type Turn } from "./outbox.ts";
+
+/** How a connection ended: with a code, if one was sent, and by whom. */
+export interface Ending {
+  readonly by: "client" | "relay" | "heartbeat";
+  /** RFC 6455 §7.4.1; 1006 where no close frame came. */
+  readonly code: number;
+  readonly reason: string;
+}
+
+/** Whom a link works for. None of these may throw. */
+export interface LinkOwner {
+  received(frame: Frame): void;
+  /** The client answered a ping, or sent one. */
+  ponged(): void;
+  missed(misses: number): void;
+  /** Called once; nothing reaches the connection any more. */
+  ended(ending: Ending): void;
+  /** Something threw where nothing should; the connection is closed with 1011. */
+  failed(error: unknown): void;
+}
+
+/** What all links of a relay share. */
+export interface LinkCare {
+  readonly limits: Limits;
+  readonly turn: Turn;
+  readonly heartbeat: Heartbeat;
+  /** Milliseconds that a client has to answer a close before its socket is dropped. */
+  readonly closeTimeoutMs: number;
+  /** Called when the runtime has let go of the socket. */
+  released(link: Link): void;
+}
+
+/**
+ * One connection under the relay's care: its outbox, its beats, its end.
+ *
+ * The entry reports what happens on the socket by `receive`, `pong`, `closing` and `closed`; none of them throws.
+ */
+export class Link implements Pulse {
+  heardTick = 0;
+  asked = false;
+  misses = 0;
+  readonly #connection: Connection;
+  readonly #care: LinkCare;
+  readonly #owner: LinkOwner;
+  readonly #outbox: Outbox;
+  #ended = false;
+  #released = false;
+  #receivedBytes = 0;
+  /** The tick since which more waits than may; -1 while that is not so. */
+  #slowSince = -1;
+  #closeTimer: ReturnType<typeof setTimeout> | undefined = undefined;
+
+  constructor(connection: Connection, care: LinkCare, owner: LinkOwner) {
+    this.#connection = connection;
+    this.#care = care;
+    this.#owner = owner;
+    this.#outbox = new Outbox(connection, care.turn);
+    care.heartbeat.add(this);
+  }
+
+  /** Whether the link is over: nothing is received from it or sent to it any more. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** From the entry: a whole message came; text that comes as bytes is UTF-8 that the runtime has checked. */
+  receive(payload: Payload, binary: boolean): void {
+    if (this.#ended) return;
+    this.#care.heartbeat.heard(this);
+    if (isLongerThan(payload, this.#care.limits.maxMessageBytes)) {
+      this.close(CLOSE_CODES.tooLarge);
+      return;
+    }
+    try {
+      this.#owner.received(new Frame(payload, binary));
+    } catch (error) {
+      this.#owner.failed(error);
+      this.close(CLOSE_CODES.internal);
+    }
+  }
+
+  /** From the entry: the client answered a ping, or sent one. */
+  pong(): void {
+    if (this.#ended) return;
+    this.#care.heartbeat.heard(this);
+    this.#owner.ponged();
+  }
+
+  /** From the entry: the closing handshake has begun, not by `close`; the socket is still there. */
+  closing(code: number, reason: string): void {
+    this.#end({ by: whoCloses(code), code, reason });
+    this.#dropInTime();
+  }
+
+  /** From the entry: the socket is gone. Harmless when repeated. */
+  closed(code: number, reason: string): void {
+    this.#end({ by: whoCloses(code), code, reason });
+    if (this.#released) return;
+    this.#released = true;
+    clearTimeout(this.#closeTimer);
+    this.#care.released(this);
+  }
+
+  /**
+   * Sends a message to this connection at the end of the turn.
+   *
+   * @returns Whether it was taken: `false` where more waits already than may, or where the link is over.
+   */
+  send(frame: Frame): boolean {
+    if (this.#ended || this.#isSlow()) return false;
+    this.#outbox.add(frame);
+    return true;
+  }
+
+  /** Writes what waits, then closes; a client that does not answer is dropped after `closeTimeoutMs`. */
+  close(closeCode: CloseCode): void {
+    if (this.#ended) return;
+    this.#outbox.flush();
+    this.#end({ by: "relay", code: closeCode.code, reason: closeCode.reason });
+    this.#connection.close(closeCode.code, closeCode.reason);
+    this.#dropInTime();
+  }
+
+  /** Drops the socket now. */
+  terminate(): void {
+    this.#connection.terminate();
+  }
+
+  hasStirred(): boolean {
+    return this.#connection.receivedBytes !== undefined && this.#connection.receivedBytes() !== this.#receivedBytes;
+  }
+
+  ping(): void {
+    if (this.#connection.ping === undefined) {
+      this.asked = false;
+      return;
+    }
+    this.#receivedBytes = this.#connection.receivedBytes?.() ?? 0;
+    this.#connection.ping();
+  }
+
+  visited(): void {
+    if (!this.#isSlow() || this.#care.heartbeat.beatsSince(this.#slowSince) < SLOW_BEATS) return;
+    this.close(CLOSE_CODES.tooSlow);
+  }
+
+  missed(): void {
+    this.#owner.missed(this.misses);
+  }
+
+  lost(): void {
+    const { misses } = this;
+    this.#end({ by: "heartbeat", code: 1006, reason: `${misses} ${misses === 1 ? "beat" : "beats"} missed` });
+    this.#connection.terminate();
+  }
+
+  #isSlow(): boolean {
+    if (this.#outbox.bufferedBytes() <= this.#care.limits.maxBufferedBytes) {
+      this.#slowSince = -1;
+      return false;
+    }
+    if (this.#slowSince < 0) this.#slowSince = this.#care.heartbeat.now;
+    return true;
+  }
+
+  #end(ending: Ending): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#outbox.discard();
+    this.#owner.ended(ending);
+  }
+
+  #dropInTime(): void {
+    if (this.#released) return;
+    this.#closeTimer ??= setTimeout(() => this.#connection.terminate(), this.#care.closeTimeoutMs);
+  }
+}
+
+/** Codes with which a runtime ends a connection by itself (RFC 6455 §7.4.1): what came broke the protocol. */
+const RUNTIME_CODES: readonly number[] = [1002, 1007, 1009];
+
+function whoCloses(code: number): Ending["by"] {
+  return RUNTIME_CODES.includes(code) ? "relay" : "client";
+}

@@ -1,0 +1,59 @@
+/** Why a request cannot become a WebSocket, as an HTTP answer. */
+export interface Refusal {
+  readonly status: 400 | 405 | 426;
+  readonly code: string;
+  readonly message: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+const KEY = /^[+/0-9A-Za-z]{22}==$/;
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+
+/**
+ * Checks the client's half of the opening handshake (RFC 6455 §4.2.1), the same way on every runtime.
+ *
+ * @returns What to refuse the request with, or `undefined` for a request that can be upgraded.
+ */
+export function checkHandshake(request: Request): Refusal | undefined {
+  const { headers } = request;
+  if (request.method !== "GET") {
+    return refusal(405, "method_not_allowed", `Cannot open a WebSocket with ${request.method}: use GET`, {
+      Allow: "GET",
+    });
+  }
+  if (headers.get("upgrade")?.toLowerCase() !== "websocket") {
+    return refusal(
+      426,
+      "upgrade_required",
+      "Cannot answer a plain GET here: this address speaks WebSocket. If you did connect with a WebSocket, a proxy on the way " +
+        "did not pass on the headers Upgrade and Connection; it must, and speak HTTP/1.1 to this server.",
+      { Upgrade: "websocket", Connection: "Upgrade" },
+    );
+  }
+  if (headers.get("sec-websocket-version")?.trim() !== "13") {
+    return refusal(426, "bad_handshake", "Cannot upgrade: Sec-WebSocket-Version must be 13", {
+      "Sec-WebSocket-Version": "13",
+    });
+  }
+  if (!KEY.test(headers.get("sec-websocket-key") ?? "")) {
+    return refusal(400, "bad_handshake", "Cannot upgrade: Sec-WebSocket-Key must be 16 bytes in base64");
+  }
+  const protocols = headers.get("sec-websocket-protocol");
+  if (protocols !== null && !protocols.split(",").every((name) => TOKEN.test(name.trim()))) {
+    return refusal(
+      400,
+      "bad_handshake",
+      "Cannot upgrade: Sec-WebSocket-Protocol must be names with commas between them",
+    );
+  }
+  return undefined;
+}
+
+function refusal(
+  status: Refusal["status"],
+  code: string,
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+): Refusal {
+  return { status, code, message, headers };
+}

@@ -1,0 +1,53 @@
+import { configureSync, getJsonLinesFormatter, getLogger, type Logger } from "@logtape/logtape";
+import { getPrettyFormatter } from "@logtape/pretty";
+import type { Config } from "./config.ts";
+import type { Frame } from "./core/frame.ts";
+import type { RelayObserver } from "./core/observer.ts";
+
+const CONTENT_CHARACTERS = 200;
+
+/** Sets up logging for this process and returns the relay's logger. */
+export function openLog(config: Config["log"], isTerminal: boolean, write: (line: string) => void): Logger {
+  const pretty = config.format === "pretty" || (config.format === "auto" && isTerminal);
+  const format = pretty
+    ? getPrettyFormatter({ timestamp: "time", colors: isTerminal, wordWrap: false, icons: false })
+    : getJsonLinesFormatter({ properties: "flatten", categorySeparator: "." });
+  const sink = (record: Parameters<typeof format>[0]): void => write(format(record).trimEnd());
+  configureSync({
+    sinks: { sink },
+    loggers: [
+      { category: ["logtape", "meta"], lowestLevel: "warning", sinks: ["sink"] },
+      { category: ["relay"], lowestLevel: config.level === "off" ? null : config.level, sinks: ["sink"] },
+    ],
+    reset: true,
+  });
+  return getLogger(["relay"]);
+}
+
+/** Writes what a relay reports to the log. What the level leaves out is not observed at all, and costs nothing. */
+export function observe(logger: Logger): RelayObserver {
+  const atDebug: RelayObserver = {
+    received: (id, frame) => logger.debug("received {bytes} from {id}: {content}", { id, ...describe(frame) }),
+    sent: (id, frame) => logger.debug("sent {bytes} to {id}: {content}", { id, ...describe(frame) }),
+    beat: (id) => logger.debug("heartbeat ok {id}", { id }),
+  };
+  const atInfo: RelayObserver = {
+    connected: (id) => logger.info("connected {id}", { id }),
+    missed: (id, misses) => logger.info("heartbeat missed {id}, {misses} in a row", { id, misses }),
+    left: (id, { by, code, reason }) => logger.info("left {id}, ended by {by} with {code}", { id, by, code, reason }),
+  };
+  return {
+    failed: (id, error) => logger.error("failed on {id}: {error}", { id, error }),
+    ...(logger.isEnabledFor("info") ? atInfo : {}),
+    ...(logger.isEnabledFor("debug") ? atDebug : {}),
+  };
+}
+
+const decoder = new TextDecoder();
+
+/** A frame's size and the beginning of its content, cut at 200 characters. */
+function describe({ payload, binary }: Frame): { bytes: number; binary: boolean; content: string } {
+  const text = typeof payload === "string" ? payload : decoder.decode(payload.subarray(0, CONTENT_CHARACTERS * 4));
+  const content = text.slice(0, CONTENT_CHARACTERS);
+  return { bytes: payload.length, binary, content: content.length < text.length ? `${content}…` : content };
+}

@@ -1,0 +1,96 @@
+import type { Server, ServerWebSocket, WebSocketHandler } from "bun";
+import type { Connection } from "../core/connection.ts";
+import { type Frame, textOf } from "../core/frame.ts";
+import type { Link } from "../core/link.ts";
+import type { Open, UpgradeWebSocket } from "../http/app.ts";
+
+/** What Bun keeps with each socket: what to call when it is open, then its link. */
+export interface BunSocketData {
+  readonly open: Open;
+  link: Link | undefined;
+}
+
+/** What the app's handlers see of a request on Bun: `app.fetch(request, { server })`. */
+export interface BunEnv {
+  Bindings: { server: Server<BunSocketData> };
+}
+
+/**
+ * The upgrade for Bun.serve. Not `hono/bun`'s: that makes an event and a context for every message, has no pong, and
+ * echoes whatever subprotocol was offered first.
+ */
+export const upgradeWebSocket: UpgradeWebSocket<BunEnv> = (c, open) => {
+  const upgraded = c.env.server.upgrade(c.req.raw, { data: { open, link: undefined } });
+  return new Response(null, { status: upgraded ? 200 : 400 });
+};
+
+export interface BunWebSocketOptions {
+  readonly maxMessageBytes: number;
+}
+
+/** The `websocket` object for Bun.serve. */
+export function createBunWebSocket(options: BunWebSocketOptions): WebSocketHandler<BunSocketData> {
+  return {
+    maxPayloadLength: options.maxMessageBytes,
+    // Bun drops silently what goes over this; the core refuses long before.
+    backpressureLimit: 0x7fff_ffff,
+    closeOnBackpressureLimit: false,
+    idleTimeout: 0,
+    sendPings: false,
+    perMessageDeflate: false,
+    open(ws) {
+      ws.data.link = ws.data.open(new BunConnection(ws));
+    },
+    message(ws, message) {
+      ws.data.link?.receive(message, typeof message !== "string");
+    },
+    ping(ws) {
+      ws.data.link?.pong();
+    },
+    pong(ws) {
+      ws.data.link?.pong();
+    },
+    close(ws, code, reason) {
+      ws.data.link?.closed(code, reason);
+    },
+  };
+}
+
+/** A connection over Bun.serve: the frames of a turn go out within one cork. */
+class BunConnection implements Connection {
+  readonly #ws: ServerWebSocket<BunSocketData>;
+  #frames: readonly Frame[] = [];
+
+  constructor(ws: ServerWebSocket<BunSocketData>) {
+    this.#ws = ws;
+  }
+
+  write(frames: readonly Frame[]): void {
+    this.#frames = frames;
+    this.#ws.cork(this.#send);
+    this.#frames = [];
+  }
+
+  readonly #send = (): void => {
+    for (const { payload, binary } of this.#frames) {
+      if (binary) this.#ws.sendBinary(payload as Uint8Array);
+      else this.#ws.sendText(textOf(payload));
+    }
+  };
+
+  bufferedBytes(): number {
+    return this.#ws.getBufferedAmount();
+  }
+
+  ping(): void {
+    this.#ws.ping();
+  }
+
+  close(code: number, reason: string): void {
+    this.#ws.close(code, reason);
+  }
+
+  terminate(): void {
+    this.#ws.terminate();
+  }
+}

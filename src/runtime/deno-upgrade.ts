@@ -1,0 +1,68 @@
+import type { Env } from "hono";
+import type { Connection } from "../core/connection.ts";
+import { type Frame, textOf } from "../core/frame.ts";
+import type { Link } from "../core/link.ts";
+import type { UpgradeWebSocket } from "../http/app.ts";
+
+export interface DenoUpgradeOptions {
+  /** Seconds of silence after which Deno closes a connection by itself; it pings at half of it. */
+  readonly idleTimeoutSeconds: number;
+}
+
+/**
+ * The upgrade for Deno.serve. Not `hono/deno`'s: that answers a subprotocol that the relay does not speak, and takes
+ * `Upgrade: WebSocket` for no upgrade.
+ */
+export function createDenoUpgrade(options: DenoUpgradeOptions): UpgradeWebSocket<Env> {
+  return (c, open) => {
+    const { socket, response } = Deno.upgradeWebSocket(c.req.raw, { idleTimeout: options.idleTimeoutSeconds });
+    socket.binaryType = "arraybuffer";
+    let link: Link | undefined;
+    const closed = (code: number, reason: string): void => link?.closed(code, reason);
+    // A throw in one of these would end the process (Deno 2.9); none of what they call throws.
+    socket.onopen = () => {
+      link = open(new DenoConnection(socket, closed));
+    };
+    socket.onmessage = ({ data }) => {
+      const isText = typeof data === "string";
+      link?.receive(isText ? data : new Uint8Array(data), !isText);
+    };
+    socket.onerror = () => {};
+    // Comes twice at times, and with code 0 where no close frame came (Deno 2.9).
+    socket.onclose = ({ code, reason }) => closed(code === 0 ? 1006 : code, reason);
+    return response;
+  };
+}
+
+/** A connection over Deno.serve, which has neither ping nor terminate nor a joined write. */
+class DenoConnection implements Connection {
+  readonly #socket: WebSocket;
+  readonly #closed: (code: number, reason: string) => void;
+
+  constructor(socket: WebSocket, closed: (code: number, reason: string) => void) {
+    this.#socket = socket;
+    this.#closed = closed;
+  }
+
+  write(frames: readonly Frame[]): void {
+    if (this.#socket.readyState !== WebSocket.OPEN) return;
+    for (const { payload, binary } of frames) {
+      // Nothing that reaches the core on Deno is over shared memory, and a binary frame's payload is bytes.
+      this.#socket.send(binary ? (payload as Uint8Array<ArrayBuffer>) : textOf(payload));
+    }
+  }
+
+  bufferedBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#socket.readyState < WebSocket.CLOSING) this.#socket.close(code, reason);
+  }
+
+  /** The socket stays until the client or idleTimeout ends it, and no event tells; the relay lets go of it now. */
+  terminate(): void {
+    this.close(1001, "");
+    this.#closed(1006, "");
+  }
+}

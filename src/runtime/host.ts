@@ -1,0 +1,33 @@
+import process from "node:process";
+
+/** What an entry needs from its process. */
+export interface Host {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The command line, without the program's own name. */
+  readonly args: readonly string[];
+  /** Whether the log goes to somebody's terminal. */
+  readonly isTerminal: boolean;
+  print(line: string): void;
+  printError(line: string): void;
+  exit(code: number): never;
+  /** Calls the listener for each SIGTERM and SIGINT. */
+  onStop(listener: () => void): void;
+}
+
+/** The process; the same on Node, Deno and Bun, which all have node:process. */
+export const host: Host = {
+  env: process.env,
+  args: process.argv.slice(2),
+  isTerminal: process.stderr.isTTY === true,
+  print: (line) => {
+    process.stdout.write(`${line}\n`);
+  },
+  printError: (line) => {
+    process.stderr.write(`${line}\n`);
+  },
+  exit: (code) => process.exit(code),
+  onStop: (listener) => {
+    process.on("SIGTERM", listener);
+    process.on("SIGINT", listener);
+  },
+};

@@ -1,0 +1,109 @@
+import type { Socket } from "node:net";
+import type { WebSocket } from "ws";
+import type { Connection } from "../core/connection.ts";
+import type { Frame } from "../core/frame.ts";
+
+const FIN_TEXT = 0x81;
+const FIN_BINARY = 0x82;
+const PING = Buffer.from([0x89, 0x00]);
+const LONGEST_HEADER = 10;
+const SLAB_BYTES = 65_536;
+
+/** Where frames are joined: a slab that is used up from its start, so that one allocation serves many turns. */
+let slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+let used = 0;
+
+/**
+ * A connection over node:http, which writes its frames itself, past `ws`: all that a turn has for it in one write to the
+ * request's own socket. What `ws` writes by itself (pongs, close) goes between whole frames.
+ */
+export class NodeConnection implements Connection {
+  readonly #ws: WebSocket;
+  readonly #socket: Socket;
+
+  constructor(ws: WebSocket, socket: Socket) {
+    this.#ws = ws;
+    this.#socket = socket;
+  }
+
+  write(frames: readonly Frame[]): void {
+    if (this.#socket.writable) this.#socket.write(join(frames));
+  }
+
+  bufferedBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  receivedBytes(): number {
+    return this.#socket.bytesRead;
+  }
+
+  ping(): void {
+    if (this.#socket.writable) this.#socket.write(PING);
+  }
+
+  close(code: number, reason: string): void {
+    this.#ws.close(code, reason);
+  }
+
+  terminate(): void {
+    this.#ws.terminate();
+  }
+}
+
+/** The frames as they go on the wire (RFC 6455 §5.2), one after the other in one piece. */
+function join(frames: readonly Frame[]): Buffer {
+  let most = 0;
+  for (const { payload } of frames) {
+    most += LONGEST_HEADER + (typeof payload === "string" ? payload.length * 3 : payload.length);
+  }
+  if (most > SLAB_BYTES / 4) return joinInto(Buffer.allocUnsafeSlow(exactBytes(frames)), 0, frames);
+  if (used + most > SLAB_BYTES) {
+    slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+    used = 0;
+  }
+  const joined = joinInto(slab, used, frames);
+  used += joined.length;
+  return joined;
+}
+
+function exactBytes(frames: readonly Frame[]): number {
+  let bytes = 0;
+  for (const { payload } of frames) {
+    const length = payloadBytes(payload);
+    bytes += headerBytes(length) + length;
+  }
+  return bytes;
+}
+
+function payloadBytes(payload: Frame["payload"]): number {
+  return typeof payload === "string" ? Buffer.byteLength(payload) : payload.length;
+}
+
+function headerBytes(length: number): number {
+  if (length < 126) return 2;
+  return length < 65_536 ? 4 : 10;
+}
+
+function joinInto(target: Buffer, start: number, frames: readonly Frame[]): Buffer {
+  let at = start;
+  for (const { payload, binary } of frames) {
+    const length = payloadBytes(payload);
+    target[at] = binary ? FIN_BINARY : FIN_TEXT;
+    if (length < 126) {
+      target[at + 1] = length;
+    } else if (length < 65_536) {
+      target[at + 1] = 126;
+      target.writeUInt16BE(length, at + 2);
+    } else {
+      target[at + 1] = 127;
+      target.writeUInt32BE(0, at + 2);
+      target.writeUInt32BE(length, at + 6);
+    }
+    at += headerBytes(length);
+    if (typeof payload === "string") target.write(payload, at, length, "utf8");
+    else target.set(payload, at);
+    at += length;
+  }
+  return target.subarray(start, at);
+}

@@ -43,11 +43,15 @@ export function observe(logger: Logger): RelayObserver {
   };
 }
 
-const decoder = new TextDecoder();
+// Without ignoreBOM it would swallow a byte order mark at the beginning.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+const encoder = new TextEncoder();
 
 /** A frame's size and the beginning of its content, cut at 200 characters. */
 function describe({ payload, binary }: Frame): { bytes: number; binary: boolean; content: string } {
   const text = typeof payload === "string" ? payload : decoder.decode(payload.subarray(0, CONTENT_CHARACTERS * 4));
   const content = text.slice(0, CONTENT_CHARACTERS);
-  return { bytes: payload.length, binary, content: content.length < text.length ? `${content}…` : content };
+  const bytes = typeof payload === "string" ? encoder.encode(payload).length : payload.length;
+  return { bytes, binary, content: content.length < text.length ? `${content}…` : content };
 }

@@ -28,7 +28,8 @@ export class Frame {
 }
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+// Without ignoreBOM it would swallow a byte order mark at the beginning.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** The payload of a text frame as a string. */
 export function textOf(payload: Payload): string {

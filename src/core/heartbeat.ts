@@ -30,6 +30,9 @@ export interface HeartbeatOptions {
 /** Turns of the event loop that one beat is spread over. */
 const SLICES = 25;
 
+/** How many of them before a whole beat of silence a ping may go out. */
+const EARLY_SLICES = 5;
+
 /**
  * Finds the connections that are gone, with one timer for all of them.
  *
@@ -102,9 +105,8 @@ export class Heartbeat {
     }
     pulse.visited();
     if (pulse.ended) return;
-    const next = pulse.heardTick + SLICES - randomBelow(SLICES / 5);
-    if (!pulse.asked && next > this.#tick) {
-      this.#visitAt(next, pulse);
+    if (!pulse.asked && this.#tick - pulse.heardTick <= SLICES - EARLY_SLICES) {
+      this.#visitAt(pulse.heardTick + SLICES - randomBelow(EARLY_SLICES), pulse);
       return;
     }
     pulse.asked = true;

@@ -46,18 +46,23 @@ export class Relay {
   readonly #observer: RelayObserver;
   readonly #session: SessionRelay;
   #accepting = true;
-  #drained: (() => void) | undefined = undefined;
+  #drained: Promise<void> | undefined = undefined;
+  #lastReleased = (): void => {};
 
   /** @throws {RangeError} When a number among the options is not positive. */
   constructor(options: RelayOptions = {}) {
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
+    const closeTimeoutMs = options.closeTimeoutMs ?? 2000;
+    for (const [name, value] of Object.entries({ ...this.limits, closeTimeoutMs })) {
+      if (!(value > 0)) throw new RangeError(`Cannot make a relay: ${name} is ${value}`);
+    }
     this.#observer = options.observer ?? {};
     this.#heartbeat = new Heartbeat({ intervalMs: options.heartbeatMs ?? 5000, misses: options.heartbeatMisses ?? 3 });
     this.#care = {
       limits: this.limits,
       turn: new Turn(options.schedule ?? queueMicrotask),
       heartbeat: this.#heartbeat,
-      closeTimeoutMs: options.closeTimeoutMs ?? 2000,
+      closeTimeoutMs,
       released: (link) => this.#release(link),
     };
     this.#session = {
@@ -104,16 +109,21 @@ export class Relay {
   /**
    * Takes no more connections, closes all with 1001 and waits for them; who has not gone after `closeTimeoutMs` is dropped.
    *
-   * @returns When every connection has gone or was dropped. The same relay cannot be started again.
+   * @returns When every connection has gone or was dropped; the same promise when called again. The same relay cannot be started again.
    */
-  async shutdown(): Promise<void> {
+  shutdown(): Promise<void> {
+    this.#drained ??= this.#drain();
+    return this.#drained;
+  }
+
+  async #drain(): Promise<void> {
     this.#accepting = false;
     this.#heartbeat.stop();
     for (const link of this.#links) link.close(CLOSE_CODES.goingAway);
     if (this.#links.size === 0) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, this.#care.closeTimeoutMs);
-      this.#drained = () => {
+      this.#lastReleased = () => {
         clearTimeout(timer);
         resolve();
       };
@@ -136,7 +146,7 @@ export class Relay {
 
   #release(link: Link): void {
     this.#links.delete(link);
-    if (this.#links.size === 0) this.#drained?.();
+    if (this.#links.size === 0) this.#lastReleased();
   }
 
   #route(sender: Session, command: Command): void {

@@ -21,7 +21,7 @@ export function checkHandshake(request: Request): Refusal | undefined {
       Allow: "GET",
     });
   }
-  if (headers.get("upgrade")?.toLowerCase() !== "websocket") {
+  if (headers.get("upgrade")?.toLowerCase() !== "websocket" || !hasToken(headers.get("connection"), "upgrade")) {
     return refusal(
       426,
       "upgrade_required",
@@ -47,6 +47,11 @@ export function checkHandshake(request: Request): Refusal | undefined {
     );
   }
   return undefined;
+}
+
+/** Whether a header that is a list has the token, in any case. */
+function hasToken(list: string | null, token: string): boolean {
+  return list?.split(",").some((entry) => entry.trim().toLowerCase() === token) ?? false;
 }
 
 function refusal(

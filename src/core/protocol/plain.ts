@@ -4,7 +4,10 @@ import { MAX_ID_LENGTH } from "../id.ts";
 import type { Command, Protocol, RelayEvent } from "./protocol.ts";
 
 const COLON = 0x3a;
-const decoder = new TextDecoder();
+const MAX_ASCII = 0x7f;
+const SHORT_BYTES = 8;
+// Without ignoreBOM it would swallow a byte order mark at the beginning.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder = new TextEncoder();
 
 /** Where a plain frame's address ends, or why it has none. */
@@ -23,12 +26,17 @@ export function readAddress(payload: Payload): Address {
   return { id: readId(payload, colon), messageStart: colon + 1 };
 }
 
-/** The first `length` characters or bytes, as text. Bytes past ASCII never match an id, whatever they read as. */
+/** The first `length` characters or bytes, as text. */
 function readId(payload: Payload, length: number): string {
   if (typeof payload === "string") return payload.slice(0, length);
-  if (length > 8) return decoder.decode(payload.subarray(0, length));
+  // Most ids are short and ASCII: put together faster than a decoder is called.
+  if (length > SHORT_BYTES) return decoder.decode(payload.subarray(0, length));
   let id = "";
-  for (let i = 0; i < length; i++) id += String.fromCharCode(payload[i] ?? 0);
+  for (let i = 0; i < length; i++) {
+    const byte = payload[i] ?? 0;
+    if (byte > MAX_ASCII) return decoder.decode(payload.subarray(0, length));
+    id += String.fromCharCode(byte);
+  }
   return id;
 }
 

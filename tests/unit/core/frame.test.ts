@@ -1,0 +1,51 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { Frame, isLongerThan, textOf } from "../../../src/core/frame.ts";
+
+const utf8 = new TextEncoder();
+
+describe("the size of a message", () => {
+  test.each([
+    ["1-byte", "a", 1],
+    ["2-byte", "é", 2],
+    ["3-byte", "好", 3],
+    ["4-byte", "😀", 4],
+  ])("is counted in UTF-8 for %s characters, to the byte", (_name, character, bytes) => {
+    const text = character.repeat(5);
+    expect(isLongerThan(text, 5 * bytes)).toBe(false);
+    expect(isLongerThan(text, 5 * bytes - 1)).toBe(true);
+    expect(isLongerThan(`${text}a`, 5 * bytes)).toBe(true);
+  });
+
+  test("of bytes is their number", () => {
+    expect(isLongerThan(new Uint8Array(7), 7)).toBe(false);
+    expect(isLongerThan(new Uint8Array(8), 7)).toBe(true);
+  });
+
+  test("of any text, half a surrogate pair included, is that of its UTF-8", () => {
+    const anyText = fc.string({ unit: fc.oneof(fc.constantFrom("a", "é", "好", "😀", "\ud83d"), fc.string()) });
+    fc.assert(
+      fc.property(anyText, fc.integer({ min: -2, max: 2 }), (text, off) => {
+        const { length } = utf8.encode(text);
+        expect(isLongerThan(text, length + off)).toBe(off < 0);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe("the text of a frame", () => {
+  test("is the same whether it came as a string or as UTF-8", () => {
+    expect(textOf("您好啊")).toBe("您好啊");
+    expect(textOf(utf8.encode("您好啊"))).toBe("您好啊");
+  });
+
+  test("keeps a byte order mark that the client sent", () => {
+    expect(textOf(utf8.encode("\ufeffhi"))).toBe("\ufeffhi");
+  });
+
+  test("counts for the outbox with what is at least a third of its bytes", () => {
+    expect(new Frame("好", false).size).toBeGreaterThanOrEqual(1);
+    expect(new Frame(utf8.encode("好"), false).size).toBe(3);
+  });
+});

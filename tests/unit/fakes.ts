@@ -1,0 +1,197 @@
+import { vi } from "vitest";
+import type { Connection } from "../../src/core/connection.ts";
+import { type Frame, textOf } from "../../src/core/frame.ts";
+import { Heartbeat, type Pulse } from "../../src/core/heartbeat.ts";
+import { DEFAULT_LIMITS, type Limits } from "../../src/core/limits.ts";
+import type { Ending, Link, LinkCare } from "../../src/core/link.ts";
+import { type Schedule, Turn } from "../../src/core/outbox.ts";
+import { Relay, type RelayOptions } from "../../src/core/relay.ts";
+
+/** One beat of every heartbeat that these tests start. */
+export const BEAT_MS = 5000;
+
+/** One tick of the same heartbeat: the time in which pings can fall together. */
+export const TICK_MS = BEAT_MS / 25;
+
+/** A connection that keeps what was done to it; its client takes and sends bytes when the test says so. */
+export class FakeConnection implements Connection {
+  /** Everything that was done to it, in order: `write a,b`, `ping`, `close 1001`, `terminate`. */
+  readonly did: string[] = [];
+  readonly frames: Frame[] = [];
+  readonly reasons: string[] = [];
+  /** What the operating system has not taken yet. */
+  waitingBytes = 0;
+  /** What came from the client so far. */
+  arrivedBytes = 0;
+
+  write(frames: readonly Frame[]): void {
+    this.did.push(`write ${frames.map((frame) => textOf(frame.payload)).join(",")}`);
+    this.frames.push(...frames);
+  }
+
+  bufferedBytes(): number {
+    return this.waitingBytes;
+  }
+
+  receivedBytes(): number {
+    return this.arrivedBytes;
+  }
+
+  ping(): void {
+    this.did.push("ping");
+  }
+
+  close(code: number, reason: string): void {
+    this.did.push(`close ${code}`);
+    this.reasons.push(reason);
+  }
+
+  terminate(): void {
+    this.did.push("terminate");
+  }
+
+  /** What the client heard, as text. */
+  get heard(): string[] {
+    return this.frames.map((frame) => textOf(frame.payload));
+  }
+
+  /** How often something was done to it. */
+  count(what: string): number {
+    return this.did.filter((done) => done === what).length;
+  }
+}
+
+/** What a heartbeat looks after, with the times at which it did what. */
+export class FakePulse implements Pulse {
+  heardTick = 0;
+  asked = false;
+  misses = 0;
+  ended = false;
+  arrivedBytes = 0;
+  /** What the client does on a ping. */
+  answers: () => void = () => {};
+  readonly pings: number[] = [];
+  readonly counted: number[] = [];
+  visits = 0;
+  lostAt: number | undefined = undefined;
+  #arrivedAtPing = 0;
+
+  hasStirred(): boolean {
+    return this.arrivedBytes !== this.#arrivedAtPing;
+  }
+
+  ping(): void {
+    this.#arrivedAtPing = this.arrivedBytes;
+    this.pings.push(Date.now());
+    this.answers();
+  }
+
+  visited(): void {
+    this.visits++;
+  }
+
+  missed(): void {
+    this.counted.push(this.misses);
+  }
+
+  lost(): void {
+    this.lostAt = Date.now();
+    this.ended = true;
+  }
+}
+
+/** The same connection on a runtime that pings by itself and counts nothing. */
+export function withoutPing(connection: FakeConnection): Connection {
+  return {
+    write: (frames) => connection.write(frames),
+    bufferedBytes: () => connection.bufferedBytes(),
+    close: (code, reason) => connection.close(code, reason),
+    terminate: () => connection.terminate(),
+  };
+}
+
+/** A turn of the event loop that ends when the test says so. */
+export class FakeTurn {
+  #flushes: (() => void)[] = [];
+
+  readonly schedule: Schedule = (flush) => {
+    this.#flushes.push(flush);
+  };
+
+  /** Flushes that are scheduled for the end of this turn. */
+  get scheduled(): number {
+    return this.#flushes.length;
+  }
+
+  end(): void {
+    const flushes = this.#flushes;
+    this.#flushes = [];
+    for (const flush of flushes) flush();
+  }
+}
+
+/** What links share, with their own heartbeat and the given limits. */
+export function fakeCare(turn: FakeTurn, limits: Partial<Limits> = {}, released: (link: Link) => void = () => {}) {
+  return {
+    limits: { ...DEFAULT_LIMITS, ...limits },
+    turn: new Turn(turn.schedule),
+    heartbeat: new Heartbeat({ intervalMs: BEAT_MS, misses: 3 }),
+    closeTimeoutMs: 2000,
+    released,
+  } satisfies LinkCare;
+}
+
+/** A client of a relay, seen from its own end. */
+export class FakeClient {
+  readonly connection: FakeConnection;
+  readonly link: Link;
+  readonly #turn: FakeTurn;
+
+  constructor(connection: FakeConnection, link: Link, turn: FakeTurn) {
+    this.connection = connection;
+    this.link = link;
+    this.#turn = turn;
+  }
+
+  /** Sends a frame, and lets the turn end. */
+  says(payload: string | Uint8Array): void {
+    this.link.receive(payload, typeof payload !== "string");
+    this.#turn.end();
+  }
+
+  /** Its close frame came and the socket is gone. */
+  leaves(): void {
+    this.link.closing(1000, "");
+    this.link.closed(1000, "");
+  }
+
+  get heard(): string[] {
+    return this.connection.heard;
+  }
+
+  get did(): string[] {
+    return this.connection.did;
+  }
+}
+
+/** A relay, and clients for it. */
+export function startRelay(options: RelayOptions = {}) {
+  const turn = new FakeTurn();
+  const relay = new Relay({ schedule: turn.schedule, heartbeatMs: BEAT_MS, ...options });
+  const connect = (handshake = { withSender: false }): FakeClient => {
+    const connection = new FakeConnection();
+    return new FakeClient(connection, relay.open(connection, handshake), turn);
+  };
+  return { relay, turn, connect };
+}
+
+/** What ended, and by whom, for observers. */
+export interface Left {
+  readonly id: string;
+  readonly ending: Ending;
+}
+
+/** Lets this many beats pass. */
+export function passBeats(beats: number): void {
+  vi.advanceTimersByTime(beats * BEAT_MS);
+}

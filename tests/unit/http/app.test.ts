@@ -1,0 +1,169 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { Limits } from "../../../src/core/limits.ts";
+import { createApp, type Open } from "../../../src/http/app.ts";
+import { FakeClient, FakeConnection, startRelay } from "../fakes.ts";
+
+const HANDSHAKE = {
+  Upgrade: "websocket",
+  Connection: "Upgrade",
+  "Sec-WebSocket-Version": "13",
+  "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+};
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** The app over a runtime whose upgrades open when the test says so. */
+function startApp(limits: Partial<Limits> = {}) {
+  const { relay, turn, connect } = startRelay({ limits });
+  const upgraded: Open[] = [];
+  const app = createApp(relay, (_c, open) => {
+    upgraded.push(open);
+    return new Response(null, { headers: { "X-Upgraded": "yes" } });
+  });
+  /** Asks for a WebSocket, and opens it where it was granted. */
+  const dial = async (path: string): Promise<FakeClient> => {
+    await app.request(path, { headers: HANDSHAKE });
+    const connection = new FakeConnection();
+    const open = upgraded.pop();
+    if (open === undefined) throw new Error(`${path} was not upgraded`);
+    return new FakeClient(connection, open(connection), turn);
+  };
+  return { app, relay, connect, upgraded, dial };
+}
+
+describe.each(["/ws", "/echo"])("GET %s", (path) => {
+  test("with a handshake is handed to the runtime, and opens nothing before the socket does", async () => {
+    const { app, relay, upgraded } = startApp();
+    const response = await app.request(path, { headers: HANDSHAKE });
+    expect(response.headers.get("X-Upgraded")).toBe("yes");
+    expect(upgraded.length).toBe(1);
+    expect(relay.sessions).toBe(0);
+  });
+
+  test("without one is answered with 426 and a sentence", async () => {
+    const { app, upgraded } = startApp();
+    const response = await app.request(path);
+    expect(response.status).toBe(426);
+    expect(response.headers.get("Upgrade")).toBe("websocket");
+    expect(await response.json()).toEqual({
+      error: { code: "upgrade_required", message: expect.stringContaining("WebSocket") },
+    });
+    expect(upgraded).toEqual([]);
+  });
+
+  test("is refused with 503 where the relay is full", async () => {
+    const { app, connect, upgraded } = startApp({ maxConnections: 1 });
+    const first = connect();
+    const response = await app.request(path, { headers: HANDSHAKE });
+    expect(response.status).toBe(503);
+    expect(response.headers.get("Retry-After")).toBe("1");
+    expect(await response.json()).toMatchObject({ error: { code: "full" } });
+    expect(upgraded).toEqual([]);
+    first.leaves();
+    await app.request(path, { headers: HANDSHAKE });
+    expect(upgraded.length).toBe(1);
+  });
+
+  test("is refused with 503 where the relay is shutting down", async () => {
+    const { app, relay, upgraded } = startApp();
+    await relay.shutdown();
+    const response = await app.request(path, { headers: HANDSHAKE });
+    expect(response.status).toBe(503);
+    expect(await response.json()).toMatchObject({ error: { code: "shutting_down" } });
+    expect(upgraded).toEqual([]);
+  });
+
+  test("is the only method: POST gets 405", async () => {
+    const { app, upgraded } = startApp();
+    const response = await app.request(path, { method: "POST", headers: HANDSHAKE });
+    expect(response.status).toBe(405);
+    expect(response.headers.get("Allow")).toBe("GET");
+    expect(upgraded).toEqual([]);
+  });
+
+  test("that the runtime fails on is answered with 500, without what failed", async () => {
+    const { relay } = startRelay();
+    const app = createApp(relay, () => {
+      throw new Error("a secret defect");
+    });
+    const response = await app.request(path, { headers: HANDSHAKE });
+    expect(response.status).toBe(500);
+    const text = await response.text();
+    expect(JSON.parse(text)).toMatchObject({ error: { code: "internal" } });
+    expect(text).not.toContain("secret");
+  });
+});
+
+test("/ws opens a session that can be sent to", async () => {
+  const { dial } = startApp();
+  const [one, two] = [await dial("/ws"), await dial("/ws")];
+  one.says("2:hi");
+  expect(two.heard).toEqual(["hi"]);
+});
+
+test("/ws?from=1 names the sender, and no other value does", async () => {
+  const { dial } = startApp();
+  const sender = await dial("/ws");
+  const named = await dial("/ws?from=1");
+  const plain = [
+    await dial("/ws?from=0"),
+    await dial("/ws?from=true"),
+    await dial("/ws?from="),
+    await dial("/ws?to=1"),
+  ];
+  sender.says("2:hi");
+  expect(named.heard).toEqual(["1:hi"]);
+  for (const id of [3, 4, 5, 6]) sender.says(`${id}:hi`);
+  expect(plain.map(({ heard }) => heard)).toEqual([["hi"], ["hi"], ["hi"], ["hi"]]);
+});
+
+test("/echo opens an echo, which takes no id", async () => {
+  const { dial, relay } = startApp();
+  const client = await dial("/echo");
+  client.says("1:hi");
+  expect(client.heard).toEqual(["res:1:hi"]);
+  expect(relay.sessions).toBe(0);
+});
+
+describe("GET /healthz", () => {
+  test("says ok for as long as the process lives, shutting down included", async () => {
+    const { app, relay } = startApp();
+    expect((await app.request("/healthz")).status).toBe(200);
+    await relay.shutdown();
+    const response = await app.request("/healthz");
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual({ status: "ok" });
+  });
+});
+
+describe("GET /readyz", () => {
+  test("says ready while the relay takes connections", async () => {
+    const response = await startApp().app.request("/readyz");
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual({ status: "ready" });
+  });
+
+  test("says 503 and why, when it is full and when it is shutting down", async () => {
+    const { app, relay, connect } = startApp({ maxConnections: 1 });
+    const client = connect();
+    const full = await app.request("/readyz");
+    expect(full.status).toBe(503);
+    expect(await full.json()).toMatchObject({ error: { code: "full" } });
+    client.leaves();
+    await relay.shutdown();
+    const stopped = await app.request("/readyz");
+    expect(stopped.status).toBe(503);
+    expect(await stopped.json()).toMatchObject({ error: { code: "shutting_down" } });
+  });
+});
+
+test("any other path is answered with 404 and where the relay is", async () => {
+  const response = await startApp().app.request("/wss");
+  expect(response.status).toBe(404);
+  expect(await response.json()).toEqual({ error: { code: "not_found", message: expect.stringContaining("/ws") } });
+});

@@ -1,0 +1,126 @@
+import { describe, expect, test } from "vitest";
+import type { Config } from "../../src/config.ts";
+import { Frame } from "../../src/core/frame.ts";
+import { observe, openLog } from "../../src/log.ts";
+
+/** A log that keeps its lines, and the observer that writes to it. */
+function startLog(log: Partial<Config["log"]> = {}, isTerminal = false) {
+  const lines: string[] = [];
+  const logger = openLog({ level: "debug", format: "json", ...log }, isTerminal, (line) => lines.push(line));
+  return { lines, logger, observer: observe(logger), entries: () => lines.map((line) => JSON.parse(line)) };
+}
+
+describe("as JSON lines", () => {
+  test("each thing that happens is one line with its values", () => {
+    const { observer, entries } = startLog();
+    observer.connected?.("7");
+    observer.received?.("7", new Frame("8:hi", false));
+    observer.sent?.("8", new Frame(new Uint8Array([0x68, 0x69]), true));
+    observer.beat?.("7");
+    observer.missed?.("7", 2);
+    observer.left?.("7", { by: "heartbeat", code: 1006, reason: "3 beats missed" });
+    observer.failed?.("7", new Error("a defect"));
+    expect(entries()).toMatchObject([
+      { level: "INFO", id: "7", message: expect.stringContaining("connected") },
+      { level: "DEBUG", id: "7", bytes: 4, binary: false, content: "8:hi" },
+      { level: "DEBUG", id: "8", bytes: 2, binary: true, content: "hi" },
+      { level: "DEBUG", id: "7", message: expect.stringContaining("heartbeat ok") },
+      { level: "INFO", id: "7", misses: 2 },
+      { level: "INFO", id: "7", by: "heartbeat", code: 1006, reason: "3 beats missed" },
+      { level: "ERROR", id: "7", error: { message: "a defect" } },
+    ]);
+  });
+
+  test("a frame's bytes are its bytes, not its characters", () => {
+    const { observer, entries } = startLog();
+    observer.received?.("1", new Frame("您好", false));
+    expect(entries()).toMatchObject([{ bytes: 6 }]);
+  });
+
+  test.each([
+    ["text", (text: string) => new Frame(text, false)],
+    ["bytes", (text: string) => new Frame(new TextEncoder().encode(text), true)],
+  ])("%s is cut at 200 characters, and says so", (_name, frameOf) => {
+    const { observer, entries } = startLog();
+    for (const character of ["x", "好"]) {
+      observer.received?.("1", frameOf(character.repeat(200)));
+      observer.received?.("1", frameOf(character.repeat(100_000)));
+    }
+    expect(entries().map(({ content }) => content)).toEqual([
+      "x".repeat(200),
+      `${"x".repeat(200)}…`,
+      "好".repeat(200),
+      `${"好".repeat(200)}…`,
+    ]);
+  });
+});
+
+describe.each([
+  ["json", false],
+  ["pretty", false],
+  ["pretty", true],
+] as const)("as %s, on a terminal: %s", (format, isTerminal) => {
+  test("no client can begin a line or speak to the terminal", () => {
+    const { lines, observer } = startLog({ format }, isTerminal);
+    const words = "\n00:00:00 error forged\r\u001b[2J\u0007";
+    observer.received?.("1", new Frame(words, false));
+    observer.sent?.("1", new Frame(new TextEncoder().encode(words), true));
+    observer.left?.("1", { by: "client", code: 1000, reason: words });
+    expect(lines.length).toBe(3);
+    for (const line of lines) {
+      expect(line).not.toMatch(/[\r\n]/);
+      expect(line).not.toContain("\u001b[2J");
+      expect(line).not.toContain("\u0007");
+    }
+  });
+});
+
+describe("the format auto", () => {
+  test("is JSON away from a terminal, and not on one", () => {
+    const [piped, terminal] = [false, true].map((isTerminal) => {
+      const { lines, observer } = startLog({ format: "auto" }, isTerminal);
+      observer.connected?.("7");
+      return lines[0] ?? "";
+    });
+    expect(JSON.parse(piped ?? "")).toMatchObject({ id: "7" });
+    expect(terminal).toContain("connected");
+    expect(() => JSON.parse(terminal ?? "")).toThrow();
+  });
+
+  test("has colours on a terminal only", () => {
+    for (const isTerminal of [false, true]) {
+      const { lines, observer } = startLog({ format: "pretty" }, isTerminal);
+      observer.connected?.("7");
+      expect(lines[0]?.includes("\u001b[")).toBe(isTerminal);
+    }
+  });
+});
+
+describe("the level", () => {
+  /** Has everything happen, and tells the levels that were written. */
+  function levelsAt(level: Config["log"]["level"]): string[] {
+    const { logger, observer, entries } = startLog({ level });
+    observer.received?.("7", new Frame("8:hi", false));
+    observer.connected?.("7");
+    logger.warning("a warning");
+    observer.failed?.("7", new Error("a defect"));
+    return entries().map((entry) => entry.level);
+  }
+
+  test.each([
+    ["debug", ["DEBUG", "INFO", "WARN", "ERROR"]],
+    ["info", ["INFO", "WARN", "ERROR"]],
+    ["warning", ["WARN", "ERROR"]],
+    ["error", ["ERROR"]],
+    ["off", []],
+  ] as const)("%s writes %j", (level, written) => {
+    expect(levelsAt(level)).toEqual(written);
+  });
+
+  test("leaves what it does not write unobserved, so that it costs nothing", () => {
+    const { observer } = startLog({ level: "info" });
+    expect([observer.received, observer.sent, observer.beat]).toEqual([undefined, undefined, undefined]);
+    expect(observer.connected).toBeDefined();
+    expect(startLog({ level: "warning" }).observer.connected).toBeUndefined();
+  });
+});

@@ -1,14 +1,13 @@
-import { createApp } from "./http/app.ts";
-import { type BunEnv, createBunWebSocket, upgradeWebSocket } from "./runtime/bun-upgrade.ts";
+import { createBunRelay } from "./runtime/bun.ts";
 import { start } from "./start.ts";
 
-await start((relay, config) => {
-  const app = createApp<BunEnv>(relay, upgradeWebSocket);
+await start((options, config) => {
+  const { relay, routes, websocket } = createBunRelay(options);
   const server = Bun.serve({
     hostname: config.host,
     port: config.port,
-    fetch: (request, server) => app.fetch(request, { server }),
-    websocket: createBunWebSocket(config),
+    fetch: (request, server) => routes.fetch(request, { server }),
+    websocket,
   });
-  return { port: server.port ?? config.port, stop: () => server.stop(true) };
+  return { relay, port: server.port ?? config.port, stop: () => server.stop(true) };
 });

@@ -70,6 +70,18 @@ const SETTINGS = {
     description: "Connections at the same time, then 503; 0 sets no bound",
     default: "0",
   },
+  maxRoomsPerSession: {
+    variable: "RELAY_MAX_ROOMS_PER_SESSION",
+    placeholder: "number",
+    description: "Rooms that one session may be in",
+    default: "100",
+  },
+  resumeMs: {
+    variable: "RELAY_RESUME_MS",
+    placeholder: "ms",
+    description: "How long a session of relay.v1.json may be without a connection; 0 ends it with its connection",
+    default: "30000",
+  },
   log: {
     variable: "RELAY_LOG",
     placeholder: "level[,format]",
@@ -86,6 +98,8 @@ const schema = z.object({
   maxMessageBytes: wholeNumber(1, BYTES_MAX),
   maxBufferedBytes: wholeNumber(1, BYTES_MAX),
   maxConnections: wholeNumber(0, 10_000_000).transform((value) => (value === 0 ? Number.POSITIVE_INFINITY : value)),
+  maxRoomsPerSession: wholeNumber(1, 1_000_000),
+  resumeMs: wholeNumber(0, 86_400_000),
   log,
 }) satisfies z.ZodType<unknown, Record<keyof typeof SETTINGS, string>>;
 

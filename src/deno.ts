@@ -1,12 +1,10 @@
-import { createApp } from "./http/app.ts";
-import { createDenoUpgrade } from "./runtime/deno-upgrade.ts";
+import { createDenoRelay } from "./runtime/deno.ts";
 import { start } from "./start.ts";
 
-await start((relay, config) => {
-  const idleTimeoutSeconds = Math.ceil((config.heartbeatMs * config.heartbeatMisses) / 1000);
-  const app = createApp(relay, createDenoUpgrade({ idleTimeoutSeconds }));
+await start((options, config) => {
+  const { relay, routes } = createDenoRelay(options);
   const server = Deno.serve({ hostname: config.host, port: config.port, onListen: () => {} }, (request) =>
-    app.fetch(request),
+    routes.fetch(request),
   );
-  return { port: server.addr.port, stop: () => {} };
+  return { relay, port: server.addr.port, stop: () => {} };
 });

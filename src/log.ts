@@ -34,10 +34,12 @@ export function observe(logger: Logger): RelayObserver {
   const atInfo: RelayObserver = {
     connected: (id) => logger.info("connected {id}", { id }),
     missed: (id, misses) => logger.info("heartbeat missed {id}, {misses} in a row", { id, misses }),
+    away: (id, { by, code, reason }) => logger.info("away {id}, ended by {by} with {code}", { id, by, code, reason }),
+    resumed: (id) => logger.info("resumed {id}", { id }),
     left: (id, { by, code, reason }) => logger.info("left {id}, ended by {by} with {code}", { id, by, code, reason }),
   };
   return {
-    failed: (id, error) => logger.error("failed on {id}: {error}", { id, error }),
+    failed: (id, error) => logger.error("failed on {id}", { id, error }),
     ...(logger.isEnabledFor("info") ? atInfo : {}),
     ...(logger.isEnabledFor("debug") ? atDebug : {}),
   };

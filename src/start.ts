@@ -1,20 +1,21 @@
 import { type Config, readConfig } from "./config.ts";
-import { Relay } from "./core/relay.ts";
+import type { Relay, RelayOptions } from "./core/relay.ts";
 import { observe, openLog } from "./log.ts";
 import { host } from "./runtime/host.ts";
 
 /** sysexits.h: something was found in an unconfigured or misconfigured state. */
 const EX_CONFIG = 78;
 
-/** A server that an entry has started. */
+/** A relay and the server that an entry has started for it. */
 export interface Listening {
+  readonly relay: Relay;
   readonly port: number;
   /** Stops listening and lets go of every socket. */
   stop(): void | Promise<void>;
 }
 
-/** Listens with the relay's app on the config's host and port, in the way of one runtime. */
-export type Listen = (relay: Relay, config: Config) => Listening | Promise<Listening>;
+/** Makes a relay with the options and listens on the config's host and port, in the way of one runtime. */
+export type Listen = (options: RelayOptions, config: Config) => Listening | Promise<Listening>;
 
 /**
  * What every entry does: reads the settings, makes the relay, listens, says so in one line, and shuts down on SIGTERM and
@@ -34,21 +35,22 @@ export async function start(listen: Listen): Promise<void> {
   const logger = openLog(config.log, host.isTerminal, host.printError);
   for (const warning of warnings) logger.warning(warning);
 
-  const relay = new Relay({
+  const options: RelayOptions = {
     heartbeatMs: config.heartbeatMs,
     heartbeatMisses: config.heartbeatMisses,
     limits: {
       maxMessageBytes: config.maxMessageBytes,
       maxBufferedBytes: config.maxBufferedBytes,
       maxConnections: config.maxConnections,
+      maxRoomsPerSession: config.maxRoomsPerSession,
     },
-    schedule: setImmediate,
+    resumeMs: config.resumeMs,
     observer: observe(logger),
-  });
+  };
 
   let listening: Listening;
   try {
-    listening = await listen(relay, config);
+    listening = await listen(options, config);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     host.printError(`Cannot listen on ${address(config.host, config.port)}: ${reason}`);
@@ -61,7 +63,7 @@ export async function start(listen: Listen): Promise<void> {
     if (stopping) host.exit(1);
     stopping = true;
     logger.info("shutting down");
-    await relay.shutdown();
+    await listening.relay.shutdown();
     await listening.stop();
     host.exit(0);
   });

@@ -14,4 +14,13 @@ export const CLOSE_CODES = {
   internal: { code: 1011, reason: "The relay failed on this connection", reconnect: true },
   tryAgainLater: { code: 1013, reason: "The relay has no place left", reconnect: true },
   tooSlow: { code: 4000, reason: "What was sent to this connection was not read in time", reconnect: true },
+  replaced: { code: 4500, reason: "The session goes on over another connection", reconnect: false },
 } as const satisfies Record<string, CloseCode>;
+
+/**
+ * Whether who closes with this code, client or relay, means the session to go on over another connection: 4000–4499.
+ * 1006 is no code that anybody can send: the connection was lost.
+ */
+export function meansReturn(code: number): boolean {
+  return code === 1006 || (code >= 4000 && code <= 4499);
+}

@@ -1,10 +1,7 @@
 import type { Connection } from "./connection.ts";
-import { Frame } from "./frame.ts";
+import { Frame, prefixed } from "./frame.ts";
 import { type Ending, Link, type LinkCare, type LinkOwner } from "./link.ts";
 import type { RelayObserver } from "./observer.ts";
-
-const PREFIX = "res:";
-const PREFIX_BYTES = new TextEncoder().encode(PREFIX);
 
 /** The first demo: each message comes back to its sender behind `res:`, text as text and bytes as bytes. */
 export class Echo implements LinkOwner {
@@ -19,7 +16,7 @@ export class Echo implements LinkOwner {
 
   received(frame: Frame): void {
     this.#observer.received?.("echo", frame);
-    const answer = echo(frame);
+    const answer = new Frame(prefixed("res:", frame.payload), frame.binary);
     if (this.link.send(answer)) this.#observer.sent?.("echo", answer);
   }
 
@@ -31,6 +28,8 @@ export class Echo implements LinkOwner {
     this.#observer.missed?.("echo", misses);
   }
 
+  beat(): void {}
+
   ended(ending: Ending): void {
     this.#observer.left?.("echo", ending);
   }
@@ -38,12 +37,4 @@ export class Echo implements LinkOwner {
   failed(error: unknown): void {
     this.#observer.failed?.("echo", error);
   }
-}
-
-function echo({ payload, binary }: Frame): Frame {
-  if (typeof payload === "string") return new Frame(PREFIX + payload, binary);
-  const bytes = new Uint8Array(PREFIX_BYTES.length + payload.length);
-  bytes.set(PREFIX_BYTES);
-  bytes.set(payload, PREFIX_BYTES.length);
-  return new Frame(bytes, binary);
 }

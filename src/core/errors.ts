@@ -1,5 +1,21 @@
-/** What a client can get wrong in one frame. The connection stays open, and nobody else is told. */
-export type ErrorCode = "bad_frame" | "bad_id" | "no_such_id" | "too_slow";
+/** What a client can get wrong with one frame. The connection stays open, and nobody else is told. */
+export const ERROR_CODES = [
+  "bad_frame",
+  "bad_id",
+  "no_such_id",
+  "not_in_room",
+  "too_slow",
+  "too_large",
+  "mailbox_full",
+  "duplicate",
+  "forbidden",
+  "internal",
+] as const;
+
+export type ErrorCode = (typeof ERROR_CODES)[number];
+
+/** The errors after which the same frame may succeed later. */
+const TEMPORARY: ReadonlySet<ErrorCode> = new Set(["too_slow", "mailbox_full", "internal"]);
 
 /** One refusal, as its sender is told of it. */
 export interface SendError {
@@ -8,39 +24,80 @@ export interface SendError {
   readonly message: string;
   /** Whether the same frame may succeed later. */
   readonly temporary: boolean;
+  /** The id or the room that it is about, fit to stand in one line. */
+  readonly subject: string | undefined;
 }
 
 const QUOTED_CHARACTERS = 64;
 
+/** Control characters and line separators that JSON leaves as they are. */
+const UNSEEN = /[\u007f-\u009f\u2028\u2029]/g;
+
 /** A client's words, fit to stand in one line of an error: quoted, escaped, cut at 64 characters. */
 function quote(text: string): string {
-  return JSON.stringify(text.length > QUOTED_CHARACTERS ? `${text.slice(0, QUOTED_CHARACTERS)}…` : text);
+  const cut = text.length > QUOTED_CHARACTERS ? `${text.slice(0, QUOTED_CHARACTERS)}…` : text;
+  return JSON.stringify(cut).replace(UNSEEN, (unseen) => `\\u${unseen.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-/** No address stands before a first colon. */
-export function badFrame(): SendError {
-  return { code: "bad_frame", message: "Cannot read the frame: it is not id:message", temporary: false };
+function sendError(code: ErrorCode, message: string, subject?: string): SendError {
+  return { code, message, temporary: TEMPORARY.has(code), subject };
 }
 
-/** What stands before the first colon cannot be an id. */
+/** The frame does not read; `expected` says what would. */
+export function badFrame(expected: string): SendError {
+  return sendError("bad_frame", `Cannot read the frame: ${expected}`);
+}
+
+/** What stands where an id or the name of a room should cannot be one. */
 export function badId(id: string): SendError {
-  return {
-    code: "bad_id",
-    message: `Cannot send to ${quote(id)}: an id is 1 to 64 characters of A-Z a-z 0-9 . _ ~ -`,
-    temporary: false,
-  };
+  const quoted = quote(id);
+  return sendError(
+    "bad_id",
+    `Cannot use ${quoted}: an id or a room is 1 to 64 characters of A-Z a-z 0-9 . _ ~ -`,
+    quoted,
+  );
 }
 
-/** Nobody is connected under the id. */
+/** Nobody has the id. */
 export function noSuchId(id: string): SendError {
-  return { code: "no_such_id", message: `Cannot send to ${quote(id)}: nobody has this id`, temporary: false };
+  return sendError("no_such_id", `Cannot send to ${quote(id)}: nobody has this id`, id);
+}
+
+/** The sender is not a member of the room that it wants something of. */
+export function notInRoom(room: string): SendError {
+  return sendError("not_in_room", `Cannot use room ${quote(room)}: join it first`, room);
 }
 
 /** The receiver has more waiting than it may have; this message was not added. */
 export function tooSlow(id: string): SendError {
-  return {
-    code: "too_slow",
-    message: `Cannot send to ${quote(id)}: it does not read what it was sent; this message was refused`,
-    temporary: true,
-  };
+  return sendError(
+    "too_slow",
+    `Cannot send to ${quote(id)}: it does not read what it was sent; this message was refused`,
+    id,
+  );
+}
+
+/** No mailbox takes a message of this size. */
+export function tooLarge(id: string): SendError {
+  return sendError("too_large", `Cannot send to ${quote(id)}: the message is larger than a mailbox`, id);
+}
+
+/** The receiver is away, and its mailbox has no room for this message. */
+export function mailboxFull(id: string): SendError {
+  return sendError("mailbox_full", `Cannot send to ${quote(id)}: it is away and its mailbox is full`, id);
+}
+
+/** An `ackId` that this session used before. */
+export function duplicate(ackId: number): SendError {
+  return sendError("duplicate", `Cannot send with ackId ${ackId}: it was used before; nothing was sent again`);
+}
+
+/** The relay's rules do not allow it; `reason` ends the sentence. */
+export function forbidden(subject: string, reason: string): SendError {
+  return sendError("forbidden", `Cannot use ${quote(subject)}: ${reason}`, subject);
+}
+
+/** The relay, or a hook of the app around it, failed on this frame. */
+export function internal(): SendError {
+  return sendError("internal", "Cannot send: the relay failed on this frame");
 }

@@ -1,12 +1,14 @@
-/** What the heartbeat looks after. Its three fields belong to the heartbeat. */
+/** What the heartbeat looks after. Its four fields belong to the heartbeat. */
 export interface Pulse {
+  /** Where it waits for its next visit. */
+  slice: number;
   /** The tick in which the last sign of life came. */
   heardTick: number;
   /** Whether a ping went out since then. */
   asked: boolean;
   /** Beats let pass without any sign of life since the first ping that was not answered. */
   misses: number;
-  /** Whether the connection is over; the heartbeat forgets it then. */
+  /** Whether the connection is over. */
   readonly ended: boolean;
   /** Whether anything came from the client since the last ping that `heard` was not told of: a part of a large frame. */
   hasStirred(): boolean;
@@ -44,22 +46,29 @@ const EARLY_SLICES = 5;
  */
 export class Heartbeat {
   readonly #misses: number;
-  readonly #slices: Pulse[][] = Array.from({ length: SLICES }, () => []);
+  readonly #slices: Set<Pulse>[] = Array.from({ length: SLICES }, () => new Set());
   readonly #timer: ReturnType<typeof setInterval>;
   #tick = 0;
 
   /** @throws {RangeError} When an option is not a positive number. */
   constructor(options: HeartbeatOptions) {
-    if (!(options.intervalMs > 0)) throw new RangeError(`Cannot start heartbeat: intervalMs is ${options.intervalMs}`);
+    const { intervalMs } = options;
+    if (!(intervalMs > 0 && Number.isFinite(intervalMs)))
+      throw new RangeError(`Cannot start heartbeat: intervalMs is ${intervalMs}`);
     if (!(options.misses >= 1)) throw new RangeError(`Cannot start heartbeat: misses is ${options.misses}`);
     this.#misses = options.misses;
-    this.#timer = setInterval(() => this.#beat(), options.intervalMs / SLICES);
+    this.#timer = setInterval(() => this.#beat(), intervalMs / SLICES);
   }
 
-  /** Looks after the pulse from now on, until it says that it has ended. */
+  /** Looks after the pulse from now on, until it is removed. */
   add(pulse: Pulse): void {
     this.heard(pulse);
     this.#visitAt(this.#tick + SLICES - randomBelow(SLICES / 2), pulse);
+  }
+
+  /** Forgets the pulse, which has ended. */
+  remove(pulse: Pulse): void {
+    this.#slices[pulse.slice]?.delete(pulse);
   }
 
   /** A sign of life came. */
@@ -87,8 +96,10 @@ export class Heartbeat {
   #beat(): void {
     this.#tick++;
     const slice = this.#tick % SLICES;
-    const due = this.#slices[slice] ?? [];
-    this.#slices[slice] = [];
+    const due = this.#slices[slice];
+    if (due === undefined || due.size === 0) return;
+    this.#slices[slice] = new Set();
+    // One visit may end another pulse that is due.
     for (const pulse of due) if (!pulse.ended) this.#visit(pulse);
   }
 
@@ -115,7 +126,8 @@ export class Heartbeat {
   }
 
   #visitAt(tick: number, pulse: Pulse): void {
-    this.#slices[tick % SLICES]?.push(pulse);
+    pulse.slice = tick % SLICES;
+    this.#slices[pulse.slice]?.add(pulse);
   }
 }
 

@@ -6,6 +6,14 @@ export interface Limits {
   readonly maxBufferedBytes: number;
   /** Connections open at the same time. */
   readonly maxConnections: number;
+  /** Rooms that one session may be in. */
+  readonly maxRoomsPerSession: number;
+  /** Ids that one session may watch. */
+  readonly maxWatchesPerSession: number;
+  /** Messages that wait for one session: those that it did not acknowledge, and those that came while it was away. */
+  readonly maxMailboxMessages: number;
+  /** The same in bytes; UTF-16 units where a message is kept as a string. */
+  readonly maxMailboxBytes: number;
 }
 
 /** The limits of a relay that was given none. */
@@ -13,7 +21,14 @@ export const DEFAULT_LIMITS: Limits = {
   maxMessageBytes: 1_048_576,
   maxBufferedBytes: 1_048_576,
   maxConnections: Number.POSITIVE_INFINITY,
+  maxRoomsPerSession: 100,
+  maxWatchesPerSession: 100,
+  maxMailboxMessages: 1000,
+  maxMailboxBytes: 1_048_576,
 };
 
 /** Beats that a connection may stay over `maxBufferedBytes` before it is closed. */
 export const SLOW_BEATS = 3;
+
+/** Sends whose outcome a session remembers, so that the same `ackId` again sends nothing twice. */
+export const REMEMBERED_ACKS = 256;

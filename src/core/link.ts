@@ -1,4 +1,4 @@
-import { CLOSE_CODES, type CloseCode } from "./close-codes.ts";
+import { CLOSE_CODES, type CloseCode, meansReturn } from "./close-codes.ts";
 import type { Connection } from "./connection.ts";
 import { Frame, isLongerThan, type Payload } from "./frame.ts";
 import type { Heartbeat, Pulse } from "./heartbeat.ts";
@@ -11,6 +11,8 @@ export interface Ending {
   /** RFC 6455 §7.4.1; 1006 where no close frame came. */
   readonly code: number;
   readonly reason: string;
+  /** Whether the client may come back to its session: the connection was lost, or closed with a code that says so. */
+  readonly mayReturn: boolean;
 }
 
 /** Whom a link works for. None of these may throw. */
@@ -19,8 +21,10 @@ export interface LinkOwner {
   /** The client answered a ping, or sent one. */
   ponged(): void;
   missed(misses: number): void;
+  /** Called at least once a beat. */
+  beat(): void;
   /** Called once; nothing reaches the connection any more. */
-  ended(ending: Ending): void;
+  ended(ending: Ending, link: Link): void;
   /** Something threw where nothing should; the connection is closed with 1011. */
   failed(error: unknown): void;
 }
@@ -32,6 +36,8 @@ export interface LinkCare {
   readonly heartbeat: Heartbeat;
   /** Milliseconds that a client has to answer a close before its socket is dropped. */
   readonly closeTimeoutMs: number;
+  /** Milliseconds that a session may be without a connection. */
+  readonly resumeMs: number;
   /** Called when the runtime has let go of the socket. */
   released(link: Link): void;
 }
@@ -42,6 +48,7 @@ export interface LinkCare {
  * The entry reports what happens on the socket by `receive`, `pong`, `closing` and `closed`; none of them throws.
  */
 export class Link implements Pulse {
+  slice = 0;
   heardTick = 0;
   asked = false;
   misses = 0;
@@ -94,13 +101,13 @@ export class Link implements Pulse {
 
   /** From the entry: the closing handshake has begun, not by `close`; the socket is still there. */
   closing(code: number, reason: string): void {
-    this.#end({ by: whoCloses(code), code, reason });
+    this.#end({ by: whoCloses(code), code, reason, mayReturn: meansReturn(code) });
     this.#dropInTime();
   }
 
   /** From the entry: the socket is gone. Harmless when repeated. */
   closed(code: number, reason: string): void {
-    this.#end({ by: whoCloses(code), code, reason });
+    this.#end({ by: whoCloses(code), code, reason, mayReturn: meansReturn(code) });
     if (this.#released) return;
     this.#released = true;
     clearTimeout(this.#closeTimer);
@@ -113,8 +120,23 @@ export class Link implements Pulse {
    * @returns Whether it was taken: `false` where more waits already than may, or where the link is over.
    */
   send(frame: Frame): boolean {
-    if (this.#ended || this.#isSlow()) return false;
+    if (this.#ended || this.isSlow()) return false;
     this.#outbox.add(frame);
+    return true;
+  }
+
+  /** Sends what must not be refused, whatever waits already: a welcome, and what a resumed session missed. */
+  sendAnyway(frame: Frame): void {
+    if (!this.#ended) this.#outbox.add(frame);
+  }
+
+  /** Whether more waits for this connection than may. */
+  isSlow(): boolean {
+    if (this.#outbox.bufferedBytes() <= this.#care.limits.maxBufferedBytes) {
+      this.#slowSince = -1;
+      return false;
+    }
+    if (this.#slowSince < 0) this.#slowSince = this.#care.heartbeat.now;
     return true;
   }
 
@@ -122,8 +144,9 @@ export class Link implements Pulse {
   close(closeCode: CloseCode): void {
     if (this.#ended) return;
     this.#outbox.flush();
-    this.#end({ by: "relay", code: closeCode.code, reason: closeCode.reason });
-    this.#connection.close(closeCode.code, closeCode.reason);
+    const { code, reason } = closeCode;
+    this.#end({ by: "relay", code, reason, mayReturn: meansReturn(code) });
+    this.#connection.close(code, reason);
     this.#dropInTime();
   }
 
@@ -146,7 +169,8 @@ export class Link implements Pulse {
   }
 
   visited(): void {
-    if (!this.#isSlow() || this.#care.heartbeat.beatsSince(this.#slowSince) < SLOW_BEATS) return;
+    this.#owner.beat();
+    if (!this.isSlow() || this.#care.heartbeat.beatsSince(this.#slowSince) < SLOW_BEATS) return;
     this.close(CLOSE_CODES.tooSlow);
   }
 
@@ -156,24 +180,21 @@ export class Link implements Pulse {
 
   lost(): void {
     const { misses } = this;
-    this.#end({ by: "heartbeat", code: 1006, reason: `${misses} ${misses === 1 ? "beat" : "beats"} missed` });
+    this.#end({
+      by: "heartbeat",
+      code: 1006,
+      reason: `${misses} ${misses === 1 ? "beat" : "beats"} missed`,
+      mayReturn: true,
+    });
     this.#connection.terminate();
-  }
-
-  #isSlow(): boolean {
-    if (this.#outbox.bufferedBytes() <= this.#care.limits.maxBufferedBytes) {
-      this.#slowSince = -1;
-      return false;
-    }
-    if (this.#slowSince < 0) this.#slowSince = this.#care.heartbeat.now;
-    return true;
   }
 
   #end(ending: Ending): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#care.heartbeat.remove(this);
     this.#outbox.discard();
-    this.#owner.ended(ending);
+    this.#owner.ended(ending, this);
   }
 
   #dropInTime(): void {

@@ -11,6 +11,9 @@ export interface RelayObserver {
   sent?(id: string, frame: Frame): void;
   beat?(id: string): void;
   missed?(id: string, misses: number): void;
+  /** The session has lost its connection, and may come back. */
+  away?(id: string, ending: Ending): void;
+  resumed?(id: string): void;
   left?(id: string, ending: Ending): void;
   failed?(id: string, error: unknown): void;
 }

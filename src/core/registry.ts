@@ -5,9 +5,11 @@ export class Registry {
   readonly #sessions = new Map<string, Session>();
   #lastId = 0;
 
-  /** The next id: 1, 2, 3 … in order of connecting. None is given twice. */
+  /** The next id: 1, 2, 3 … in order of connecting, past those that somebody brought along. None is given twice. */
   nextId(): string {
-    return String(++this.#lastId);
+    let id = String(++this.#lastId);
+    while (this.#sessions.has(id)) id = String(++this.#lastId);
+    return id;
   }
 
   add(session: Session): void {

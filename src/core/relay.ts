@@ -1,24 +1,28 @@
 import { CLOSE_CODES, type CloseCode } from "./close-codes.ts";
 import type { Connection } from "./connection.ts";
 import { Echo } from "./echo.ts";
-import { badId, noSuchId, tooSlow } from "./errors.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import { isId } from "./id.ts";
-import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
-import type { Link, LinkCare } from "./link.ts";
+import { DEFAULT_LIMITS, type Limits, REMEMBERED_ACKS } from "./limits.ts";
+import { type Ending, Link, type LinkCare, type LinkOwner } from "./link.ts";
 import type { RelayObserver } from "./observer.ts";
 import { type Schedule, Turn } from "./outbox.ts";
-import { plain, plainFrom } from "./protocol/plain.ts";
-import type { Command } from "./protocol/protocol.ts";
+import { plain } from "./protocol/plain.ts";
+import type { Command, Protocol } from "./protocol/protocol.ts";
 import { Registry } from "./registry.ts";
+import { ResumeTokens } from "./resume-tokens.ts";
+import { Rooms } from "./rooms.ts";
+import { type RelayHooks, Router } from "./router.ts";
 import { Session, type SessionRelay } from "./session.ts";
+import { Watchers } from "./watchers.ts";
 
 export interface RelayOptions {
   /** Milliseconds of one beat of the heartbeat. Default: 5000. */
   readonly heartbeatMs?: number;
   /** Beats that a connection may let pass in silence before it is dropped. Default: 3. */
   readonly heartbeatMisses?: number;
-  /** Default: 1 MiB a message, 1 MiB buffered for a connection, any number of connections. */
+  /** Milliseconds that a session may be without a connection; 0: it ends with its connection. Default: 30000. */
+  readonly resumeMs?: number;
+  /** Default: those of `DEFAULT_LIMITS`. */
   readonly limits?: Partial<Limits>;
   /** Milliseconds that a client has to answer a close. Default: 2000. */
   readonly closeTimeoutMs?: number;
@@ -28,22 +32,34 @@ export interface RelayOptions {
    */
   readonly schedule?: Schedule;
   readonly observer?: RelayObserver;
+  readonly hooks?: RelayHooks;
 }
 
-/** What a client said when it asked for its connection. */
+/** What a client said when it asked for its connection, and what the app made of it. */
 export interface Handshake {
-  /** Whether a delivery to this client names its sender (`?from=1`). */
-  readonly withSender: boolean;
+  readonly protocol?: Protocol;
+  /** The id that the app gave its bearer; the next number without one. Who had it is closed as replaced. */
+  readonly id?: string | undefined;
+  /** The token of the session that the client wants to go on with. */
+  readonly resume?: string | undefined;
 }
 
 /** The relay: gives every connection an id, and forwards `id:message` to the connection with that id. */
 export class Relay {
   readonly limits: Limits;
   readonly #registry = new Registry();
+  readonly #rooms = new Rooms();
+  readonly #watchers = new Watchers();
+  readonly #tokens = new ResumeTokens();
   readonly #links = new Set<Link>();
+  /** When each session that is away will have been away for too long. */
+  readonly #expiries = new Map<Session, ReturnType<typeof setTimeout>>();
+  readonly #heartbeatMs: number;
   readonly #heartbeat: Heartbeat;
   readonly #care: LinkCare;
   readonly #observer: RelayObserver;
+  readonly #hooks: RelayHooks;
+  readonly #router: Router;
   readonly #session: SessionRelay;
   #accepting = true;
   #drained: Promise<void> | undefined = undefined;
@@ -57,19 +73,30 @@ export class Relay {
       if (!(value > 0)) throw new RangeError(`Cannot make a relay: ${name} is ${value}`);
     }
     this.#observer = options.observer ?? {};
-    this.#heartbeat = new Heartbeat({ intervalMs: options.heartbeatMs ?? 5000, misses: options.heartbeatMisses ?? 3 });
+    this.#hooks = options.hooks ?? {};
+    this.#heartbeatMs = options.heartbeatMs ?? 5000;
+    this.#heartbeat = new Heartbeat({ intervalMs: this.#heartbeatMs, misses: options.heartbeatMisses ?? 3 });
     this.#care = {
       limits: this.limits,
       turn: new Turn(options.schedule ?? queueMicrotask),
       heartbeat: this.#heartbeat,
       closeTimeoutMs,
+      resumeMs: options.resumeMs ?? 30_000,
       released: (link) => this.#release(link),
     };
+    this.#router = new Router({
+      registry: this.#registry,
+      rooms: this.#rooms,
+      watchers: this.#watchers,
+      limits: this.limits,
+      hooks: this.#hooks,
+    });
     this.#session = {
       care: this.#care,
       observer: this.#observer,
       route: (sender, command) => this.#route(sender, command),
-      left: (session) => this.#registry.remove(session),
+      away: (session, ending) => this.#putAway(session, ending),
+      left: (session, ending) => this.#leave(session, ending),
     };
   }
 
@@ -83,27 +110,36 @@ export class Relay {
     return !this.#accepting;
   }
 
-  /** Sessions that can be sent to. */
+  /** Sessions that can be sent to, those that are away among them. */
   get sessions(): number {
     return this.#registry.size;
   }
 
+  /** Rooms with members. */
+  get rooms(): number {
+    return this.#rooms.size;
+  }
+
   /**
-   * Opens a session for the connection, with the next id.
+   * Opens a session for the connection, or goes on with one that was resumed.
    *
    * @returns Where the entry reports what comes from the socket.
    */
-  open(connection: Connection, handshake: Handshake): Link {
-    const protocol = handshake.withSender ? plainFrom : plain;
-    const session = new Session(this.#registry.nextId(), protocol, connection, this.#session);
-    this.#registry.add(session);
-    this.#observer.connected?.(session.id);
-    return this.#keep(session.link);
+  open(connection: Connection, handshake: Handshake = {}): Link {
+    const protocol = handshake.protocol ?? plain;
+    return this.#keep(connection, () => {
+      const { id, resume } = handshake;
+      const session = resume === undefined ? undefined : this.#tokens.find(resume);
+      const isTheirs = session?.protocol === protocol && (id === undefined || id === session.id);
+      if (session === undefined || resume === undefined || !isTheirs)
+        return this.#begin(connection, protocol, handshake);
+      return this.#resume(connection, session, resume);
+    });
   }
 
   /** Opens an echo on the connection: each message comes back as `res:` and the message. It has no id. */
   openEcho(connection: Connection): Link {
-    return this.#keep(new Echo(connection, this.#care, this.#observer).link);
+    return this.#keep(connection, () => new Echo(connection, this.#care, this.#observer).link);
   }
 
   /**
@@ -120,6 +156,7 @@ export class Relay {
     this.#accepting = false;
     this.#heartbeat.stop();
     for (const link of this.#links) link.close(CLOSE_CODES.goingAway);
+    for (const session of [...this.#expiries.keys()]) session.close(CLOSE_CODES.goingAway);
     if (this.#links.size === 0) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, this.#care.closeTimeoutMs);
@@ -131,11 +168,89 @@ export class Relay {
     for (const link of this.#links) link.terminate();
   }
 
-  /** A place may have gone between the upgrade's check and now. */
-  #keep(link: Link): Link {
-    const refused = this.#refusal();
+  #begin(connection: Connection, protocol: Protocol, { id, resume }: Handshake): Link {
+    if (id !== undefined) this.#registry.find(id)?.close(CLOSE_CODES.replaced);
+    const session = new Session(id ?? this.#registry.nextId(), protocol, this.#session);
+    const link = session.attach(connection);
+    this.#registry.add(session);
+    this.#observer.connected?.(session.id);
+    this.#welcome(session, resume === undefined);
+    this.#watchers.tell(session);
+    this.#runHook(session, this.#hooks.onOpen);
+    return link;
+  }
+
+  #resume(connection: Connection, session: Session, token: string): Link {
+    clearTimeout(this.#expiries.get(session));
+    this.#expiries.delete(session);
+    const wasAway = !session.isOnline;
+    const link = session.attach(connection);
+    this.#observer.resumed?.(session.id);
+    this.#welcome(session, session.tellLoss(), token);
+    session.catchUp();
+    if (wasAway) {
+      this.#watchers.tell(session);
+      this.#router.tellRooms(session, "online");
+    }
+    return link;
+  }
+
+  /** @param resumedWith The token with which the session was resumed; none where it begins. */
+  #welcome(session: Session, recovered: boolean, resumedWith?: string): void {
+    const { maxMessageBytes } = this.limits;
+    session.welcome({
+      type: "welcome",
+      id: session.id,
+      resumeToken: session.canResume ? this.#tokens.issue(session, resumedWith) : "",
+      resumed: resumedWith !== undefined,
+      recovered,
+      heartbeatMs: this.#heartbeatMs,
+      resumeMs: this.#care.resumeMs,
+      limits: { maxMessageBytes, maxUnackedSends: REMEMBERED_ACKS },
+    });
+  }
+
+  #route(sender: Session, command: Command): void {
+    if (sender.canResume && this.#tokens.confirm(sender)) sender.confirmLoss();
+    this.#router.route(sender, command);
+  }
+
+  #putAway(session: Session, ending: Ending): void {
+    this.#expiries.set(
+      session,
+      setTimeout(() => session.end(ending), this.#care.resumeMs),
+    );
+    this.#observer.away?.(session.id, ending);
+    this.#watchers.tell(session);
+    this.#router.tellRooms(session, "offline");
+  }
+
+  #leave(session: Session, ending: Ending): void {
+    const wasAway = this.#expiries.has(session);
+    clearTimeout(this.#expiries.get(session));
+    this.#expiries.delete(session);
+    this.#registry.remove(session);
+    this.#observer.left?.(session.id, ending);
+    this.#tokens.revoke(session);
+    this.#router.forget(session);
+    if (!wasAway) this.#watchers.tell(session);
+    this.#runHook(session, this.#hooks.onClose);
+  }
+
+  #runHook(session: Session, hook: ((id: string) => void) | undefined): void {
+    try {
+      hook?.(session.id);
+    } catch (error) {
+      session.report(error);
+    }
+  }
+
+  /** Begins with the connection; closes it instead where the last place has gone since the upgrade's check. */
+  #keep(connection: Connection, begin: () => Link): Link {
+    const refusal = this.#refusal();
+    const link = refusal === undefined ? begin() : new Link(connection, this.#care, NOBODY);
     this.#links.add(link);
-    if (refused !== undefined) link.close(refused);
+    if (refusal !== undefined) link.close(refusal);
     return link;
   }
 
@@ -148,17 +263,7 @@ export class Relay {
     this.#links.delete(link);
     if (this.#links.size === 0) this.#lastReleased();
   }
-
-  #route(sender: Session, command: Command): void {
-    if (command.type === "refused") {
-      sender.refuse(command.error);
-      return;
-    }
-    const receiver = this.#registry.find(command.to);
-    if (receiver === undefined) {
-      sender.refuse(isId(command.to) ? noSuchId(command.to) : badId(command.to));
-    } else if (!receiver.deliver({ type: "message", from: sender.id, message: command.message })) {
-      sender.refuse(tooSlow(command.to));
-    }
-  }
 }
+
+/** For whom a connection works that is closed at once. */
+const NOBODY: LinkOwner = { received() {}, ponged() {}, missed() {}, beat() {}, ended() {}, failed() {} };

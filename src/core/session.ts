@@ -1,46 +1,164 @@
+import { AckMemory } from "./ack-memory.ts";
+import { CLOSE_CODES, type CloseCode } from "./close-codes.ts";
 import type { Connection } from "./connection.ts";
-import type { SendError } from "./errors.ts";
+import { internal, mailboxFull, type SendError, tooLarge, tooSlow } from "./errors.ts";
 import type { Frame } from "./frame.ts";
 import { type Ending, Link, type LinkCare, type LinkOwner } from "./link.ts";
+import { Mailbox } from "./mailbox.ts";
 import type { RelayObserver } from "./observer.ts";
-import type { Command, Protocol, RelayEvent } from "./protocol/protocol.ts";
+import type { Command, Outcome, Protocol, RelayEvent } from "./protocol/protocol.ts";
 
 /** What a session needs from the relay that it belongs to. */
 export interface SessionRelay {
   readonly care: LinkCare;
   readonly observer: RelayObserver;
   route(sender: Session, command: Command): void;
-  left(session: Session): void;
+  /** The session has lost its connection and may come back. */
+  away(session: Session, ending: Ending): void;
+  /** The session is over; its id is free of it. */
+  left(session: Session, ending: Ending): void;
 }
 
-/** What an id stands for. */
+/** What became of one delivery to one session. */
+export type Delivery = "delivered" | "queued" | SendError;
+
+/** What an id stands for. It starts with a connection; where its protocol numbers messages it can outlive it. */
 export class Session implements LinkOwner {
   readonly id: string;
   readonly protocol: Protocol;
-  readonly link: Link;
+  /** Rooms that it is in. */
+  readonly rooms = new LazySet();
+  /** Ids that it watches. */
+  readonly watched = new LazySet();
+  /** The session's own ticket back; held by the relay. */
+  resumeToken = "";
   readonly #relay: SessionRelay;
+  readonly #mailbox: Mailbox | undefined;
+  #acks: AckMemory | undefined = undefined;
+  #link: Link | undefined = undefined;
+  #over = false;
 
-  constructor(id: string, protocol: Protocol, connection: Connection, relay: SessionRelay) {
+  constructor(id: string, protocol: Protocol, relay: SessionRelay) {
     this.id = id;
     this.protocol = protocol;
     this.#relay = relay;
-    this.link = new Link(connection, relay.care, this);
+    if (protocol.number !== undefined) this.#mailbox = new Mailbox(relay.care.limits, protocol.number);
   }
 
-  /** Delivers a message; `false` where too much waits for this session already. */
-  deliver(event: RelayEvent): boolean {
-    const frame = this.protocol.encode(event);
-    if (!this.link.send(frame)) return false;
-    this.#relay.observer.sent?.(this.id, frame);
-    return true;
+  /** Whether it has a connection. */
+  get isOnline(): boolean {
+    return this.#link !== undefined;
+  }
+
+  /** Whether it can outlive its connection. */
+  get canResume(): boolean {
+    return this.#mailbox !== undefined;
+  }
+
+  /** Begins or goes on over a connection; one that is still there closes as replaced. */
+  attach(connection: Connection): Link {
+    const old = this.#link;
+    const link = new Link(connection, this.#relay.care, this);
+    this.#link = link;
+    old?.close(CLOSE_CODES.replaced);
+    return link;
+  }
+
+  /** Ends the session, and closes its connection with the code. */
+  close(closeCode: CloseCode): void {
+    const { code, reason } = closeCode;
+    const link = this.#link;
+    this.#link = undefined;
+    this.end({ by: "relay", code, reason, mayReturn: false });
+    link?.close(closeCode);
+  }
+
+  /** Sends again all that was not acknowledged. */
+  catchUp(): void {
+    for (const frame of this.#mailbox?.waiting() ?? []) this.#link?.sendAnyway(frame);
+  }
+
+  /** Whether nothing that was sent to it was lost without its client knowing; a welcome is about to tell it. */
+  tellLoss(): boolean {
+    return this.#mailbox?.tellLoss() ?? true;
+  }
+
+  /** The client has seen its welcome, and knows what was lost until then. */
+  confirmLoss(): void {
+    this.#mailbox?.confirmLoss();
+  }
+
+  /** Delivers a message, as this session's protocol spells it, or says why not. */
+  deliver(body: Frame): Delivery {
+    const link = this.#link;
+    const mailbox = this.#mailbox;
+    if (mailbox === undefined) {
+      if (link?.send(body) !== true) return tooSlow(this.id);
+      this.#relay.observer.sent?.(this.id, body);
+      return "delivered";
+    }
+    if (!mailbox.couldKeep(body.size)) return tooLarge(this.id);
+    if (link === undefined) {
+      if (!mailbox.hasRoomFor(body.size)) return mailboxFull(this.id);
+      mailbox.add(body);
+      return "queued";
+    }
+    if (link.isSlow()) return tooSlow(this.id);
+    if (!mailbox.hasRoomFor(body.size)) {
+      if (mailbox.isAcknowledging) return tooSlow(this.id);
+      mailbox.makeRoomFor(body.size);
+    }
+    link.sendAnyway(mailbox.add(body));
+    this.#relay.observer.sent?.(this.id, body);
+    return "delivered";
+  }
+
+  /** A message for this session was published and could not be kept. */
+  lose(): void {
+    this.#mailbox?.lose();
   }
 
   /**
-   * Tells this session's client, and nobody else, what it got wrong.
-   * A client that does not even read its errors loses those past its buffer, and after three beats its connection.
+   * Tells the client what is no message. A client that does not read what it is told loses what goes past its buffer;
+   * one that was promised an ack for everything loses its connection instead, and asks again when it is back.
    */
-  refuse(error: SendError): void {
-    this.deliver({ type: "error", error });
+  tell(event: RelayEvent): void {
+    const frame = this.protocol.encode(event);
+    if (frame === undefined || this.#link === undefined) return;
+    if (!this.#link.send(frame) && event.type === "ack") this.#link.close(CLOSE_CODES.tooSlow);
+  }
+
+  /** Tells the client what it is told first, ahead of anything else and whatever waits. */
+  welcome(event: RelayEvent): void {
+    const frame = this.protocol.encode(event);
+    if (frame !== undefined) this.#link?.sendAnyway(frame);
+  }
+
+  /** Tells the sender what became of its command: under its `ackId`, or, without one, only what went wrong. */
+  answer(ackId: number | undefined, outcome: Outcome): void {
+    if (ackId !== undefined) this.tell({ type: "ack", ackId, outcome });
+    else if (outcome.outcome === "failed") this.tell({ type: "error", error: outcome.error });
+  }
+
+  /** What this session was told the last time that it used the `ackId` for a send. */
+  earlierOutcome(ackId: number): Outcome | undefined {
+    return this.#acks?.find(ackId);
+  }
+
+  rememberOutcome(ackId: number, outcome: Outcome): void {
+    this.#acks ??= new AckMemory();
+    this.#acks.remember(ackId, outcome);
+  }
+
+  acknowledge(sequenceId: number): void {
+    this.#mailbox?.acknowledge(sequenceId);
+  }
+
+  /** Ends the session, which has no connection any more. Harmless when repeated. */
+  end(ending: Ending): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#relay.left(this, ending);
   }
 
   received(frame: Frame): void {
@@ -56,12 +174,53 @@ export class Session implements LinkOwner {
     this.#relay.observer.missed?.(this.id, misses);
   }
 
-  ended(ending: Ending): void {
-    this.#relay.left(this);
-    this.#relay.observer.left?.(this.id, ending);
+  beat(): void {
+    this.tell({ type: "ping" });
+  }
+
+  ended(ending: Ending, link: Link): void {
+    if (link !== this.#link) return;
+    this.#link = undefined;
+    if (this.#mailbox !== undefined && ending.mayReturn && this.#relay.care.resumeMs > 0) {
+      this.#relay.away(this, ending);
+    } else {
+      this.end(ending);
+    }
+  }
+
+  /** Something of the app around the relay threw on this session's account. */
+  report(error: unknown): void {
+    this.#relay.observer.failed?.(this.id, error);
   }
 
   failed(error: unknown): void {
-    this.#relay.observer.failed?.(this.id, error);
+    this.report(error);
+    this.tell({ type: "error", error: internal() });
+  }
+}
+
+/** A set of names that takes no memory while it is empty: most sessions are in no room and watch nobody. */
+class LazySet {
+  #names: Set<string> | undefined = undefined;
+
+  get size(): number {
+    return this.#names?.size ?? 0;
+  }
+
+  add(name: string): void {
+    this.#names ??= new Set();
+    this.#names.add(name);
+  }
+
+  has(name: string): boolean {
+    return this.#names?.has(name) ?? false;
+  }
+
+  delete(name: string): boolean {
+    return this.#names?.delete(name) ?? false;
+  }
+
+  *[Symbol.iterator](): Iterator<string> {
+    if (this.#names !== undefined) yield* this.#names;
   }
 }

@@ -1,6 +1,6 @@
 import type { Server, ServerWebSocket, WebSocketHandler } from "bun";
 import type { Connection } from "../core/connection.ts";
-import { type Frame, textOf } from "../core/frame.ts";
+import { type Frame, frameText } from "../core/frame.ts";
 import type { Link } from "../core/link.ts";
 import type { Open, UpgradeWebSocket } from "../http/app.ts";
 
@@ -19,8 +19,11 @@ export interface BunEnv {
  * The upgrade for Bun.serve. Not `hono/bun`'s: that makes an event and a context for every message, has no pong, and
  * echoes whatever subprotocol was offered first.
  */
-export const upgradeWebSocket: UpgradeWebSocket<BunEnv> = (c, open) => {
-  const upgraded = c.env.server.upgrade(c.req.raw, { data: { open, link: undefined } });
+export const upgradeWebSocket: UpgradeWebSocket<BunEnv> = (c, open, protocol) => {
+  // Bun 1.4 answers the first offer by itself where it is not told which, or finds none in the request.
+  if (protocol === undefined) c.req.raw.headers.delete("Sec-WebSocket-Protocol");
+  const headers: Record<string, string> = protocol === undefined ? {} : { "Sec-WebSocket-Protocol": protocol };
+  const upgraded = c.env.server.upgrade(c.req.raw, { data: { open, link: undefined }, headers });
   return new Response(null, { status: upgraded ? 200 : 400 });
 };
 
@@ -72,9 +75,9 @@ class BunConnection implements Connection {
   }
 
   readonly #send = (): void => {
-    for (const { payload, binary } of this.#frames) {
-      if (binary) this.#ws.sendBinary(payload as Uint8Array);
-      else this.#ws.sendText(textOf(payload));
+    for (const frame of this.#frames) {
+      if (frame.binary) this.#ws.sendBinary(frame.payload as Uint8Array);
+      else this.#ws.sendText(frameText(frame));
     }
   };
 

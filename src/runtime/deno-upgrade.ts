@@ -1,6 +1,6 @@
 import type { Env } from "hono";
 import type { Connection } from "../core/connection.ts";
-import { type Frame, textOf } from "../core/frame.ts";
+import { type Frame, frameText } from "../core/frame.ts";
 import type { Link } from "../core/link.ts";
 import type { UpgradeWebSocket } from "../http/app.ts";
 
@@ -14,8 +14,10 @@ export interface DenoUpgradeOptions {
  * `Upgrade: WebSocket` for no upgrade.
  */
 export function createDenoUpgrade(options: DenoUpgradeOptions): UpgradeWebSocket<Env> {
-  return (c, open) => {
+  return (c, open, protocol) => {
     const { socket, response } = Deno.upgradeWebSocket(c.req.raw, { idleTimeout: options.idleTimeoutSeconds });
+    // Not by upgradeWebSocket's own option: it takes an offer of `a,b`, without a space, for one name (Deno 2.9).
+    if (protocol !== undefined) response.headers.set("Sec-WebSocket-Protocol", protocol);
     socket.binaryType = "arraybuffer";
     let link: Link | undefined;
     const closed = (code: number, reason: string): void => link?.closed(code, reason);
@@ -46,9 +48,9 @@ class DenoConnection implements Connection {
 
   write(frames: readonly Frame[]): void {
     if (this.#socket.readyState !== WebSocket.OPEN) return;
-    for (const { payload, binary } of frames) {
+    for (const frame of frames) {
       // Nothing that reaches the core on Deno is over shared memory, and a binary frame's payload is bytes.
-      this.#socket.send(binary ? (payload as Uint8Array<ArrayBuffer>) : textOf(payload));
+      this.#socket.send(frame.binary ? (frame.payload as Uint8Array<ArrayBuffer>) : frameText(frame));
     }
   }
 

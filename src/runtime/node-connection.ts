@@ -54,9 +54,8 @@ export class NodeConnection implements Connection {
 /** The frames as they go on the wire (RFC 6455 §5.2), one after the other in one piece. */
 function join(frames: readonly Frame[]): Buffer {
   let most = 0;
-  for (const { payload } of frames) {
-    most += LONGEST_HEADER + (typeof payload === "string" ? payload.length * 3 : payload.length);
-  }
+  for (const frame of frames)
+    most += LONGEST_HEADER + mostBytes(frame) + (frame.head === undefined ? 0 : mostBytes(frame.head));
   if (most > SLAB_BYTES / 4) return joinInto(Buffer.allocUnsafeSlow(exactBytes(frames)), 0, frames);
   if (used + most > SLAB_BYTES) {
     slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
@@ -67,17 +66,30 @@ function join(frames: readonly Frame[]): Buffer {
   return joined;
 }
 
-function exactBytes(frames: readonly Frame[]): number {
-  let bytes = 0;
-  for (const { payload } of frames) {
-    const length = payloadBytes(payload);
-    bytes += headerBytes(length) + length;
-  }
-  return bytes;
+/** The bytes that a payload takes at the most: three for each UTF-16 unit. */
+function mostBytes({ payload, bytes }: Frame): number {
+  if (bytes !== undefined) return bytes.length;
+  return typeof payload === "string" ? payload.length * 3 : payload.length;
 }
 
-function payloadBytes(payload: Frame["payload"]): number {
-  return typeof payload === "string" ? Buffer.byteLength(payload) : payload.length;
+function exactBytes(frames: readonly Frame[]): number {
+  let total = 0;
+  for (const frame of frames) {
+    const length = frameBytes(frame);
+    total += headerBytes(length) + length;
+  }
+  return total;
+}
+
+function frameBytes(frame: Frame): number {
+  return payloadBytes(frame) + (frame.head === undefined ? 0 : payloadBytes(frame.head));
+}
+
+function payloadBytes(frame: Frame): number {
+  const { payload } = frame;
+  if (typeof payload !== "string") return payload.length;
+  if (frame.shared) frame.bytes ??= Buffer.from(payload);
+  return frame.bytes === undefined ? Buffer.byteLength(payload) : frame.bytes.length;
 }
 
 function headerBytes(length: number): number {
@@ -87,23 +99,32 @@ function headerBytes(length: number): number {
 
 function joinInto(target: Buffer, start: number, frames: readonly Frame[]): Buffer {
   let at = start;
-  for (const { payload, binary } of frames) {
-    const length = payloadBytes(payload);
-    target[at] = binary ? FIN_BINARY : FIN_TEXT;
-    if (length < 126) {
-      target[at + 1] = length;
-    } else if (length < 65_536) {
-      target[at + 1] = 126;
-      target.writeUInt16BE(length, at + 2);
-    } else {
-      target[at + 1] = 127;
-      target.writeUInt32BE(0, at + 2);
-      target.writeUInt32BE(length, at + 6);
-    }
-    at += headerBytes(length);
-    if (typeof payload === "string") target.write(payload, at, length, "utf8");
-    else target.set(payload, at);
-    at += length;
+  for (const frame of frames) {
+    at = writeHeader(target, at, frame.binary ? FIN_BINARY : FIN_TEXT, frameBytes(frame));
+    if (frame.head !== undefined) at = writePayload(target, at, frame.head);
+    at = writePayload(target, at, frame);
   }
   return target.subarray(start, at);
+}
+
+function writeHeader(target: Buffer, at: number, first: number, length: number): number {
+  target[at] = first;
+  if (length < 126) {
+    target[at + 1] = length;
+  } else if (length < 65_536) {
+    target[at + 1] = 126;
+    target.writeUInt16BE(length, at + 2);
+  } else {
+    target[at + 1] = 127;
+    target.writeUInt32BE(0, at + 2);
+    target.writeUInt32BE(length, at + 6);
+  }
+  return at + headerBytes(length);
+}
+
+function writePayload(target: Buffer, at: number, { payload, bytes }: Frame): number {
+  const source = bytes ?? payload;
+  if (typeof source === "string") return at + target.write(source, at, "utf8");
+  target.set(source, at);
+  return at + source.length;
 }

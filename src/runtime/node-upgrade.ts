@@ -14,6 +14,16 @@ export interface NodeEnv {
   Bindings: { incoming: IncomingMessage };
 }
 
+/** A Hono app, or whatever else answers requests as one does. */
+export interface NodeApp {
+  fetch(request: Request, env: NodeEnv["Bindings"]): Response | Promise<Response>;
+}
+
+/** What `attach` uses of a server: node:http's, node:https's, or what `serve` of `@hono/node-server` returns. */
+export interface UpgradeServer {
+  on(event: "upgrade", listener: (incoming: IncomingMessage, socket: Socket, head: Buffer) => void): unknown;
+}
+
 export interface NodeUpgradeOptions {
   /** A longer message closes its connection with 1009, before it is read whole. */
   readonly maxMessageBytes: number;
@@ -25,12 +35,26 @@ export interface NodeUpgradeOptions {
 export interface NodeUpgrade {
   readonly upgradeWebSocket: UpgradeWebSocket<NodeEnv>;
   /** Has the server's upgrade requests answered by the app, which uses `upgradeWebSocket` on some. */
-  attach(server: Server, app: Hono<NodeEnv>): void;
+  attach(server: UpgradeServer, app: NodeApp): void;
 }
+
+const isBun = "bun" in process.versions;
+
+/**
+ * A pong that nobody asked for (RFC 6455 §5.5.3), as if the client had sent it with its handshake. With it Bun 1.4's `ws` reads and writes the
+ * socket as a stream, in order with what is written past it. Without, it takes the socket to itself: a pong or a close frame then
+ * falls into the middle of a frame of ours that is not all written, and nothing tells of a client's close frame.
+ */
+const UNASKED_PONG = Buffer.from([0x8a, 0x80, 0, 0, 0, 0]);
 
 interface Pending {
   readonly socket: Socket;
   readonly open: Open;
+}
+
+interface Accepted {
+  readonly open: Open;
+  readonly protocol: string | undefined;
 }
 
 /**
@@ -47,44 +71,40 @@ export function createNodeUpgrade(options: NodeUpgradeOptions): NodeUpgrade {
   wss.options.maxPayload = options.maxMessageBytes;
   // An option of ws 8.19 and later that its types do not have yet.
   Object.assign(wss.options, { closeTimeout: options.closeTimeoutMs ?? 2000 });
-  wss.options.WebSocket = ClosingSocket;
+  wss.options.WebSocket = RelaySocket;
 
   const emitter = new EventEmitter({ captureRejections: true });
   emitter.on("error", () => {});
   // node-ws uses nothing of a server but its upgrade event.
   injectWebSocket(emitter as unknown as Server);
 
-  const accepted = new WeakMap<IncomingMessage, Open>();
+  const accepted = new WeakMap<IncomingMessage, Accepted>();
   const pending = new WeakMap<object, Pending>();
   inner.get("*", (c) => {
     const { incoming } = c.env;
     const found = pending.get(incoming);
     if (found === undefined) return c.notFound();
-    let link: Link;
     return upgradeWebSocket(c, {
       onOpen: (_event, context) => {
         // wss.options.WebSocket makes every socket of this server one.
-        const ws = context.raw as ClosingSocket;
-        link = found.open(new NodeConnection(ws, found.socket));
-        ws.link = link;
-        ws.on("pong", () => link.pong());
-        ws.on("ping", () => link.pong());
+        const ws = context.raw as RelaySocket;
+        ws.link = found.open(new NodeConnection(ws, found.socket));
+        // node-ws adds its listeners right after this call.
+        queueMicrotask(() => ws.listen(wss.clients));
+        if (isBun) found.socket.once("finish", () => ws.answeredClose());
       },
-      onMessage: ({ data }) =>
-        link.receive(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer), typeof data !== "string"),
-      onClose: ({ code, reason }) => link.closed(code, reason),
     });
   });
 
-  async function answer(app: Hono<NodeEnv>, incoming: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+  async function answer(app: NodeApp, incoming: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
     const request = toRequest(incoming);
     if (request === undefined) {
       socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", () => socket.destroy());
       return;
     }
     const response = await app.fetch(request, { incoming });
-    const open = accepted.get(incoming);
-    if (open === undefined) {
+    const upgrade = accepted.get(incoming);
+    if (upgrade === undefined) {
       await writeResponse(socket, response);
     } else if (socket.readable && socket.writable) {
       const acceptable = {
@@ -94,42 +114,70 @@ export function createNodeUpgrade(options: NodeUpgradeOptions): NodeUpgrade {
           upgrade: "websocket",
           "sec-websocket-version": "13",
           "sec-websocket-key": incoming.headers["sec-websocket-key"],
+          "sec-websocket-protocol": upgrade.protocol,
         },
       };
-      pending.set(acceptable, { socket, open });
-      emitter.emit("upgrade", acceptable, socket, head);
+      pending.set(acceptable, { socket, open: upgrade.open });
+      emitter.emit("upgrade", acceptable, socket, head.length === 0 && isBun ? UNASKED_PONG : head);
     } else {
       socket.destroy();
     }
   }
 
   return {
-    upgradeWebSocket: (c, open) => {
-      accepted.set(c.env.incoming, open);
+    upgradeWebSocket: (c, open, protocol) => {
+      accepted.set(c.env.incoming, { open, protocol });
       return new Response(null);
     },
     attach: (server, app) => {
       // Of node:http, the socket of an upgrade is the net.Socket of its request.
-      server.on("upgrade", (incoming: IncomingMessage, socket: Socket, head: Buffer) => {
-        socket.on("error", () => socket.destroy());
+      server.on("upgrade", (incoming, socket, head) => {
+        socket.on("error", ignore);
         answer(app, incoming, socket, head).catch(() => socket.destroy());
       });
     },
   };
 }
 
-/**
- * Tells its link when the closing handshake begins, by whichever side: `ws` 8.23 calls `close` for a client's close frame,
- * and reports it by an event only when the socket is gone.
- */
-class ClosingSocket extends WebSocket {
+/** A socket of `ws` that reports to its link. */
+class RelaySocket extends WebSocket {
   link: Link | undefined = undefined;
 
+  /**
+   * Listens in place of node-ws, whose listeners make an event of every message, decode every text, copy every byte, and
+   * keep the request with all that Hono made of it for as long as the connection lasts.
+   */
+  listen(clients: Set<WebSocket>): void {
+    this.removeAllListeners();
+    // With nodebuffer, the default, `ws` gives one Buffer; text is UTF-8 that it has checked.
+    this.on("message", (data: Buffer, isBinary: boolean) => this.link?.receive(data, isBinary));
+    this.on("ping", () => this.link?.pong());
+    this.on("pong", () => this.link?.pong());
+    this.on("error", ignore);
+    this.on("close", (code: number, reason: Buffer) => {
+      clients.delete(this);
+      this.link?.closed(code, reason.toString());
+    });
+  }
+
+  /**
+   * The socket has been written to for the last time: after a client's close frame, which the `ws` of Bun 1.4 answers without a
+   * call of `close`. It reports the code by an event only when the socket is gone, but keeps it here, as the original does.
+   */
+  answeredClose(): void {
+    const { _closeCode: code = 1006 } = this as { _closeCode?: number };
+    this.link?.closing(code, "");
+  }
+
+  /** `ws` 8.23 calls this for a client's close frame too, and reports it by an event only when the socket is gone. */
   override close(code?: number, reason?: string | Buffer): void {
     super.close(code, reason);
     this.link?.closing(code ?? 1005, reason?.toString() ?? "");
   }
 }
+
+/** What goes wrong on a socket ends in its close event. */
+function ignore(): void {}
 
 /** The request as the app sees it; `undefined` where its URL or its headers cannot be one. */
 function toRequest(incoming: IncomingMessage): Request | undefined {

@@ -1,0 +1,107 @@
+import { Frame } from "./frame.ts";
+import type { Limits } from "./limits.ts";
+
+interface Entry {
+  readonly sequenceId: number;
+  readonly body: Frame;
+}
+
+/**
+ * What a session was sent and did not acknowledge yet, in order: what waits while it is away, and what may have been lost with its
+ * last connection. Bounded in messages and bytes.
+ */
+export class Mailbox {
+  readonly #limits: Limits;
+  readonly #number: (sequenceId: number) => string;
+  #entries: Entry[] = [];
+  /** Entries before this one are acknowledged, and wait to be cut off together. */
+  #first = 0;
+  #size = 0;
+  #lastSequenceId = 0;
+  #acknowledging = false;
+  /** Messages that could not be kept: all, those that the last welcome told of, and those that the client knows of. */
+  #lost = 0;
+  #told = 0;
+  #known = 0;
+
+  /** @param number What stands behind a message as its number; see Protocol. */
+  constructor(limits: Limits, number: (sequenceId: number) => string) {
+    this.#limits = limits;
+    this.#number = number;
+  }
+
+  /** Whether the client has ever acknowledged a message; only then is a full mailbox its own doing. */
+  get isAcknowledging(): boolean {
+    return this.#acknowledging;
+  }
+
+  /** Whether a message of this size could be kept if nothing else was. */
+  couldKeep(size: number): boolean {
+    return size <= this.#limits.maxMailboxBytes;
+  }
+
+  /** Whether a message of this size can be kept beside those that are here. */
+  hasRoomFor(size: number): boolean {
+    return this.#count < this.#limits.maxMailboxMessages && this.#size + size <= this.#limits.maxMailboxBytes;
+  }
+
+  /** Numbers the message and keeps it, whatever is here already; returns it as it is sent. */
+  add(body: Frame): Frame {
+    const entry = { sequenceId: ++this.#lastSequenceId, body };
+    this.#entries.push(entry);
+    this.#size += body.size;
+    return this.#numbered(entry);
+  }
+
+  /** Drops the oldest messages until one of this size has room: their client never says what it got. */
+  makeRoomFor(size: number): void {
+    while (this.#count > 0 && !this.hasRoomFor(size)) {
+      this.#dropFirst();
+      this.#lost++;
+    }
+  }
+
+  /** A message for this session could not be kept. */
+  lose(): void {
+    this.#lost++;
+  }
+
+  /** The client has all messages up to this number. */
+  acknowledge(sequenceId: number): void {
+    this.#acknowledging = true;
+    while (this.#count > 0 && (this.#entries[this.#first]?.sequenceId ?? Number.POSITIVE_INFINITY) <= sequenceId)
+      this.#dropFirst();
+  }
+
+  /** All that is not acknowledged, as it is sent, in order. */
+  waiting(): Frame[] {
+    return this.#entries.slice(this.#first).map((entry) => this.#numbered(entry));
+  }
+
+  /** Whether nothing was lost that the client does not know of; a welcome is about to tell it. */
+  tellLoss(): boolean {
+    this.#told = this.#lost;
+    return this.#lost === this.#known;
+  }
+
+  /** The client has seen its welcome. */
+  confirmLoss(): void {
+    this.#known = this.#told;
+  }
+
+  get #count(): number {
+    return this.#entries.length - this.#first;
+  }
+
+  #numbered({ sequenceId, body }: Entry): Frame {
+    return new Frame(this.#number(sequenceId), false, body);
+  }
+
+  #dropFirst(): void {
+    this.#size -= this.#entries[this.#first]?.body.size ?? 0;
+    this.#first++;
+    if (this.#first < 64 && this.#first < this.#entries.length) return;
+    this.#entries = this.#entries.slice(this.#first);
+    this.#first = 0;
+  }
+}

@@ -1,0 +1,70 @@
+import { badFrame } from "../errors.ts";
+import { Frame, prefixed, textOf } from "../frame.ts";
+import { MAX_ID_LENGTH } from "../id.ts";
+import { Message } from "../message.ts";
+import { payloadFrom, readAddress } from "./address.ts";
+import type { Command, Protocol, RelayEvent } from "./protocol.ts";
+
+const ROOM_COMMANDS = { join: "join", leave: "leave", who: "members" } as const;
+const BARE_COMMANDS = ["whoami", "ping"] as const;
+const EXPECTED = "it is not id:message, #room:message, or one of :join, :leave, :who with a room, :whoami, :ping";
+
+function decode(frame: Frame): Command {
+  const { payload, binary } = frame;
+  const address = readAddress(payload, MAX_ID_LENGTH + 1);
+  if (address === undefined) return refused();
+  const { text, messageStart } = address;
+  if (text === "") return binary ? refused() : readCommand(textOf(payloadFrom(payload, messageStart)));
+  const message = new Message(payloadFrom(payload, messageStart), binary ? "bytes" : "text");
+  if (!text.startsWith("#")) return { type: "send", to: text, message, ackId: undefined };
+  return { type: "publish", room: text.slice(1), message, echo: false, ackId: undefined };
+}
+
+/** A command to the relay, without its colon. A line's end that a terminal's program left there does not count. */
+function readCommand(line: string): Command {
+  const [name = "", room, ...rest] = line.trimEnd().split(" ");
+  for (const bare of BARE_COMMANDS) if (name === bare && room === undefined) return { type: bare };
+  for (const [word, type] of Object.entries(ROOM_COMMANDS)) {
+    if (name === word && room !== undefined && rest.length === 0) return { type, room, ackId: undefined };
+  }
+  return refused();
+}
+
+function refused(): Command {
+  return { type: "refused", error: badFrame(EXPECTED), ackId: undefined };
+}
+
+function encodeLine(event: RelayEvent): string | undefined {
+  switch (event.type) {
+    case "welcome":
+      return `:welcome ${event.id}`;
+    case "whoami":
+      return `:whoami ${event.id}`;
+    case "error":
+      return `:error ${event.error.code} ${event.error.subject ?? event.error.message}`;
+    case "members":
+      return [":who", event.room, ...event.members].join(" ");
+    case "presence":
+      return event.room === undefined ? `:${event.event} ${event.id}` : `:${event.event} ${event.id} ${event.room}`;
+    case "pong":
+      return ":pong";
+    case "ping":
+    case "ack":
+      return undefined;
+  }
+}
+
+/** `relay.v1.text`, for people at a terminal: `sender:message` out, and lines of the relay's own that begin with a colon. */
+export const text: Protocol = {
+  name: "relay.v1.text",
+  number: undefined,
+  decode,
+  encodeMessage(from, room, { payload, kind }) {
+    const address = room === undefined ? `${from}:` : `${from}#${room}:`;
+    return new Frame(prefixed(address, payload), kind === "bytes");
+  },
+  encode(event) {
+    const line = encodeLine(event);
+    return line === undefined ? undefined : new Frame(line, false);
+  },
+};

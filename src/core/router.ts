@@ -1,0 +1,215 @@
+import { badId, duplicate, forbidden, internal, noSuchId, notInRoom, type SendError } from "./errors.ts";
+import type { Frame } from "./frame.ts";
+import { isId } from "./id.ts";
+import type { Limits } from "./limits.ts";
+import type { Message } from "./message.ts";
+import type { Command, Outcome, Protocol } from "./protocol/protocol.ts";
+import type { Registry } from "./registry.ts";
+import type { Rooms } from "./rooms.ts";
+import type { Session } from "./session.ts";
+import type { Watchers } from "./watchers.ts";
+
+/** One message on its way, as a hook sees it. */
+export interface Passing {
+  readonly from: string;
+  /** The id that it is for; absent where it is published. */
+  readonly to: string | undefined;
+  /** The room that it is published in; absent where it is sent to an id. */
+  readonly room: string | undefined;
+  readonly message: Message;
+}
+
+/** What the app around the relay may want to know or decide. What throws counts as a refusal, with the code `internal`. */
+export interface RelayHooks {
+  /** A message is about to be delivered. Return `false` to refuse it; its sender is told `forbidden`. */
+  onMessage?(passing: Passing): boolean | undefined;
+  /** A session has begun, with its first connection. */
+  onOpen?(id: string): void;
+  /** A session is over: its id, its rooms and its mailbox are gone. */
+  onClose?(id: string): void;
+}
+
+export interface RouterParts {
+  readonly registry: Registry;
+  readonly rooms: Rooms;
+  readonly watchers: Watchers;
+  readonly limits: Limits;
+  readonly hooks: RelayHooks;
+}
+
+type Send = Extract<Command, { type: "send" }>;
+type Publish = Extract<Command, { type: "publish" }>;
+type RoomCommand = Extract<Command, { type: "join" | "leave" | "members" }>;
+type WatchCommand = Extract<Command, { type: "watch" | "unwatch" }>;
+
+const DONE: Outcome = { outcome: "done" };
+const DELIVERED: Outcome = { outcome: "delivered" };
+const QUEUED: Outcome = { outcome: "queued" };
+
+/** Does what a session's client asks for, and tells it what became of it. */
+export class Router {
+  readonly #parts: RouterParts;
+
+  constructor(parts: RouterParts) {
+    this.#parts = parts;
+  }
+
+  route(sender: Session, command: Command): void {
+    switch (command.type) {
+      case "send":
+      case "publish":
+        this.#sendOnce(sender, command);
+        return;
+      case "sequenceAck":
+        sender.acknowledge(command.sequenceId);
+        return;
+      case "join":
+      case "leave":
+      case "members":
+        sender.answer(command.ackId, this.#inRoom(sender, command));
+        return;
+      case "watch":
+      case "unwatch":
+        this.#watch(sender, command);
+        return;
+      case "refused":
+        sender.answer(command.ackId, failed(command.error));
+        return;
+      case "whoami":
+        sender.tell({ type: "whoami", id: sender.id });
+        return;
+      case "ping":
+        sender.tell({ type: "pong" });
+        return;
+      case "pong":
+        return;
+    }
+  }
+
+  /** Tells the other members of a session's rooms what became of it. */
+  tellRooms(session: Session, event: "joined" | "left" | "online" | "offline"): void {
+    for (const room of session.rooms) this.#tellRoom(room, session, event);
+  }
+
+  /** Ends all that the session is in and watches. */
+  forget(session: Session): void {
+    for (const room of session.rooms) {
+      this.#parts.rooms.leave(room, session);
+      this.#tellRoom(room, session, "left");
+    }
+    for (const id of session.watched) this.#parts.watchers.unwatch(id, session);
+  }
+
+  #sendOnce(sender: Session, command: Send | Publish): void {
+    const { ackId } = command;
+    const original = ackId === undefined ? undefined : sender.earlierOutcome(ackId);
+    if (ackId !== undefined && original !== undefined) {
+      sender.answer(ackId, { outcome: "failed", error: duplicate(ackId), original });
+      return;
+    }
+    const outcome = command.type === "send" ? this.#send(sender, command) : this.#publish(sender, command);
+    if (ackId !== undefined) sender.rememberOutcome(ackId, outcome);
+    sender.answer(ackId, outcome);
+  }
+
+  #send(sender: Session, { to, message }: Send): Outcome {
+    const receiver = this.#parts.registry.find(to);
+    if (receiver === undefined) return failed(isId(to) ? noSuchId(to) : badId(to));
+    const refusal = this.#refusal(sender, to, undefined, message);
+    if (refusal !== undefined) return failed(refusal);
+    const delivery = receiver.deliver(receiver.protocol.encodeMessage(sender.id, undefined, message));
+    if (delivery === "delivered") return DELIVERED;
+    return delivery === "queued" ? QUEUED : failed(delivery);
+  }
+
+  #publish(sender: Session, { room, message, echo }: Publish): Outcome {
+    if (!isId(room)) return failed(badId(room));
+    const members = this.#parts.rooms.membersFor(room, sender);
+    if (members === undefined) return failed(notInRoom(room));
+    const refusal = this.#refusal(sender, undefined, room, message);
+    if (refusal !== undefined) return failed(refusal);
+    const bodies = new Map<Protocol, Frame>();
+    let recipients = 0;
+    for (const member of members) {
+      if (member === sender && !echo) continue;
+      const { protocol } = member;
+      let body = bodies.get(protocol);
+      if (body === undefined) {
+        body = protocol.encodeMessage(sender.id, room, message);
+        body.shared = members.size > 2;
+        bodies.set(protocol, body);
+      }
+      if (typeof member.deliver(body) === "string") recipients++;
+      else member.lose();
+    }
+    return { outcome: "delivered", recipients };
+  }
+
+  #refusal(sender: Session, to: string | undefined, room: string | undefined, message: Message): SendError | undefined {
+    const { onMessage } = this.#parts.hooks;
+    if (onMessage === undefined) return undefined;
+    try {
+      const allowed = onMessage({ from: sender.id, to, room, message });
+      return allowed === false ? forbidden(to ?? room ?? "", "this relay refused the message") : undefined;
+    } catch (error) {
+      sender.report(error);
+      return internal();
+    }
+  }
+
+  #inRoom(session: Session, { type, room }: RoomCommand): Outcome {
+    if (!isId(room)) return failed(badId(room));
+    const { rooms, limits } = this.#parts;
+    if (type === "join") {
+      if (session.rooms.has(room)) return DONE;
+      if (session.rooms.size >= limits.maxRoomsPerSession) {
+        return failed(forbidden(room, `a session is in ${limits.maxRoomsPerSession} rooms at most`));
+      }
+      rooms.join(room, session);
+      session.rooms.add(room);
+      this.#tellRoom(room, session, "joined");
+      return DONE;
+    }
+    const members = rooms.membersFor(room, session);
+    if (members === undefined) return failed(notInRoom(room));
+    if (type === "leave") {
+      this.#tellRoom(room, session, "left");
+      rooms.leave(room, session);
+      session.rooms.delete(room);
+      return DONE;
+    }
+    const ids = Array.from(members, (member) => member.id);
+    session.tell({ type: "members", room, members: ids });
+    return { outcome: "done", members: ids };
+  }
+
+  #watch(session: Session, { type, id, ackId }: WatchCommand): void {
+    const { watchers, registry, limits } = this.#parts;
+    if (!isId(id)) {
+      session.answer(ackId, failed(badId(id)));
+    } else if (type === "unwatch") {
+      watchers.unwatch(id, session);
+      session.watched.delete(id);
+      session.answer(ackId, DONE);
+    } else if (!session.watched.has(id) && session.watched.size >= limits.maxWatchesPerSession) {
+      session.answer(ackId, failed(forbidden(id, `a session watches ${limits.maxWatchesPerSession} ids at most`)));
+    } else {
+      watchers.watch(id, session);
+      session.watched.add(id);
+      session.answer(ackId, DONE);
+      const event = registry.find(id)?.isOnline ? "online" : "offline";
+      session.tell({ type: "presence", id, room: undefined, event });
+    }
+  }
+
+  /** Members are told; the session itself too where its protocol has no acks to tell it by. */
+  #tellRoom(room: string, session: Session, event: "joined" | "left" | "online" | "offline"): void {
+    for (const member of this.#parts.rooms.members(room)) {
+      if (member !== session || !member.canResume) member.tell({ type: "presence", id: session.id, room, event });
+    }
+  }
+}
+
+function failed(error: SendError): Outcome {
+  return { outcome: "failed", error };
+}

@@ -1,0 +1,29 @@
+import type { Session } from "./session.ts";
+
+/** Who watches which id. An id need not be anybody's to be watched. */
+export class Watchers {
+  readonly #watchers = new Map<string, Set<Session>>();
+
+  watch(id: string, watcher: Session): void {
+    const watchers = this.#watchers.get(id);
+    if (watchers === undefined) this.#watchers.set(id, new Set([watcher]));
+    else watchers.add(watcher);
+  }
+
+  unwatch(id: string, watcher: Session): void {
+    const watchers = this.#watchers.get(id);
+    if (watchers?.delete(watcher) && watchers.size === 0) this.#watchers.delete(id);
+  }
+
+  /** Tells everybody who watches the session whether it has a connection. */
+  tell(session: Session): void {
+    const event = session.isOnline ? "online" : "offline";
+    for (const watcher of this.#watchers.get(session.id) ?? []) {
+      watcher.tell({ type: "presence", id: session.id, room: undefined, event });
+    }
+  }
+
+  get size(): number {
+    return this.#watchers.size;
+  }
+}

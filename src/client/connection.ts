@@ -141,8 +141,9 @@ export class Reconnecting {
 /** A relay's frame; `undefined` where it is none. */
 function read(data: unknown): RelayFrame | undefined {
   try {
+    const frame: unknown = JSON.parse(String(data));
     // The relay's frames are as its protocol has them.
-    return JSON.parse(String(data)) as RelayFrame;
+    return typeof frame === "object" && frame !== null ? (frame as RelayFrame) : undefined;
   } catch {
     return undefined;
   }

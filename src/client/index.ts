@@ -80,6 +80,8 @@ export class RelayClient<Data = unknown>
   readonly #rooms = new Set<string>();
   readonly #watched = new Set<string>();
   #settleReady: { resolve: () => void; reject: (error: RelayError) => void };
+  readonly #signal: AbortSignal | undefined;
+  readonly #abort = (): void => this.close();
   #id = "";
   #isClosed = false;
   #lastSequenceId = 0;
@@ -95,6 +97,7 @@ export class RelayClient<Data = unknown>
     });
     this.#settleReady = settle;
     this.ready.catch(() => {});
+    this.#signal = options.signal;
     this.#requests = new Requests((text) => this.#connection.sendText(text));
     this.#connection = new Reconnecting(url, options, {
       welcomed: (welcome) => this.#welcomed(welcome),
@@ -102,7 +105,7 @@ export class RelayClient<Data = unknown>
       lost: (code, reason, retryMs) => this.#lost(code, reason, retryMs),
     });
     globalThis.addEventListener?.("online", this.#connection.retryNow);
-    options.signal?.addEventListener("abort", () => this.close(), { once: true });
+    options.signal?.addEventListener("abort", this.#abort);
     if (options.signal?.aborted) this.close();
   }
 
@@ -187,6 +190,7 @@ export class RelayClient<Data = unknown>
     // What others send is theirs to get right; the type says what was agreed on.
     const agreed = (encoding === undefined ? data : bytesOf(String(data))) as Data;
     this.emit("message", { from, room, data: agreed });
+    if (this.#isClosed) return;
     if (sequenceId - this.#acknowledgedId >= ACK_EVERY) this.#acknowledge();
     else this.#ackTimer ??= setTimeout(() => this.#acknowledge(), ACK_DELAY_MS);
   }
@@ -206,6 +210,7 @@ export class RelayClient<Data = unknown>
     clearTimeout(this.#ackTimer);
     globalThis.removeEventListener?.("online", this.#connection.retryNow);
     this.#isClosed = true;
+    this.#signal?.removeEventListener("abort", this.#abort);
     const error = new RelayError("closed", `The client is closed: ${code} ${reason}`.trim(), false);
     this.#settleReady.reject(error);
     this.#requests.rejectAll(error);

@@ -20,10 +20,11 @@ export interface BunEnv {
  * echoes whatever subprotocol was offered first.
  */
 export const upgradeWebSocket: UpgradeWebSocket<BunEnv> = (c, open, protocol) => {
-  // Bun 1.4 answers the first offer by itself where it is not told which, or finds none in the request.
-  if (protocol === undefined) c.req.raw.headers.delete("Sec-WebSocket-Protocol");
-  const headers: Record<string, string> = protocol === undefined ? {} : { "Sec-WebSocket-Protocol": protocol };
-  const upgraded = c.env.server.upgrade(c.req.raw, { data: { open, link: undefined }, headers });
+  const upgraded = c.env.server.upgrade(c.req.raw, {
+    data: { open, link: undefined },
+    // Empty, it answers none; without it, Bun 1.4 answers the first offer, whatever that is.
+    headers: { "Sec-WebSocket-Protocol": protocol ?? "" },
+  });
   return new Response(null, { status: upgraded ? 200 : 400 });
 };
 

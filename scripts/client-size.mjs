@@ -1,0 +1,25 @@
+// Says how large the client library is in a page, and fails where that is more than what README promises.
+import { brotliCompressSync, gzipSync } from "node:zlib";
+import { build } from "esbuild";
+
+const MAX_GZIP_BYTES = 4096;
+
+const { outputFiles } = await build({
+  entryPoints: ["src/client/index.ts"],
+  absWorkingDir: new URL("..", import.meta.url).pathname,
+  bundle: true,
+  minify: true,
+  format: "esm",
+  platform: "browser",
+  target: "es2022",
+  write: false,
+});
+const [{ contents }] = outputFiles;
+const gzipBytes = gzipSync(contents, { level: 9 }).length;
+const brotliBytes = brotliCompressSync(contents).length;
+console.log(`hono-relay/client: ${contents.length} bytes minified, ${gzipBytes} gzip, ${brotliBytes} brotli`);
+
+if (gzipBytes > MAX_GZIP_BYTES) {
+  console.error(`That is over ${MAX_GZIP_BYTES} bytes of gzip: take something out, or say why it is worth more.`);
+  process.exit(1);
+}

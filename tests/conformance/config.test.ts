@@ -1,0 +1,86 @@
+import { describe, expect, test } from "vitest";
+import { runtimes } from "./runtimes.ts";
+import { ownProcess, ownServer } from "./subject.ts";
+
+/** Each with a value that it cannot have. */
+const WRONG = {
+  HOST: "not a host",
+  PORT: "65536",
+  RELAY_HEARTBEAT_MS: "5s",
+  RELAY_HEARTBEAT_MISSES: "0",
+  RELAY_MAX_MESSAGE_BYTES: "-1",
+  RELAY_MAX_BUFFERED_BYTES: "1e6",
+  RELAY_MAX_CONNECTIONS: "many",
+  RELAY_MAX_ROOMS_PER_SESSION: "0",
+  RELAY_RESUME_MS: "-1",
+  RELAY_LOG: "loud",
+};
+
+const FLAGS = [
+  "--host",
+  "--port",
+  "--heartbeat-ms",
+  "--heartbeat-misses",
+  "--max-message-bytes",
+  "--max-buffered-bytes",
+  "--max-connections",
+  "--max-rooms-per-session",
+  "--resume-ms",
+  "--log",
+];
+
+describe.each(runtimes)("the settings on $name", (runtime) => {
+  test("every wrong value is named in one go, and the exit code is 78", async () => {
+    const { code, stderr, stdout } = await ownProcess(runtime, { env: WRONG }).exit();
+    expect(code).toBe(78);
+    for (const [name, value] of Object.entries(WRONG))
+      expect(stderr).toContain(`Cannot start: ${name} is "${value}", expected `);
+    expect(stdout).not.toContain("listening");
+  });
+
+  test("a wrong flag is named as the flag", async () => {
+    const { code, stderr } = await ownProcess(runtime, { args: ["--max-connections", "many"] }).exit();
+    expect(code).toBe(78);
+    expect(stderr).toContain('--max-connections is "many"');
+  });
+
+  test("an unknown flag, a flag without its value and a stray word are each named, with exit code 78", async () => {
+    for (const args of [["--max-conections", "5"], ["--port"], ["serve"]]) {
+      const { code, stderr } = await ownProcess(runtime, { args }).exit();
+      expect(code).toBe(78);
+      expect(stderr).toMatch(new RegExp(`Cannot start: .*${args[0]}`));
+    }
+  });
+
+  test("an unknown RELAY_ variable is a warning that names it, and the relay starts", async () => {
+    const server = await ownServer(runtime, { env: { RELAY_HEARTBEATS_MS: "1", RELAY_OTHER: "x" } });
+    const warning = await server.process.log.find(({ level }) => level === "WARN", "the warning");
+    expect(warning.message).toContain("RELAY_HEARTBEATS_MS, RELAY_OTHER");
+    await server.relayOne();
+  });
+
+  test("a flag counts before the environment", async () => {
+    const server = await ownServer(runtime, {
+      env: { RELAY_MAX_MESSAGE_BYTES: "10" },
+      args: ["--max-message-bytes", "20"],
+    });
+    const client = await server.open();
+    client.send("1:of 15 bytes.");
+    await expect(client.next()).resolves.toBe("of 15 bytes.");
+    client.send("1:of more than twenty");
+    await expect(client.end()).resolves.toMatchObject({ code: 1009 });
+  });
+
+  test("--help lists every setting and exits with 0", async () => {
+    const { code, stdout } = await ownProcess(runtime, { args: ["--help"] }).exit();
+    expect(code).toBe(0);
+    for (const name of [...Object.keys(WRONG), ...FLAGS]) expect(stdout).toContain(name);
+  });
+
+  test("a port that is taken is a sentence, and exit code 1", async () => {
+    const { port } = await ownServer(runtime);
+    const { code, stderr } = await ownProcess(runtime, { env: { PORT: String(port) } }).exit();
+    expect(code).toBe(1);
+    expect(stderr).toContain(`Cannot listen on 127.0.0.1:${port}: `);
+  });
+});

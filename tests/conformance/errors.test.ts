@@ -1,0 +1,142 @@
+import { describe, expect, test } from "vitest";
+import { encodeFrame, OPCODES } from "./frames.ts";
+import { runtimes } from "./runtimes.ts";
+import { ownServer, sharedServer } from "./subject.ts";
+import { until } from "./wait.ts";
+
+const NOT_FRAMES = ["", "no colon", ":no id", ":", "您好"];
+const NOT_IDS = ["a b:x", "#room:x", "你:x", "\u0000:x", " 1:x", "\ufeff1:x", `${"9".repeat(65)}:x`];
+const NOBODY = ["0:x", "01:x", "999999:x", "-1:x", "1.0:x", "1e0:x", "__proto__:x", "constructor:x", "toString:x"];
+
+describe.each(runtimes)("what a client gets wrong on $name", (runtime) => {
+  const server = sharedServer(runtime);
+
+  test.each([
+    ["bad_frame", NOT_FRAMES],
+    ["bad_id", NOT_IDS],
+    ["no_such_id", NOBODY],
+  ])(
+    "is answered with one line, :error %s and a text, to the sender alone, who stays connected",
+    async (code, frames) => {
+      const [one, two] = [await server().connect(), await server().connect()];
+      for (const frame of frames) {
+        one.send(frame);
+        await expect(one.next()).resolves.toMatch(new RegExp(`^:error ${code} \\S[^\\r\\n]*$`));
+      }
+      await expect(two).toStaySilent();
+      await expect(one).toStaySilent();
+    },
+  );
+
+  test.each([
+    ["bad_frame", Buffer.from("no colon")],
+    ["bad_id", Buffer.from([0xff, 0xfe, 0x3a, 1])],
+    ["no_such_id", Buffer.from("999999:x")],
+  ])("%s is told as text also where the frame was bytes", async (code, frame) => {
+    const one = await server().connect();
+    one.send(frame);
+    await expect(one.next()).resolves.toMatch(new RegExp(`^:error ${code} `));
+  });
+
+  test("a client with ?from=1 is told the same", async () => {
+    const one = await server().connect({ withSender: true });
+    one.send("999999:x");
+    await expect(one.next()).resolves.toMatch(/^:error no_such_id /);
+  });
+
+  test("an id is free once its client's close frame came, although TCP lives on", async () => {
+    const one = await server().connect();
+    const { raw, id } = await server().connectRaw();
+    raw.sendClose(1000);
+    await expect(raw.closeCode()).resolves.toBe(1000);
+    one.send(`${id}:are you there?`);
+    await expect(one.next()).resolves.toMatch(/^:error no_such_id /);
+  });
+
+  test("an id is free once its client's connection was reset", async () => {
+    const one = await server().connect();
+    const { raw, id } = await server().connectRaw();
+    raw.reset();
+    await server().process.log.find((line) => line.message.startsWith("left") && line.id === id, `${id} to leave`);
+    one.send(`${id}:are you there?`);
+    await expect(one.next()).resolves.toMatch(/^:error no_such_id /);
+  });
+});
+
+describe.each(runtimes)("a message above RELAY_MAX_MESSAGE_BYTES on $name", (runtime) => {
+  const LIMIT = 1000;
+  const server = sharedServer(runtime, { env: { RELAY_MAX_MESSAGE_BYTES: String(LIMIT) } });
+
+  test("one of exactly the limit is relayed, text or bytes, and in characters of several bytes", async () => {
+    const [one, two] = [await server().connect(), await server().connect()];
+    const room = LIMIT - `${two.id}:`.length;
+    for (const text of ["x".repeat(room), "é".repeat(room / 2)]) {
+      one.send(`${two.id}:${text}`);
+      await expect(two.next()).resolves.toBe(text);
+      one.send(Buffer.from(`${two.id}:${text}`));
+      await expect(two.next()).resolves.toEqual(Buffer.from(text));
+    }
+  });
+
+  test.each([
+    ["text", "x".repeat(LIMIT + 1)],
+    ["bytes", Buffer.alloc(LIMIT + 1)],
+    ["text that is longer in bytes than in characters", "您".repeat(LIMIT / 2)],
+  ])("closes its sender with 1009: %s", async (_name, message) => {
+    const one = await server().connect();
+    one.send(message);
+    await expect(one.end()).resolves.toMatchObject({ code: 1009 });
+    await server().relayOne();
+  });
+
+  test("closes its sender with 1009 when it comes in fragments that are each below", async () => {
+    const { raw } = await server().connectRaw();
+    const piece = "x".repeat(LIMIT / 2);
+    raw.send(
+      { opcode: OPCODES.text, payload: piece, fin: false },
+      { opcode: OPCODES.continuation, payload: piece, fin: false },
+      { opcode: OPCODES.continuation, payload: piece, fin: false },
+    );
+    if (runtime.exceptions.sizeIsKnownLate !== undefined) {
+      raw.send({ opcode: OPCODES.ping });
+      await raw.frame(OPCODES.pong);
+      raw.send({ opcode: OPCODES.continuation });
+    }
+    await expect(raw.closeCode()).resolves.toBe(1009);
+    await server().relayOne();
+  });
+});
+
+describe.each(runtimes)("a message of 20 MB on $name", (runtime) => {
+  const BYTES = 20_000_000;
+  const server = sharedServer(runtime);
+
+  test("closes its sender with 1009, before it is there", async () => {
+    const { raw } = await server().connectRaw();
+    const frame = encodeFrame({ opcode: OPCODES.binary, payload: Buffer.alloc(BYTES) });
+    // Its head says how long it is; most of it follows only where the head alone changes nothing.
+    raw.write(frame.subarray(0, 1000));
+    if (runtime.exceptions.sizeIsKnownLate !== undefined) raw.write(frame.subarray(1000));
+    await expect(raw.closeCode()).resolves.toBe(1009);
+    await server().relayOne();
+  });
+});
+
+describe.each(runtimes)("RELAY_MAX_CONNECTIONS on $name", (runtime) => {
+  test("one more client is answered 503 before its upgrade, and gets the place of one who leaves", async () => {
+    const server = await ownServer(runtime, { env: { RELAY_MAX_CONNECTIONS: "2" } });
+    const one = await server.open();
+    await server.open("/echo");
+    await expect(server.open()).rejects.toThrow("503");
+    await expect(server.open("/echo")).rejects.toThrow("503");
+    const ready = await fetch(server.url("/readyz"));
+    expect(ready.status).toBe(503);
+    expect(ready.headers.get("Retry-After")).toBe("1");
+    await one.close();
+    // The server may learn of the end of one connection after the beginning of another.
+    await until(async () => (await fetch(server.url("/readyz"))).ok, "a free place");
+    const next = await server.open();
+    next.send("2:to myself");
+    await expect(next.next()).resolves.toBe("to myself");
+  });
+});

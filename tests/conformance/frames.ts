@@ -1,0 +1,79 @@
+import { randomBytes } from "node:crypto";
+
+/** Opcodes of RFC 6455 §5.2. */
+export const OPCODES = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
+
+/** One frame on the wire, as a client may send it: also what no library would. */
+export interface WireFrame {
+  readonly opcode: number;
+  readonly payload?: string | Uint8Array;
+  /** Default: true. */
+  readonly fin?: boolean;
+  /** The three reserved bits, 0 to 7. Default: 0. */
+  readonly reserved?: number;
+  /** Default: true, as a client must. */
+  readonly masked?: boolean;
+}
+
+/** One frame as it came from the server. */
+export interface ReceivedFrame {
+  readonly opcode: number;
+  readonly fin: boolean;
+  readonly payload: Buffer;
+}
+
+/** The frame's bytes (RFC 6455 §5.2). */
+export function encodeFrame({ opcode, payload = "", fin = true, reserved = 0, masked = true }: WireFrame): Buffer {
+  const body = Buffer.from(payload);
+  const first = (fin ? 0x80 : 0) | (reserved << 4) | opcode;
+  const mask = masked ? randomBytes(4) : Buffer.alloc(0);
+  for (let i = 0; masked && i < body.length; i++) body[i] = (body[i] ?? 0) ^ (mask[i % 4] ?? 0);
+  return Buffer.concat([Buffer.from([first]), encodeLength(body.length, masked), mask, body]);
+}
+
+/** A close frame's payload: the code, then the reason. */
+export function closePayload(code: number, reason = ""): Buffer {
+  const bytes = Buffer.alloc(2);
+  bytes.writeUInt16BE(code);
+  return Buffer.concat([bytes, Buffer.from(reason)]);
+}
+
+function encodeLength(length: number, masked: boolean): Buffer {
+  const bit = masked ? 0x80 : 0;
+  if (length < 126) return Buffer.from([bit | length]);
+  if (length < 65_536) {
+    const bytes = Buffer.from([bit | 126, 0, 0]);
+    bytes.writeUInt16BE(length, 1);
+    return bytes;
+  }
+  const bytes = Buffer.alloc(9);
+  bytes[0] = bit | 127;
+  bytes.writeBigUInt64BE(BigInt(length), 1);
+  return bytes;
+}
+
+/** Takes the frames out of what a server sent, piece by piece. */
+export class FrameReader {
+  #rest: Buffer = Buffer.alloc(0);
+
+  /** The frames that are whole with this piece. */
+  read(piece: Buffer): ReceivedFrame[] {
+    this.#rest = Buffer.concat([this.#rest, piece]);
+    const frames: ReceivedFrame[] = [];
+    for (let frame = this.#take(); frame !== undefined; frame = this.#take()) frames.push(frame);
+    return frames;
+  }
+
+  #take(): ReceivedFrame | undefined {
+    const rest = this.#rest;
+    if (rest.length < 2) return undefined;
+    const [first = 0, second = 0] = rest;
+    const short = second & 0x7f;
+    const start = 2 + (short === 126 ? 2 : short === 127 ? 8 : 0);
+    if (rest.length < start) return undefined;
+    const length = short < 126 ? short : short === 126 ? rest.readUInt16BE(2) : Number(rest.readBigUInt64BE(2));
+    if (rest.length < start + length) return undefined;
+    this.#rest = rest.subarray(start + length);
+    return { opcode: first & 0x0f, fin: (first & 0x80) !== 0, payload: rest.subarray(start, start + length) };
+  }
+}

@@ -1,0 +1,108 @@
+import { describe, expect, test } from "vitest";
+import { type HandshakeOptions, handshake, openTcp } from "./raw.ts";
+import { runtimes } from "./runtimes.ts";
+import { sharedServer } from "./subject.ts";
+
+/** Handshakes that are unusual, but good. */
+const GOOD: readonly (readonly [string, HandshakeOptions])[] = [
+  ["Upgrade in odd case", { headers: { Upgrade: "WebSocket" } }],
+  ["Connection with more than Upgrade", { headers: { Connection: "keep-alive, Upgrade" } }],
+  ["Connection in odd case", { headers: { Connection: "UPGRADE" } }],
+  ["names of headers in odd case", { headers: { "Sec-WebSocket-Version": undefined, "sec-websocket-VERSION": "13" } }],
+  ["a subprotocol that the relay does not speak", { headers: { "Sec-WebSocket-Protocol": "chat" } }],
+  ["several subprotocols", { headers: { "Sec-WebSocket-Protocol": "x, y" } }],
+  ["several subprotocols without a space", { headers: { "Sec-WebSocket-Protocol": "x,y,relay.v9" } }],
+  ["an extension", { headers: { "Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits" } }],
+];
+
+/** Handshakes that no server may accept (RFC 6455 §4.2.1), and the status of the answer. */
+const BAD: readonly (readonly [string, HandshakeOptions, number])[] = [
+  ["no key", { headers: { "Sec-WebSocket-Key": undefined } }, 400],
+  ["a key that is not base64", { headers: { "Sec-WebSocket-Key": "not base64 at all, not" } }, 400],
+  ["a key of the wrong length", { headers: { "Sec-WebSocket-Key": "dGhlIHNhbXBsZQ==" } }, 400],
+  ["no version", { headers: { "Sec-WebSocket-Version": undefined } }, 426],
+  ["no Connection: Upgrade", { headers: { Connection: "keep-alive" } }, 426],
+  ["an old version", { headers: { "Sec-WebSocket-Version": "8" } }, 426],
+  ["a version that is no number", { headers: { "Sec-WebSocket-Version": "latest" } }, 426],
+  ["the method POST", { method: "POST", headers: { "Content-Length": "0" } }, 405],
+  ["a subprotocol with a space inside", { headers: { "Sec-WebSocket-Protocol": "x y" } }, 400],
+  ["an empty subprotocol among others", { headers: { "Sec-WebSocket-Protocol": "x,,y" } }, 400],
+  ["an address that is not there", { path: "/nowhere" }, 404],
+];
+
+/** Addresses on which node-ws 1.3.1 ends its process. */
+const ADDRESSES = ["//", "http://[", "http://a:b@h/", "/%", "/\\..\\", "*", "http://"];
+
+describe.each(runtimes)("the opening handshake on $name", (runtime) => {
+  const server = sharedServer(runtime);
+
+  test.each(GOOD)("is accepted with %s, and neither subprotocol nor extension is answered", async (_name, options) => {
+    const raw = await openTcp(server().port);
+    raw.write(handshake(options));
+    const { status, headers } = await raw.answer();
+    expect(status).toBe(101);
+    expect(headers.get("sec-websocket-accept")).toBe("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    expect(headers.has("sec-websocket-protocol")).toBe(false);
+    expect(headers.has("sec-websocket-extensions")).toBe(false);
+  });
+
+  test("a browser's library that offers subprotocols and extensions is served", async () => {
+    const raw = await server().openRaw({ path: "/echo", headers: { "Sec-WebSocket-Protocol": "x, y" } });
+    raw.text("hello");
+    await expect(raw.next()).resolves.toBe("res:hello");
+  });
+
+  test.each(BAD)("is refused with %s, by a status, headers and a sentence", async (_name, options, status) => {
+    const raw = await openTcp(server().port);
+    raw.write(handshake(options));
+    const answer = await raw.answer();
+    if (options.method === "POST" && runtime.exceptions.refusesMethodItself !== undefined) {
+      expect(answer.status).toBe(400);
+      return;
+    }
+    expect(answer.status).toBe(status);
+    expect(answer.headers.get("content-type")).toContain("application/json");
+    expect(JSON.parse(await raw.body(answer)).error.message).toMatch(/^Cannot /);
+    await server().relayOne();
+  });
+
+  test("the answer to a wrong version names the right one", async () => {
+    const raw = await openTcp(server().port);
+    raw.write(handshake({ headers: { "Sec-WebSocket-Version": "8" } }));
+    expect((await raw.answer()).headers.get("sec-websocket-version")).toBe("13");
+  });
+
+  test.each(ADDRESSES)("for the address %j is refused, and the process lives", async (path) => {
+    const raw = await openTcp(server().port);
+    raw.write(handshake({ path }));
+    // Which of the two it is, each runtime's way to read an address decides.
+    expect([400, 404]).toContain((await raw.answer()).status);
+    await server().relayOne();
+  });
+
+  test.each([
+    ["garbage", "\u0000\u0001garbage\r\n\r\n"],
+    ["TLS", Buffer.from("1603010200010001fc0303", "hex")],
+    ["a header without end", `GET /ws HTTP/1.1\r\nX: ${"x".repeat(100_000)}\r\n\r\n`],
+  ])("%s in place of HTTP ends that connection alone", async (_name, bytes) => {
+    const raw = await openTcp(server().port);
+    raw.write(bytes);
+    const status = await Promise.race([raw.answer().then(({ status }) => status), raw.gone]);
+    if (status !== undefined) expect([400, 431]).toContain(status);
+    await server().relayOne();
+  });
+
+  test("a reset while the upgrade is under way ends that connection alone", async () => {
+    for (const path of ["/ws", "/echo", "/nowhere"]) {
+      for (let count = 0; count < 20; count++) {
+        const raw = await openTcp(server().port);
+        raw.write(handshake({ path }));
+        // The reset must come after the bytes, not in their place: once with the answer, once without.
+        if (count % 2 === 0) await raw.answer();
+        raw.reset();
+        await raw.gone;
+      }
+    }
+    await server().relayOne();
+  });
+});

@@ -1,0 +1,113 @@
+import { describe, expect, onTestFinished, test } from "vitest";
+import { encodeFrame, OPCODES } from "./frames.ts";
+import type { LogLine } from "./process.ts";
+import { runtimes } from "./runtimes.ts";
+import type { Server } from "./server.ts";
+import { sharedServer } from "./subject.ts";
+
+describe.each(runtimes)("the heartbeat on $name", (runtime) => {
+  const server = sharedServer(runtime, { env: { RELAY_HEARTBEAT_MS: "200" } });
+
+  test("a client that says nothing but answers pings stays", async () => {
+    const [one, quiet] = [await server().connect(), await server().connect()];
+    await outliveMuteClients(server());
+    one.send(`${quiet.id}:still there?`);
+    await expect(quiet.next()).resolves.toBe("still there?");
+  });
+
+  test("a client that answers no ping but sends frames stays", async () => {
+    const one = await server().connect();
+    const { raw, id } = await server().connectRaw();
+    repeat(() => raw.text(`${id}:`));
+    await outliveMuteClients(server());
+    raw.text(`${one.id}:still here`);
+    await expect(one.next()).resolves.toBe("still here");
+  });
+
+  test("a client that answers no ping but sends pings of its own stays, and has them answered", async () => {
+    const one = await server().connect();
+    const { raw } = await server().connectRaw();
+    repeat(() => raw.send({ opcode: OPCODES.ping, payload: "mine" }));
+    if (runtime.exceptions.pingIsSilence !== undefined) {
+      await raw.gone;
+      return;
+    }
+    await outliveMuteClients(server());
+    raw.text(`${one.id}:still here`);
+    await expect(one.next()).resolves.toBe("still here");
+    expect((await raw.frame(OPCODES.pong)).payload.toString()).toBe("mine");
+  });
+
+  test("a mute client is dropped, and its id is gone", async () => {
+    const one = await server().connect();
+    const { id, raw } = await server().connectRaw();
+    const lines = await untilItLeft(server(), id);
+    const seen = lines.map(({ message, misses, by, code }) => ({ what: message.split(/ "|,/)[0], misses, by, code }));
+    if (runtime.exceptions.silenceIsFoundByRuntime === undefined) {
+      expect(seen).toEqual([
+        { what: "heartbeat missed", misses: 1 },
+        { what: "heartbeat missed", misses: 2 },
+        { what: "heartbeat missed", misses: 3 },
+        { what: "left", by: "heartbeat", code: 1006 },
+      ]);
+    } else {
+      expect(seen).toMatchObject([{ what: "left", code: 1001 }]);
+    }
+    await raw.gone;
+    one.send(`${id}:are you there?`);
+    await expect(one.next()).resolves.toMatch(/^:error no_such_id /);
+  });
+
+  test("what the relay sends to a mute client is no sign of life from it", async () => {
+    const one = await server().connect();
+    const { id } = await server().connectRaw();
+    repeat(() => one.send(`${id}:are you there?`));
+    await untilItLeft(server(), id);
+  });
+
+  test("a client that sends one large frame over many beats stays, and its message arrives", async () => {
+    const one = await server().connect();
+    const { raw, id } = await server().connectRaw();
+    const message = "x".repeat(100_000);
+    const frame = encodeFrame({ opcode: OPCODES.text, payload: `${one.id}:${message}` });
+    let written = 0;
+    repeat(() => {
+      const piece = frame.subarray(written, Math.min(written + 500, frame.length - 1000));
+      raw.write(piece);
+      written += piece.length;
+    });
+    if (runtime.exceptions.partOfFrameIsSilence !== undefined) {
+      await untilItLeft(server(), id);
+      return;
+    }
+    await outliveMuteClients(server());
+    raw.write(frame.subarray(written));
+    written = frame.length;
+    expect((await one.next()) === message).toBe(true);
+  });
+});
+
+/** Does it every quarter of a beat, until the end of the test. */
+function repeat(action: () => void): void {
+  const timer = setInterval(action, 50);
+  onTestFinished(() => clearInterval(timer));
+}
+
+/** Waits for as long as it takes until three clients, one after the other, were dropped because they were mute. */
+async function outliveMuteClients(server: Server): Promise<void> {
+  for (let count = 0; count < 3; count++) {
+    const { id } = await server.connectRaw();
+    await untilItLeft(server, id);
+  }
+}
+
+/** Waits until the log says that it left. @returns What the log said of it from now on. */
+async function untilItLeft(server: Server, id: string): Promise<LogLine[]> {
+  const lines: LogLine[] = [];
+  for (;;) {
+    const line = await server.process.log.find((one) => one.id === id, `${id} to leave`);
+    if (line.message.startsWith("connected")) continue;
+    lines.push(line);
+    if (line.message.startsWith("left")) return lines;
+  }
+}

@@ -1,0 +1,133 @@
+import { describe, expect, test } from "vitest";
+import { closePayload, encodeFrame, OPCODES, type WireFrame } from "./frames.ts";
+import { handshake, openTcp } from "./raw.ts";
+import { runtimes } from "./runtimes.ts";
+import { sharedServer } from "./subject.ts";
+
+const { text, binary, continuation, close, ping } = OPCODES;
+const OVERLONG = Buffer.from([0xc0, 0xaf]);
+
+/** Frames that break RFC 6455, and with which code the connection ends. */
+const BROKEN: readonly (readonly [string, readonly WireFrame[], number])[] = [
+  ["a reserved bit", [{ opcode: text, payload: "1:x", reserved: 4 }], 1002],
+  ["the other reserved bits", [{ opcode: binary, payload: "1:x", reserved: 3 }], 1002],
+  ["a frame without a mask", [{ opcode: text, payload: "0:x", masked: false }], 1002],
+  ["a reserved opcode", [{ opcode: 3, payload: "1:x" }], 1002],
+  ["a reserved opcode of a control frame", [{ opcode: 11 }], 1002],
+  ["a ping in fragments", [{ opcode: ping, fin: false }], 1002],
+  ["a ping of 126 bytes", [{ opcode: ping, payload: "x".repeat(126) }], 1002],
+  ["a close of 126 bytes", [{ opcode: close, payload: closePayload(1000, "x".repeat(124)) }], 1002],
+  ["a continuation of nothing", [{ opcode: continuation, payload: "x" }], 1002],
+  [
+    "a message inside another",
+    [
+      { opcode: text, payload: "1:", fin: false },
+      { opcode: text, payload: "1:x" },
+    ],
+    1002,
+  ],
+  ["text that is not UTF-8", [{ opcode: text, payload: Buffer.from([0x31, 0x3a, 0xff]) }], 1007],
+  ["text with an overlong form", [{ opcode: text, payload: OVERLONG }], 1007],
+  ["text that ends inside a character", [{ opcode: text, payload: Buffer.from("1:é").subarray(0, 3) }], 1007],
+  ["a close with one byte", [{ opcode: close, payload: "x" }], 1002],
+  ["a close with code 999", [{ opcode: close, payload: closePayload(999) }], 1002],
+  ["a close with code 1005", [{ opcode: close, payload: closePayload(1005) }], 1002],
+  ["a close with code 5000", [{ opcode: close, payload: closePayload(5000) }], 1002],
+  ["a close whose reason is not UTF-8", [{ opcode: close, payload: Buffer.from([3, 232, 0xff]) }], 1007],
+];
+
+describe.each(runtimes)("a client that breaks the protocol on $name", (runtime) => {
+  const server = sharedServer(runtime);
+
+  test.each(BROKEN)("with %s loses its connection, and nobody else's", async (name, frames, code) => {
+    const { raw, id } = await server().connectRaw();
+    raw.send(...frames);
+    if (runtime.exceptions.laxProtocol === undefined) {
+      await expect(raw.closeCode()).resolves.toBe(code);
+    } else if (name === "a frame without a mask") {
+      await expect(raw.next()).resolves.toMatch(/^:error /);
+      raw.reset();
+    } else {
+      expect([1000, 1002, 1006]).toContain(await raw.closeCode());
+    }
+    await server().left(id);
+    await server().relayOne();
+  });
+
+  test("a frame that is cut off by a reset harms nobody", async () => {
+    const { raw, id } = await server().connectRaw();
+    raw.write(encodeFrame({ opcode: text, payload: `${id}:${"x".repeat(1000)}` }).subarray(0, 500));
+    raw.text("");
+    raw.reset();
+    await server().left(id);
+    await server().relayOne();
+  });
+});
+
+describe.each(runtimes)("a client that does what few do on $name", (runtime) => {
+  const server = sharedServer(runtime);
+
+  test("a ping between the fragments of a message is answered, and the message arrives", async () => {
+    const { raw, id } = await server().connectRaw();
+    raw.send(
+      { opcode: text, payload: `${id}:one `, fin: false },
+      { opcode: ping, payload: "between" },
+      { opcode: continuation, payload: "two" },
+    );
+    expect((await raw.frame(OPCODES.pong)).payload.toString()).toBe("between");
+    await expect(raw.next()).resolves.toBe("one two");
+  });
+
+  test("a message of many fragments, some empty, one ending inside a character, arrives whole", async () => {
+    const { raw, id } = await server().connectRaw();
+    const bytes = Buffer.from(`${id}:héé`);
+    const pieces = [...bytes].map((byte) => Buffer.from([byte]));
+    raw.send(
+      { opcode: text, fin: false },
+      ...pieces.map((payload) => ({ opcode: continuation, payload, fin: false })),
+      { opcode: continuation },
+    );
+    await expect(raw.next()).resolves.toBe("héé");
+  });
+
+  test("frames that come byte by byte are read like any other", async () => {
+    const { raw, id } = await server().connectRaw();
+    for (const byte of encodeFrame({ opcode: text, payload: `${id}:slow` })) {
+      raw.write(Buffer.from([byte]));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await expect(raw.next()).resolves.toBe("slow");
+  });
+
+  test("many frames in one piece are read one by one, in order", async () => {
+    const { raw, id } = await server().connectRaw();
+    raw.send(...Array.from({ length: 1000 }, (_, number) => ({ opcode: text, payload: `${id}:${number}` })));
+    for (let number = 0; number < 1000; number++) await expect(raw.next()).resolves.toBe(String(number));
+  });
+
+  test("a frame that comes in one piece with the handshake is read", async () => {
+    const raw = await openTcp(server().port);
+    raw.write(
+      Buffer.concat([Buffer.from(handshake({ path: "/echo" })), encodeFrame({ opcode: text, payload: "early" })]),
+    );
+    expect((await raw.answer()).status).toBe(101);
+    await expect(raw.next()).resolves.toBe("res:early");
+  });
+
+  test.each([
+    ["without a code", "", 1005],
+    ["with 1000", closePayload(1000), 1000],
+    ["with 1001", closePayload(1001, "bye"), 1001],
+    ["with a code of its own", closePayload(4999), 4999],
+  ])("a close %s is answered in kind", async (_name, payload, code) => {
+    const { raw, id } = await server().connectRaw();
+    raw.send({ opcode: close, payload });
+    const left = server().process.log.find(
+      (line) => line.id === id && line.message.startsWith("left"),
+      `${id} to leave`,
+    );
+    expect(await left).toMatchObject({ by: "client", code });
+    const got = await raw.closeCode();
+    if (got !== code) console.log("CLOSE", runtime.name, got, code);
+  });
+});

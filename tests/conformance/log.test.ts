@@ -1,0 +1,80 @@
+import { describe, expect, test } from "vitest";
+import { runtimes } from "./runtimes.ts";
+import { ownServer } from "./subject.ts";
+
+describe.each(runtimes)("the log on $name", (runtime) => {
+  test("at debug it tells of each connection, message and beat, with the id", async () => {
+    const server = await ownServer(runtime, { env: { RELAY_LOG: "debug", RELAY_HEARTBEAT_MS: "100" } });
+    const log = server.process.log;
+    const one = await server.open();
+    await expect(log.next("a connection")).resolves.toMatchObject({
+      level: "INFO",
+      message: expect.stringMatching(/^connected /),
+      id: "1",
+    });
+    one.send("1:您好");
+    await expect(one.next()).resolves.toBe("您好");
+    const received = await log.find(({ message }) => message.startsWith("received"), "what was received");
+    expect(received).toMatchObject({ level: "DEBUG", id: "1", content: "1:您好" });
+    const sent = await log.find(({ message }) => message.startsWith("sent"), "what was sent");
+    expect(sent).toMatchObject({ level: "DEBUG", id: "1", content: "您好" });
+    if (runtime.exceptions.silenceIsFoundByRuntime === undefined) {
+      const beat = await log.find(({ message }) => message.startsWith("heartbeat ok"), "a beat");
+      expect(beat).toMatchObject({ level: "DEBUG", id: "1" });
+    }
+    await one.close(1000);
+    const left = await log.find(({ message }) => message.startsWith("left"), "the end");
+    expect(left).toMatchObject({ level: "INFO", id: "1", by: "client", code: 1000 });
+  });
+
+  test("contents are cut at 200 characters", async () => {
+    const server = await ownServer(runtime, { env: { RELAY_LOG: "debug" } });
+    const one = await server.open();
+    for (const content of [`1:${"x".repeat(300)}`, Buffer.from(`1:${"x".repeat(300)}`)]) {
+      one.send(content);
+      const received = await server.process.log.find(({ message }) => message.startsWith("received"), "what came");
+      expect(received.content).toBe(`1:${"x".repeat(198)}…`);
+    }
+  });
+
+  test("at info it tells who came and went, and nothing of what they said", async () => {
+    const server = await ownServer(runtime);
+    const one = await server.open();
+    one.send("1:a secret");
+    await expect(one.next()).resolves.toBe("a secret");
+    await one.close();
+    const { log } = server.process;
+    await expect(log.next("a connection")).resolves.toMatchObject({
+      message: expect.stringMatching(/^connected /),
+      id: "1",
+    });
+    await expect(log.next("the end")).resolves.toMatchObject({ id: "1", by: "client", code: 1005 });
+    expect(server.process.stderr).not.toContain("secret");
+  });
+
+  test("at warning it tells of neither", async () => {
+    const server = await ownServer(runtime, { env: { RELAY_LOG: "warning", RELAY_OTHER: "x" } });
+    await server.relayOne();
+    await expect(server.process.log.next("the warning")).resolves.toMatchObject({ level: "WARN" });
+    server.process.signal("SIGTERM");
+    expect((await server.process.exit()).stderr).not.toMatch(/connected|left|shutting down/);
+  });
+
+  test("where it is not a terminal that reads it, each line is JSON with its time", async () => {
+    const server = await ownServer(runtime);
+    await server.open();
+    const line = await server.process.log.next("a line");
+    expect(Date.parse(String(line["@timestamp"]))).toBeGreaterThan(0);
+    expect(line.logger).toBe("relay");
+  });
+
+  test("RELAY_LOG=info,pretty is for people all the same", async () => {
+    const server = await ownServer(runtime, { env: { RELAY_LOG: "info,pretty" } });
+    const one = await server.open();
+    await one.close();
+    server.process.signal("SIGTERM");
+    const { stderr } = await server.process.exit();
+    expect(stderr).toMatch(/connected .?1/);
+    expect(stderr).not.toContain('{"@timestamp"');
+  });
+});

@@ -1,0 +1,76 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+/** The repository's root, where the servers are started. */
+export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const INSTALLED = `${ROOT}tests/runtimes/node_modules/.bin/`;
+
+/** What some way to start the relay cannot keep of what the others promise. */
+export interface Exceptions {
+  /** A client that is sending one large frame counts as silent until the frame is whole. */
+  readonly partOfFrameIsSilence?: string;
+  /** A client that sends pings of its own, and nothing else, counts as silent. */
+  readonly pingIsSilence?: string;
+  /** A silent client is found by the runtime: after as long as the misses take, without a line for each miss. */
+  readonly silenceIsFoundByRuntime?: string;
+  /** The size of a message is known when the message is there. */
+  readonly sizeIsKnownLate?: string;
+  /** A client that is gone costs a few kilobytes until the time is over after which its silence would have been found. */
+  readonly remembersTheGone?: string;
+  /** A client that reads nothing keeps its socket; the relay has only let go of it. */
+  readonly cannotTerminate?: string;
+  /** A socket ends with the relay's close frame; the client's answer is not waited for. */
+  readonly closeWaitsForNobody?: string;
+  /** A client that breaks the protocol is dropped without a code that says so, and some breaches are let pass. */
+  readonly laxProtocol?: string;
+  /** An upgrade with a method other than GET is refused by the runtime, before the relay sees it. */
+  readonly refusesMethodItself?: string;
+}
+
+/** One way to start the relay; every test of this suite runs on each. */
+export interface Runtime {
+  readonly name: string;
+  /** The command line, to which flags can be added. */
+  readonly command: readonly [string, ...string[]];
+  /** Each with its reason. The tests that meet one assert what is true in its place. */
+  readonly exceptions: Exceptions;
+}
+
+const NODE_24 = `${INSTALLED}node`;
+
+const all: readonly Runtime[] = [
+  { name: `Node ${process.versions.node}`, command: [process.execPath, "dist/node.js"], exceptions: {} },
+  { name: "Node 24", command: [NODE_24, "dist/node.js"], exceptions: {} },
+  { name: "Bun, src/node.ts", command: [`${INSTALLED}bun`, "run", "src/node.ts"], exceptions: {} },
+  {
+    name: "Bun, src/bun.ts",
+    command: [`${INSTALLED}bun`, "run", "src/bun.ts"],
+    exceptions: {
+      partOfFrameIsSilence: "Bun.serve tells of whole messages alone",
+      closeWaitsForNobody: "Bun.serve reports a socket as closed as soon as its close frame is written",
+    },
+  },
+  { name: "Deno, task start", command: [`${INSTALLED}deno`, "task", "start"], exceptions: {} },
+  {
+    name: "Deno, task start:native",
+    command: [`${INSTALLED}deno`, "task", "start:native"],
+    exceptions: {
+      partOfFrameIsSilence: "idleTimeout counts whole frames alone",
+      pingIsSilence: "idleTimeout does not count pings",
+      silenceIsFoundByRuntime:
+        "Deno.serve has no ping; idleTimeout, in whole seconds, pings at half of it and closes with 1001",
+      sizeIsKnownLate: "Deno.serve reads a message whole before it hands it over",
+      remembersTheGone: "Deno.serve 2.9 keeps what belongs to idleTimeout until it is over",
+      cannotTerminate: "Deno.serve has no terminate",
+      laxProtocol:
+        "Deno.serve reads frames without a mask and long close frames, and drops a client without a close frame",
+      refusesMethodItself: "Deno.serve answers it 400",
+    },
+  },
+];
+
+/** Every way to start the relay that can be tested here. Only Node 24 may be missing: it is published for x64 alone. */
+export const runtimes: readonly Runtime[] = all.filter(({ command }) => command[0] !== NODE_24 || existsSync(NODE_24));
+
+/** Names of those that cannot. */
+export const missingRuntimes: readonly string[] = all.filter((one) => !runtimes.includes(one)).map(({ name }) => name);

@@ -1,0 +1,101 @@
+import { describe, expect, onTestFinished, test } from "vitest";
+import type { Client } from "./client.ts";
+import { OPCODES } from "./frames.ts";
+import type { RawClient } from "./raw.ts";
+import { runtimes } from "./runtimes.ts";
+import type { Server } from "./server.ts";
+import { sharedServer } from "./subject.ts";
+import { PATIENCE_MS, within } from "./wait.ts";
+
+const MEBIBYTE = 1_048_576;
+const PIECE = "x".repeat(65_000);
+
+describe.each(runtimes)("a client that stops reading, on $name", (runtime) => {
+  const server = sharedServer(runtime, { env: { RELAY_HEARTBEAT_MS: "200", RELAY_MAX_BUFFERED_BYTES: "200000" } });
+
+  test("is sent no more: its sender is told too_slow for each message, and others are served", async () => {
+    const [sender, other] = [await server().connect(), await server().connect()];
+    const { id } = await connectSlowReader(server());
+    await sendUntil(sender, id, "too_slow");
+    sender.send(`${other.id}:hello`);
+    await expect(other.next()).resolves.toBe("hello");
+    await expect(other).toStaySilent();
+  });
+
+  test("is closed with 4000 after three beats, and learns that when it reads again", async () => {
+    const sender = await server().connect();
+    const { raw, id } = await connectSlowReader(server());
+    await sendUntil(sender, id, "no_such_id");
+    const left = await server().process.log.find(
+      (line) => line.id === id && line.message.startsWith("left"),
+      "its end",
+    );
+    expect(left).toMatchObject({ by: "relay", code: 4000 });
+    raw.resume();
+    await expect(raw.closeCode()).resolves.toBe(4000);
+  });
+
+  test("that never reads again is gone all the same", async () => {
+    const sender = await server().connect();
+    const { raw, id } = await connectSlowReader(server());
+    await sendUntil(sender, id, "no_such_id");
+    if (runtime.exceptions.cannotTerminate !== undefined) {
+      raw.resume();
+      await expect(raw.closeCode()).resolves.toBe(4000);
+      return;
+    }
+    // A paused socket tells of nothing but an error; writing to one that the server has dropped is one.
+    await within(raw.gone, "the end of the connection");
+  });
+
+  test("costs the server no more memory than its buffer, however much is sent to it", async () => {
+    const sender = await server().connect();
+    const { id } = await connectSlowReader(server());
+    await sendUntil(sender, id, "too_slow");
+    const before = server().process.rssBytes;
+    // 130 MB in all. What the process grows by is its garbage; kept, it would be all of that.
+    for (let piece = 0; piece < 2000; piece++) await answerTo(sender, id);
+    expect(server().process.rssBytes - before).toBeLessThan(64 * MEBIBYTE);
+  });
+
+  test("gets all that it was sent, in order and whole, when it reads again, also with answers to its pings between", async () => {
+    const sender = await server().connect();
+    const { raw, id } = await connectSlowReader(server());
+    let taken = 0;
+    for (; (await answerTo(sender, id, `${taken} ${PIECE}`)) === "taken"; taken++) raw.send({ opcode: OPCODES.ping });
+    raw.resume();
+    for (let count = 0; count < taken; count++) expect((await raw.next()) === `${count} ${PIECE}`).toBe(true);
+    sender.send(`${id}:and on`);
+    await expect(raw.next()).resolves.toBe("and on");
+  });
+});
+
+/** A client that reads nothing, but shows that it lives: the heartbeat has nothing against it. */
+async function connectSlowReader(server: Server): Promise<{ readonly raw: RawClient; readonly id: string }> {
+  const { raw, id } = await server.connectRaw();
+  raw.pause();
+  const talk = setInterval(() => raw.send({ opcode: OPCODES.pong }), 50);
+  onTestFinished(() => {
+    clearInterval(talk);
+    raw.reset();
+  });
+  return { raw, id };
+}
+
+/** Sends to the client until its sender is told this error. */
+async function sendUntil(sender: Client, id: string, code: string): Promise<void> {
+  const deadline = Date.now() + PATIENCE_MS;
+  while (Date.now() < deadline) {
+    if ((await answerTo(sender, id)).startsWith(`:error ${code} `)) return;
+  }
+  throw new Error(`Sent for ${PATIENCE_MS} ms to a client that reads nothing, and was not told ${code}`);
+}
+
+/** Sends to the client. @returns What the relay told the sender of that: an error, or nothing before its own next message. */
+async function answerTo(sender: Client, id: string, message = PIECE): Promise<string> {
+  sender.send(`${id}:${message}`);
+  sender.send(`${sender.id}:taken`);
+  const answer = String(await sender.next());
+  if (answer !== "taken") await expect(sender.next()).resolves.toBe("taken");
+  return answer;
+}

@@ -175,7 +175,7 @@ export class RelayClient<Data = unknown>
         this.#requests.answered(frame);
         break;
       case "presence":
-        this.emit("presence", frame);
+        this.emit("presence", { id: frame.id, room: frame.room, event: frame.event });
         break;
       case "error":
         this.emit("error", new RelayError(frame.error.code, frame.error.message, frame.error.temporary));

@@ -188,6 +188,7 @@ export class Relay {
     this.#observer.resumed?.(session.id);
     this.#welcome(session, session.tellLoss(), token);
     session.catchUp();
+    this.#router.tellWatched(session);
     if (wasAway) {
       this.#watchers.tell(session);
       this.#router.tellRooms(session, "online");

@@ -184,7 +184,7 @@ export class Router {
   }
 
   #watch(session: Session, { type, id, ackId }: WatchCommand): void {
-    const { watchers, registry, limits } = this.#parts;
+    const { watchers, limits } = this.#parts;
     if (!isId(id)) {
       session.answer(ackId, failed(badId(id)));
     } else if (type === "unwatch") {
@@ -197,9 +197,18 @@ export class Router {
       watchers.watch(id, session);
       session.watched.add(id);
       session.answer(ackId, DONE);
-      const event = registry.find(id)?.isOnline ? "online" : "offline";
-      session.tell({ type: "presence", id, room: undefined, event });
+      this.#tellState(session, id);
     }
+  }
+
+  /** Tells the session what has become of those whom it watches: it may have missed that while it was away. */
+  tellWatched(session: Session): void {
+    for (const id of session.watched) if (id !== session.id) this.#tellState(session, id);
+  }
+
+  #tellState(session: Session, id: string): void {
+    const event = this.#parts.registry.find(id)?.isOnline ? "online" : "offline";
+    session.tell({ type: "presence", id, room: undefined, event });
   }
 
   /** Members are told; the session itself too where its protocol has no acks to tell it by. */

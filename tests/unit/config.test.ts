@@ -9,6 +9,8 @@ const DEFAULTS: Config = {
   maxMessageBytes: 1_048_576,
   maxBufferedBytes: 1_048_576,
   maxConnections: Number.POSITIVE_INFINITY,
+  maxRoomsPerSession: 100,
+  resumeMs: 30_000,
   log: { level: "info", format: "auto" },
 };
 
@@ -21,6 +23,8 @@ const SETTINGS = [
   ["RELAY_MAX_MESSAGE_BYTES", "--max-message-bytes", "64", { maxMessageBytes: 64 }, "-1"],
   ["RELAY_MAX_BUFFERED_BYTES", "--max-buffered-bytes", "64", { maxBufferedBytes: 64 }, "1e3"],
   ["RELAY_MAX_CONNECTIONS", "--max-connections", "100", { maxConnections: 100 }, "many"],
+  ["RELAY_MAX_ROOMS_PER_SESSION", "--max-rooms-per-session", "1", { maxRoomsPerSession: 1 }, "0"],
+  ["RELAY_RESUME_MS", "--resume-ms", "0", { resumeMs: 0 }, "86400001"],
   ["RELAY_LOG", "--log", "debug,json", { log: { level: "debug", format: "json" } }, "loud"],
 ] as const;
 
@@ -126,6 +130,8 @@ describe("wrong settings", () => {
     ["max-message-bytes", 1, 1_073_741_824],
     ["max-buffered-bytes", 1, 1_073_741_824],
     ["max-connections", 0, 10_000_000],
+    ["max-rooms-per-session", 1, 1_000_000],
+    ["resume-ms", 0, 86_400_000],
   ])("of --%s begin right outside %i to %i", (flag, min, max) => {
     expect(readConfig({}, [`--${flag}=${min}`]).type).toBe("config");
     expect(readConfig({}, [`--${flag}=${max}`]).type).toBe("config");

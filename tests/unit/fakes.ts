@@ -1,11 +1,14 @@
 import { vi } from "vitest";
 import type { Connection } from "../../src/core/connection.ts";
-import { type Frame, textOf } from "../../src/core/frame.ts";
+import { type Frame, frameText } from "../../src/core/frame.ts";
 import { Heartbeat, type Pulse } from "../../src/core/heartbeat.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/core/limits.ts";
 import type { Ending, Link, LinkCare } from "../../src/core/link.ts";
 import { type Schedule, Turn } from "../../src/core/outbox.ts";
-import { Relay, type RelayOptions } from "../../src/core/relay.ts";
+import { plain } from "../../src/core/protocol/plain.ts";
+import type { Protocol } from "../../src/core/protocol/protocol.ts";
+import { type Handshake, Relay, type RelayOptions } from "../../src/core/relay.ts";
+import { Session } from "../../src/core/session.ts";
 
 /** One beat of every heartbeat that these tests start. */
 export const BEAT_MS = 5000;
@@ -25,7 +28,7 @@ export class FakeConnection implements Connection {
   arrivedBytes = 0;
 
   write(frames: readonly Frame[]): void {
-    this.did.push(`write ${frames.map((frame) => textOf(frame.payload)).join(",")}`);
+    this.did.push(`write ${frames.map(frameText).join(",")}`);
     this.frames.push(...frames);
   }
 
@@ -52,7 +55,7 @@ export class FakeConnection implements Connection {
 
   /** What the client heard, as text. */
   get heard(): string[] {
-    return this.frames.map((frame) => textOf(frame.payload));
+    return this.frames.map(frameText);
   }
 
   /** How often something was done to it. */
@@ -63,6 +66,7 @@ export class FakeConnection implements Connection {
 
 /** What a heartbeat looks after, with the times at which it did what. */
 export class FakePulse implements Pulse {
+  slice = 0;
   heardTick = 0;
   asked = false;
   misses = 0;
@@ -137,8 +141,15 @@ export function fakeCare(turn: FakeTurn, limits: Partial<Limits> = {}, released:
     turn: new Turn(turn.schedule),
     heartbeat: new Heartbeat({ intervalMs: BEAT_MS, misses: 3 }),
     closeTimeoutMs: 2000,
+    resumeMs: 30_000,
     released,
   } satisfies LinkCare;
+}
+
+/** A session of a relay that does nothing, without a connection. */
+export function fakeSession(id: string, protocol: Protocol = plain): Session {
+  const care = fakeCare(new FakeTurn());
+  return new Session(id, protocol, { care, observer: {}, route: () => {}, away: () => {}, left: () => {} });
 }
 
 /** A client of a relay, seen from its own end. */
@@ -178,7 +189,7 @@ export class FakeClient {
 export function startRelay(options: RelayOptions = {}) {
   const turn = new FakeTurn();
   const relay = new Relay({ schedule: turn.schedule, heartbeatMs: BEAT_MS, ...options });
-  const connect = (handshake = { withSender: false }): FakeClient => {
+  const connect = (handshake: Handshake = {}): FakeClient => {
     const connection = new FakeConnection();
     return new FakeClient(connection, relay.open(connection, handshake), turn);
   };

@@ -18,7 +18,9 @@ describe("as JSON lines", () => {
     observer.sent?.("8", new Frame(new Uint8Array([0x68, 0x69]), true));
     observer.beat?.("7");
     observer.missed?.("7", 2);
-    observer.left?.("7", { by: "heartbeat", code: 1006, reason: "3 beats missed" });
+    observer.away?.("7", { by: "client", code: 1006, reason: "", mayReturn: true });
+    observer.resumed?.("7");
+    observer.left?.("7", { by: "heartbeat", code: 1006, reason: "3 beats missed", mayReturn: true });
     observer.failed?.("7", new Error("a defect"));
     expect(entries()).toMatchObject([
       { level: "INFO", id: "7", message: expect.stringContaining("connected") },
@@ -26,6 +28,8 @@ describe("as JSON lines", () => {
       { level: "DEBUG", id: "8", bytes: 2, binary: true, content: "hi" },
       { level: "DEBUG", id: "7", message: expect.stringContaining("heartbeat ok") },
       { level: "INFO", id: "7", misses: 2 },
+      { level: "INFO", id: "7", by: "client", code: 1006, message: expect.stringContaining("away") },
+      { level: "INFO", id: "7", message: expect.stringContaining("resumed") },
       { level: "INFO", id: "7", by: "heartbeat", code: 1006, reason: "3 beats missed" },
       { level: "ERROR", id: "7", error: { message: "a defect" } },
     ]);
@@ -65,7 +69,7 @@ describe.each([
     const words = "\n00:00:00 error forged\r\u001b[2J\u0007";
     observer.received?.("1", new Frame(words, false));
     observer.sent?.("1", new Frame(new TextEncoder().encode(words), true));
-    observer.left?.("1", { by: "client", code: 1000, reason: words });
+    observer.left?.("1", { by: "client", code: 1000, reason: words, mayReturn: false });
     expect(lines.length).toBe(3);
     for (const line of lines) {
       expect(line).not.toMatch(/[\r\n]/);

@@ -54,7 +54,7 @@ test("an echo is looked after and observed like any connection", () => {
   client.link.pong();
   expect(events).toEqual(["connected echo", "received echo", "sent echo", "beat echo"]);
   client.leaves();
-  expect(left).toEqual([{ id: "echo", ending: { by: "client", code: 1000, reason: "" } }]);
+  expect(left).toEqual([{ id: "echo", ending: { by: "client", code: 1000, reason: "", mayReturn: false } }]);
 });
 
 test("a silent echo is dropped after its misses", () => {

@@ -74,6 +74,31 @@ test("a connection that ended is neither asked nor counted", () => {
   expect([pulse.pings, pulse.counted, pulse.visits]).toEqual([[], [], 0]);
 });
 
+test("a connection that was removed is forgotten at once, and the others of its tick are not", () => {
+  // Without chance both wait for the same tick.
+  const chance = vi.spyOn(Math, "random").mockReturnValue(0);
+  const [removed, kept] = [addPulse(), addPulse()];
+  chance.mockRestore();
+  expect(removed.slice).toBe(kept.slice);
+  heartbeat.remove(removed);
+  const { visits } = removed;
+  passBeats(5);
+  expect(removed.visits).toBe(visits);
+  expect(kept.lostAt).toBeDefined();
+});
+
+test("a visit that ends another connection of the same tick leaves that one alone", () => {
+  vi.spyOn(Math, "random").mockReturnValue(0);
+  const [first, second] = [addPulse(), addPulse()];
+  vi.restoreAllMocks();
+  first.visited = () => {
+    second.ended = true;
+    heartbeat.remove(second);
+  };
+  passBeats(5);
+  expect([second.visits, second.pings, second.counted]).toEqual([0, [], []]);
+});
+
 test("a connection that ends when it is visited is not asked", () => {
   const pulse = addPulse();
   pulse.visited = () => {

@@ -144,5 +144,9 @@ test("a relay that was given no limits takes messages of a mebibyte and any numb
     maxMessageBytes: 1_048_576,
     maxBufferedBytes: 1_048_576,
     maxConnections: Number.POSITIVE_INFINITY,
+    maxRoomsPerSession: 100,
+    maxWatchesPerSession: 100,
+    maxMailboxMessages: 1000,
+    maxMailboxBytes: 1_048_576,
   });
 });

@@ -1,10 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { CLOSE_CODES } from "../../../src/core/close-codes.ts";
-import type { Connection } from "../../../src/core/connection.ts";
-import { Frame } from "../../../src/core/frame.ts";
-import type { Limits } from "../../../src/core/limits.ts";
-import { type Ending, Link, type LinkOwner } from "../../../src/core/link.ts";
-import { FakeConnection, FakeTurn, fakeCare, passBeats, withoutPing } from "../fakes.ts";
+import { openLink, text } from "./open-link.ts";
 
 const CLOSE_TIMEOUT_MS = 2000;
 
@@ -14,44 +10,6 @@ beforeEach(() => {
 afterEach(() => {
   vi.useRealTimers();
 });
-
-class FakeOwner implements LinkOwner {
-  readonly events: string[] = [];
-  readonly endings: Ending[] = [];
-  /** What it throws at the next frame. */
-  throws: Error | undefined = undefined;
-
-  received(frame: Frame): void {
-    if (this.throws !== undefined) throw this.throws;
-    this.events.push(`received ${frame.payload}`);
-  }
-  ponged(): void {
-    this.events.push("ponged");
-  }
-  missed(misses: number): void {
-    this.events.push(`missed ${misses}`);
-  }
-  ended(ending: Ending): void {
-    this.endings.push(ending);
-  }
-  failed(error: unknown): void {
-    this.events.push(`failed ${error}`);
-  }
-}
-
-function openLink(limits: Partial<Limits> = {}, seenAs = (connection: FakeConnection): Connection => connection) {
-  const connection = new FakeConnection();
-  const owner = new FakeOwner();
-  const turn = new FakeTurn();
-  const released: Link[] = [];
-  const care = fakeCare(turn, limits, (link) => released.push(link));
-  const link = new Link(seenAs(connection), care, owner);
-  return { connection, owner, turn, released, link };
-}
-
-function text(words: string): Frame {
-  return new Frame(words, false);
-}
 
 describe("a close by the relay", () => {
   test("comes after all that was sent before it, and nothing comes after", () => {
@@ -72,7 +30,9 @@ describe("a close by the relay", () => {
     link.closing(1001, "");
     link.closed(1001, "");
     expect(connection.did).toEqual(["close 1001"]);
-    expect(owner.endings).toEqual([{ by: "relay", code: 1001, reason: CLOSE_CODES.goingAway.reason }]);
+    expect(owner.endings).toEqual([
+      { by: "relay", code: 1001, reason: CLOSE_CODES.goingAway.reason, mayReturn: false },
+    ]);
     expect(link.ended).toBe(true);
   });
 
@@ -113,7 +73,7 @@ describe("a close by the client", () => {
     const { connection, owner, released, turn, link } = openLink();
     link.send(text("a"));
     link.closing(1000, "bye");
-    expect(owner.endings).toEqual([{ by: "client", code: 1000, reason: "bye" }]);
+    expect(owner.endings).toEqual([{ by: "client", code: 1000, reason: "bye", mayReturn: false }]);
     expect(released).toEqual([]);
     turn.end();
     link.receive("late", false);
@@ -135,7 +95,7 @@ describe("a close by the client", () => {
   test("without a close frame is one with 1006", () => {
     const { owner, link } = openLink();
     link.closed(1006, "");
-    expect(owner.endings).toEqual([{ by: "client", code: 1006, reason: "" }]);
+    expect(owner.endings).toEqual([{ by: "client", code: 1006, reason: "", mayReturn: true }]);
   });
 
   test.each([1002, 1007, 1009])("that the runtime made of broken frames, with %i, is the relay's", (code) => {
@@ -184,63 +144,39 @@ test("what throws inside closes this connection with 1011 and is reported; nothi
   expect(owner.endings).toMatchObject([{ by: "relay", code: 1011 }]);
 });
 
-describe("the heartbeat of a link", () => {
-  test("drops a silent connection without a close frame, and says how many beats it missed", () => {
-    const { connection, owner, link } = openLink();
-    passBeats(4);
-    expect(connection.did).toEqual(["ping", "ping", "ping", "terminate"]);
-    expect(owner.events).toEqual(["missed 1", "missed 2", "missed 3"]);
-    expect(owner.endings).toEqual([{ by: "heartbeat", code: 1006, reason: "3 beats missed" }]);
-    expect(link.ended).toBe(true);
+describe("what a client closes with", () => {
+  test.each([1006, 4000, 4001, 4499])("%i means that it may return", (code) => {
+    const { owner, link } = openLink();
+    link.closing(code, "");
+    expect(owner.endings).toMatchObject([{ by: "client", mayReturn: true }]);
   });
 
-  test.each(["frame", "pong"])("starts anew with each %s", (sign) => {
-    const { connection, link } = openLink();
-    for (let times = 0; times < 5; times++) {
-      passBeats(3.7);
-      if (sign === "frame") link.receive("x", false);
-      else link.pong();
-    }
-    expect(connection.count("terminate")).toBe(0);
-  });
-
-  test("does not take what the relay sends for a sign of life", () => {
-    const { connection, turn, link } = openLink();
-    for (let halves = 0; halves < 8; halves++) {
-      link.send(text("x"));
-      turn.end();
-      passBeats(0.5);
-    }
-    expect(connection.count("terminate")).toBe(1);
-  });
-
-  test("keeps a client whose large frame is still arriving", () => {
-    const { connection, owner } = openLink();
-    for (let beats = 0; beats < 10; beats++) {
-      connection.arrivedBytes += 1;
-      passBeats(1);
-    }
-    expect([owner.events, owner.endings]).toEqual([[], []]);
-    passBeats(4);
-    expect(owner.endings).toMatchObject([{ by: "heartbeat" }]);
-  });
-
-  test("drops nobody for silence where the runtime pings by itself", () => {
-    const { connection, owner } = openLink({}, withoutPing);
-    passBeats(50);
-    expect([connection.did, owner.events, owner.endings]).toEqual([[], [], []]);
-  });
-
-  test("does not look after a link that ended", () => {
-    const { connection, link } = openLink();
-    link.closed(1000, "");
-    passBeats(10);
-    expect(connection.did).toEqual([]);
+  test.each([1000, 1001, 1005, 1011, 3000, 3999, 4500, 4999])("%i means that it does not", (code) => {
+    const { owner, link } = openLink();
+    link.closing(code, "");
+    expect(owner.endings).toMatchObject([{ by: "client", mayReturn: false }]);
   });
 });
 
-test("a pong is reported, and is no message", () => {
-  const { owner, link } = openLink();
-  link.pong();
-  expect(owner.events).toEqual(["ponged"]);
+describe("what the relay closes with", () => {
+  test.each(Object.values(CLOSE_CODES))(
+    "$code lets the client return to its session only from 4000 to 4499",
+    (closeCode) => {
+      const { owner, link } = openLink();
+      link.close(closeCode);
+      expect(owner.endings).toMatchObject([{ mayReturn: closeCode.code >= 4000 && closeCode.code <= 4499 }]);
+    },
+  );
+});
+
+test("what must not be refused is taken whatever waits, and not after the end", () => {
+  const { connection, turn, link } = openLink({ maxBufferedBytes: 1 });
+  connection.waitingBytes = 2;
+  expect(link.send(text("refused"))).toBe(false);
+  link.sendAnyway(text("welcome"));
+  turn.end();
+  link.closed(1006, "");
+  link.sendAnyway(text("late"));
+  turn.end();
+  expect(connection.did).toEqual(["write welcome"]);
 });

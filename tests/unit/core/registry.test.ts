@@ -1,8 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { plain } from "../../../src/core/protocol/plain.ts";
 import { Registry } from "../../../src/core/registry.ts";
-import { Session } from "../../../src/core/session.ts";
-import { FakeConnection, FakeTurn, fakeCare } from "../fakes.ts";
+import { fakeSession } from "../fakes.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -11,22 +9,25 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function session(id: string): Session {
-  const relay = { care: fakeCare(new FakeTurn()), observer: {}, route: () => {}, left: () => {} };
-  return new Session(id, plain, new FakeConnection(), relay);
-}
-
 test("ids are 1, 2, 3 … in order, whoever has left in between", () => {
   const registry = new Registry();
-  const first = session(registry.nextId());
+  const first = fakeSession(registry.nextId());
   registry.add(first);
   registry.remove(first);
   expect([first.id, registry.nextId(), registry.nextId()]).toEqual(["1", "2", "3"]);
 });
 
+test("an id that somebody brought along is passed over", () => {
+  const registry = new Registry();
+  const theirs = fakeSession("2");
+  registry.add(theirs);
+  registry.add(fakeSession("alice"));
+  expect([registry.nextId(), registry.nextId()]).toEqual(["1", "3"]);
+});
+
 test("a session is found by its id until it is removed", () => {
   const registry = new Registry();
-  const seven = session("7");
+  const seven = fakeSession("7");
   registry.add(seven);
   expect(registry.find("7")).toBe(seven);
   expect(registry.find("07")).toBeUndefined();
@@ -42,8 +43,8 @@ test.each(["constructor", "__proto__"])("nobody is found under %s", (id) => {
 
 test("a session that goes late does not free the id of the one that has it now", () => {
   const registry = new Registry();
-  const stale = session("7");
-  const present = session("7");
+  const stale = fakeSession("7");
+  const present = fakeSession("7");
   registry.add(stale);
   registry.add(present);
   registry.remove(stale);

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { plainFrom } from "../../../src/core/protocol/plain.ts";
 import { Relay } from "../../../src/core/relay.ts";
 import { FakeConnection, type Left, passBeats, startRelay } from "../fakes.ts";
 
@@ -39,7 +40,7 @@ describe("a message", () => {
 
   test("names its sender to a client that asked for that, and to no other", () => {
     const { connect } = startRelay();
-    const [one, two, three] = [connect(), connect({ withSender: true }), connect()];
+    const [one, two, three] = [connect(), connect({ protocol: plainFrom }), connect()];
     one.says("2:hi");
     one.says(new Uint8Array([0x32, 0x3a, 0xff]));
     two.says("3:hi");
@@ -68,7 +69,7 @@ describe("a message", () => {
 test("where no schedule is given, what one frame brought about is written before the turn goes on", async () => {
   const relay = new Relay();
   const connection = new FakeConnection();
-  relay.open(connection, { withSender: false }).receive("1:a", false);
+  relay.open(connection).receive("1:a", false);
   expect(connection.did).toEqual([]);
   await Promise.resolve();
   expect(connection.did).toEqual(["write a"]);
@@ -99,7 +100,7 @@ describe("what cannot be delivered", () => {
 
   test("looks the same to a client that asked for senders", () => {
     const { connect } = startRelay();
-    const [one, two] = [connect(), connect({ withSender: true })];
+    const [one, two] = [connect(), connect({ protocol: plainFrom })];
     one.says("9:x");
     two.says("9:x");
     expect(two.heard).toEqual(one.heard);
@@ -166,7 +167,7 @@ describe("an observer", () => {
       },
     });
     const one = connect();
-    const two = connect({ withSender: true });
+    const two = connect({ protocol: plainFrom });
     one.says("2:hi");
     two.link.pong();
     one.leaves();
@@ -174,8 +175,8 @@ describe("an observer", () => {
     passBeats(4);
     expect(events.slice(5)).toEqual(["missed 2 1", "missed 2 2", "missed 2 3"]);
     expect(left).toEqual([
-      { id: "1", ending: { by: "client", code: 1000, reason: "" } },
-      { id: "2", ending: { by: "heartbeat", code: 1006, reason: "3 beats missed" } },
+      { id: "1", ending: { by: "client", code: 1000, reason: "", mayReturn: false } },
+      { id: "2", ending: { by: "heartbeat", code: 1006, reason: "3 beats missed", mayReturn: true } },
     ]);
   });
 
@@ -193,7 +194,7 @@ describe("an observer", () => {
     const [one, two] = [connect(), connect()];
     one.says("2:hi");
     expect(failures).toEqual([["1", defect]]);
-    expect(one.did).toEqual(["close 1011"]);
+    expect(one.did).toEqual([expect.stringMatching(/^write :error internal [^\n]+$/), "close 1011"]);
     expect(two.did).toEqual([]);
     expect(relay.sessions).toBe(1);
   });

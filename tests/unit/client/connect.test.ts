@@ -1,0 +1,177 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { connect, RelayError } from "../../../src/client/index.ts";
+import { FakeSocket, HEARTBEAT_MS, startClient, stateOf } from "./fakes.ts";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
+
+describe("a client", () => {
+  test.each([
+    ["wss://relay.example.org/ws", "wss://relay.example.org/ws"],
+    ["https://relay.example.org/ws", "wss://relay.example.org/ws"],
+    ["http://localhost:8080/ws?key=1", "ws://localhost:8080/ws?key=1"],
+  ])("of %s opens %s and offers relay.v1.json alone", (url, opened) => {
+    const { socket } = startClient({}, url);
+    expect(socket().url.href).toBe(opened);
+    expect(socket().offers).toEqual(["relay.v1.json"]);
+  });
+
+  test("takes a URL object, and leaves it as it is", () => {
+    const url = new URL("https://relay.example.org/ws");
+    connect(url, { WebSocket: FakeSocket });
+    expect(url.href).toBe("https://relay.example.org/ws");
+  });
+
+  test("uses the WebSocket that there is, and says so where there is none", () => {
+    vi.stubGlobal("WebSocket", undefined);
+    expect(() => connect("wss://relay.example.org/ws")).toThrow(TypeError);
+    const opened: string[] = [];
+    vi.stubGlobal(
+      "WebSocket",
+      class extends FakeSocket {
+        constructor(url: string, offers: string[]) {
+          super(url, offers);
+          opened.push(url);
+        }
+      },
+    );
+    connect("wss://relay.example.org/ws");
+    expect(opened).toEqual(["wss://relay.example.org/ws"]);
+  });
+
+  test.each(["", "not a url", "//relay"])("refuses the URL %j", (url) => {
+    expect(() => connect(url, { WebSocket: FakeSocket })).toThrow(TypeError);
+  });
+
+  test("is ready with its first welcome, and has its id from then on", async () => {
+    const { client, socket, events } = startClient();
+    expect([client.id, await stateOf(client.ready)]).toEqual(["", "pending"]);
+    socket().welcomes({ id: "9" });
+    expect([client.id, await stateOf(client.ready)]).toEqual(["9", undefined]);
+    expect(events).toEqual([["connected", { id: "9", resumed: false, recovered: true }]]);
+  });
+
+  test("that is closed before it was welcomed is never ready", async () => {
+    const { client, socket } = startClient();
+    client.close();
+    await expect(client.ready).rejects.toThrow(RelayError);
+    expect(await stateOf(client.ready)).toBe("failed closed");
+    expect(socket().closed).toEqual([[1000, ""]]);
+  });
+
+  test("acknowledges at once with its welcome", () => {
+    const { socket } = startClient();
+    socket().welcomes();
+    expect(socket().sent).toEqual([{ type: "sequenceAck", sequenceId: 0 }]);
+  });
+
+  test("answers each ping with a pong", () => {
+    const { socket } = startClient();
+    socket().welcomes();
+    socket().tells({ type: "ping" }, { type: "ping" });
+    expect(socket().all("pong").length).toBe(2);
+  });
+
+  test("sends nothing before its welcome, whatever it hears", () => {
+    const { client, socket } = startClient();
+    void client.send("3", "hi");
+    socket().tells({ type: "ping" });
+    expect(socket().sent).toEqual([]);
+  });
+});
+
+describe("a connection on which nothing is heard", () => {
+  test("is given up with 4001 after two and a half beats, not before, and made again with the token", () => {
+    vi.spyOn(Math, "random").mockReturnValue(0);
+    const { sockets, socket, named } = startClient();
+    socket().welcomes({ resumeToken: "secret" });
+    vi.advanceTimersByTime(2.5 * HEARTBEAT_MS - 1);
+    expect(socket().closed).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(sockets[0]?.closed).toEqual([[4001, expect.any(String)]]);
+    expect(named("disconnected")).toMatchObject([["disconnected", { code: 1006 }]]);
+    vi.advanceTimersByTime(1);
+    expect(sockets.length).toBe(2);
+    expect(socket().url.searchParams.get("resume")).toBe("secret");
+  });
+
+  test.each(["ping", "message"])("has its time again with each %s", (what) => {
+    const { sockets, socket } = startClient();
+    socket().welcomes();
+    for (let times = 1; times <= 10; times++) {
+      vi.advanceTimersByTime(2.4 * HEARTBEAT_MS);
+      if (what === "ping") socket().tells({ type: "ping" });
+      else socket().delivers(times);
+    }
+    expect([sockets.length, socket().closed]).toEqual([1, []]);
+  });
+
+  test("does not get it by what the client itself sends", () => {
+    const { client, sockets, socket } = startClient();
+    socket().welcomes();
+    for (let times = 0; times < 25; times++) {
+      void client.send("3", "hi").catch(() => {});
+      vi.advanceTimersByTime(0.1 * HEARTBEAT_MS);
+    }
+    expect(sockets[0]?.closed.map(([code]) => code)).toEqual([4001]);
+  });
+
+  test("is given up after connectTimeoutMs where no welcome comes, 10 s without that option", () => {
+    for (const [options, timeoutMs] of [
+      [{}, 10_000],
+      [{ connectTimeoutMs: 700 }, 700],
+    ] as const) {
+      const { sockets } = startClient(options);
+      vi.advanceTimersByTime(timeoutMs - 1);
+      expect(sockets[0]?.closed).toEqual([]);
+      vi.advanceTimersByTime(1);
+      expect(sockets[0]?.closed.map(([code]) => code)).toEqual([4001]);
+    }
+  });
+
+  test("tells nothing any more that comes late", () => {
+    vi.spyOn(Math, "random").mockReturnValue(1);
+    const { client, sockets, socket, events } = startClient();
+    const heard: unknown[] = [];
+    client.on("message", ({ data }) => heard.push(data));
+    socket().welcomes();
+    vi.advanceTimersByTime(2.5 * HEARTBEAT_MS);
+    const { length } = events;
+    sockets[0]?.delivers(1);
+    sockets[0]?.ends(1000);
+    expect([heard, events.length]).toEqual([[], length]);
+  });
+});
+
+describe("what is no relay", () => {
+  test.each(["nonsense", "", "null", "7", '"text"', "[]", "{}"])(
+    "and says %j throws nothing at the socket",
+    (words) => {
+      const { socket, sockets } = startClient();
+      expect(() => socket().hears(words)).not.toThrow();
+      expect(sockets.length).toBe(1);
+    },
+  );
+
+  test("is left with 4001 and tried again: no JSON", () => {
+    const { sockets, socket } = startClient();
+    socket().hears("Welcome to the chat!");
+    expect(socket().closed.map(([code]) => code)).toEqual([4001]);
+    vi.advanceTimersByTime(500);
+    expect(sockets.length).toBe(2);
+  });
+
+  test("is left with 4001 and tried again: another subprotocol than was offered", async () => {
+    const { client, sockets, socket } = startClient();
+    socket().protocol = "";
+    socket().welcomes();
+    expect(sockets[0]?.closed.map(([code]) => code)).toEqual([4001]);
+    expect(await stateOf(client.ready)).toBe("pending");
+  });
+});

@@ -1,0 +1,139 @@
+import fc from "fast-check";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { type ConnectOptions, connect } from "../../../src/client/index.ts";
+import type { ClientSocket } from "../../../src/client/socket.ts";
+import type { Connection } from "../../../src/core/connection.ts";
+import { type Frame, frameText } from "../../../src/core/frame.ts";
+import type { Link } from "../../../src/core/link.ts";
+import { json } from "../../../src/core/protocol/json.ts";
+import { Relay } from "../../../src/core/relay.ts";
+
+// The client library against the real relay, over a network that loses connections and what is on its way with them.
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const LATENCY_MS = 5;
+
+/** Both ends of one WebSocket. What is on its way when the wire is cut never arrives. */
+class Wire implements ClientSocket, Connection {
+  readonly protocol = "relay.v1.json";
+  onopen: ClientSocket["onopen"] = null;
+  onmessage: ClientSocket["onmessage"] = null;
+  onclose: ClientSocket["onclose"] = null;
+  onerror: ClientSocket["onerror"] = null;
+  #link: Link | undefined;
+  #isCut = false;
+  #isClosing = false;
+
+  constructor(relay: Relay, id: string, url: string) {
+    const resume = new URL(url).searchParams.get("resume") ?? undefined;
+    this.#later(() => {
+      this.#link = relay.open(this, { protocol: json, id, resume });
+    });
+  }
+
+  send(text: string): void {
+    this.#later(() => this.#link?.receive(text, false));
+  }
+
+  write(frames: readonly Frame[]): void {
+    const texts = frames.map(frameText);
+    this.#later(() => {
+      for (const data of texts) this.onmessage?.({ data } as never); // As its type in ClientSocket asks.
+    });
+  }
+
+  bufferedBytes(): number {
+    return 0;
+  }
+
+  /** Either end: the client means 4001 and 1000, the relay all others. */
+  close(code = 1005, reason = ""): void {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    this.#later(() => {
+      this.#link?.closed(code, reason);
+      this.onclose?.({ code, reason } as never); // As its type in ClientSocket asks.
+    });
+  }
+
+  terminate(): void {
+    this.cut(0, 0);
+  }
+
+  /** The network is gone; each end notices in its own time. */
+  cut(relayNoticesMs: number, clientNoticesMs: number): void {
+    if (this.#isCut) return;
+    this.#isCut = true;
+    setTimeout(() => this.#link?.closed(1006, ""), relayNoticesMs);
+    setTimeout(() => this.onclose?.({ code: 1006, reason: "" } as never), clientNoticesMs); // As its type asks.
+  }
+
+  #later(happen: () => void): void {
+    setTimeout(() => {
+      if (!this.#isCut) happen();
+    }, LATENCY_MS);
+  }
+}
+
+function startNetwork() {
+  const failures: unknown[] = [];
+  const relay = new Relay({ observer: { failed: (_id, error) => failures.push(error) } });
+  const join = (id: string) => {
+    const wires: Wire[] = [];
+    class Socket extends Wire {
+      constructor(url: string) {
+        super(relay, id, url);
+        wires.push(this);
+      }
+    }
+    const options: ConnectOptions = { WebSocket: Socket, minDelayMs: 50, maxDelayMs: 1000 };
+    return { client: connect<number>("ws://relay/ws", options), latest: () => wires.at(-1) };
+  };
+  return { relay, failures, join };
+}
+
+const noticesMs = fc.integer({ min: 0, max: 3000 });
+const step = fc.oneof(
+  { arbitrary: fc.record({ sends: fc.integer({ min: 1, max: 40 }) }), weight: 3 },
+  { arbitrary: fc.record({ waitMs: fc.integer({ min: 0, max: 400 }) }), weight: 3 },
+  {
+    arbitrary: fc.record({ cut: fc.constantFrom("sender", "receiver"), relay: noticesMs, client: noticesMs }),
+    weight: 2,
+  },
+);
+
+test("whenever connections are lost, all that was sent arrives once and in order, and every sender learns of it", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
+      const { relay, failures, join } = startNetwork();
+      const [sender, receiver] = [join("alice"), join("bob")];
+      const arrived: number[] = [];
+      receiver.client.on("message", ({ data }) => arrived.push(data));
+      await vi.advanceTimersByTimeAsync(10 * LATENCY_MS);
+      const outcomes: Promise<string>[] = [];
+      for (const each of steps) {
+        if ("waitMs" in each) await vi.advanceTimersByTimeAsync(each.waitMs);
+        else if ("cut" in each) (each.cut === "sender" ? sender : receiver).latest()?.cut(each.relay, each.client);
+        else for (let sends = 0; sends < each.sends; sends++) outcomes.push(sender.client.send("bob", outcomes.length));
+      }
+      const all = Promise.allSettled(outcomes);
+      await vi.advanceTimersByTimeAsync(20_000);
+      expect((await all).map((outcome) => outcome.status)).toEqual(outcomes.map(() => "fulfilled"));
+      expect(arrived).toEqual(outcomes.map((_outcome, at) => at));
+      expect(failures).toEqual([]);
+      sender.client.close();
+      receiver.client.close();
+      await vi.advanceTimersByTimeAsync(5000);
+      expect(relay.sessions).toBe(0);
+      await relay.shutdown();
+      expect(vi.getTimerCount()).toBe(0);
+    }),
+    { numRuns: 100 },
+  );
+}, 60_000);

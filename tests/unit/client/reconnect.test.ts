@@ -1,0 +1,205 @@
+import { getEventListeners } from "node:events";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { startClient, stateOf } from "./fakes.ts";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
+
+describe("a connection that is lost", () => {
+  test.each([1000, 1001, 1005, 1006, 1011, 1012, 1013, 4000, 4001, 4499])(
+    "with %i is made again, with the token",
+    (code) => {
+      const { sockets, socket, events } = startClient({}, "wss://relay.example.org/ws?key=1");
+      socket().welcomes({ resumeToken: "secret" });
+      socket().ends(code, "a reason");
+      expect(events.at(-1)).toEqual(["disconnected", { code, reason: "a reason", retryMs: expect.any(Number) }]);
+      vi.advanceTimersByTime(500);
+      expect(sockets.length).toBe(2);
+      expect(socket().url.search).toBe("?key=1&resume=secret");
+    },
+  );
+
+  test.each([1002, 1003, 1007, 1008, 1009, 4500, 4501, 4999])("with %i is over for good", async (code) => {
+    const { client, sockets, socket, events } = startClient();
+    socket().welcomes();
+    const send = client.send("3", "hi");
+    socket().ends(code, "a reason");
+    expect(events.at(-1)).toEqual(["closed", { code, reason: "a reason" }]);
+    expect(await stateOf(send)).toBe("failed closed");
+    vi.advanceTimersByTime(3_600_000);
+    expect(sockets.length).toBe(1);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test("is made again with the latest token, and without one where there never was a welcome", () => {
+    vi.spyOn(Math, "random").mockReturnValue(0);
+    const { socket } = startClient();
+    const again = (): string | null => {
+      socket().ends();
+      vi.advanceTimersByTime(0);
+      return socket().url.searchParams.get("resume");
+    };
+    expect(again()).toBeNull();
+    socket().welcomes({ resumeToken: "one" });
+    expect([again(), again()]).toEqual(["one", "one"]);
+    socket().welcomes({ resumeToken: "two", resumed: true });
+    expect(again()).toBe("two");
+  });
+
+  test("and made again says whether it is the same session, and changes the id where it is not", () => {
+    const { client, socket, named } = startClient();
+    socket().welcomes({ id: "7" });
+    socket().ends();
+    vi.advanceTimersByTime(500);
+    socket().welcomes({ id: "9", resumed: false, recovered: false });
+    expect(client.id).toBe("9");
+    expect(named("connected").at(-1)).toEqual(["connected", { id: "9", resumed: false, recovered: false }]);
+  });
+});
+
+describe("the wait before a retry", () => {
+  /** The longest waits that the client may take, one after the other, while nothing answers. */
+  function longestWaits(options: { minDelayMs?: number; maxDelayMs?: number }, times: number): number[] {
+    vi.spyOn(Math, "random").mockReturnValue(1);
+    const { socket, named } = startClient(options);
+    for (let failures = 0; failures < times; failures++) {
+      socket().ends();
+      vi.advanceTimersToNextTimer();
+    }
+    return named("disconnected").map(([, event]) => (event as { retryMs: number }).retryMs); // It is a disconnected.
+  }
+
+  test("is at most 500 ms at first, doubles with each failure, and is never over 30 s", () => {
+    expect(longestWaits({}, 9)).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
+  });
+
+  test("keeps to minDelayMs and maxDelayMs, and stays there however long it takes", () => {
+    const waits = longestWaits({ minDelayMs: 10, maxDelayMs: 100 }, 2000);
+    expect(waits.slice(0, 6)).toEqual([10, 20, 40, 80, 100, 100]);
+    expect(Math.max(...waits)).toBe(100);
+  });
+
+  test("is anything from none to that, at random, and what was told is what is waited", () => {
+    vi.spyOn(Math, "random").mockReturnValue(0.25);
+    const { sockets, socket, named } = startClient();
+    socket().ends();
+    expect(named("disconnected")).toMatchObject([["disconnected", { retryMs: 125 }]]);
+    vi.advanceTimersByTime(124);
+    expect(sockets.length).toBe(1);
+    vi.advanceTimersByTime(1);
+    expect(sockets.length).toBe(2);
+  });
+
+  test("is short again after a welcome", () => {
+    vi.spyOn(Math, "random").mockReturnValue(1);
+    const { socket, named } = startClient();
+    for (let failures = 0; failures < 5; failures++) {
+      socket().ends();
+      vi.advanceTimersToNextTimer();
+    }
+    socket().welcomes();
+    socket().ends();
+    expect(named("disconnected").at(-1)).toMatchObject(["disconnected", { retryMs: 500 }]);
+  });
+
+  test("is cut short when the machine is online again, which opens no second connection", () => {
+    vi.spyOn(Math, "random").mockReturnValue(1);
+    const listeners = new Set<() => void>();
+    vi.stubGlobal(
+      "addEventListener",
+      (name: string, listener: () => void) => name === "online" && listeners.add(listener),
+    );
+    vi.stubGlobal("removeEventListener", (_name: string, listener: () => void) => listeners.delete(listener));
+    const { client, sockets, socket } = startClient();
+    const comeOnline = (): void => {
+      for (const listener of listeners) listener();
+    };
+    comeOnline();
+    expect(sockets.length).toBe(1);
+    socket().ends();
+    comeOnline();
+    expect(sockets.length).toBe(2);
+    socket().welcomes();
+    vi.advanceTimersByTime(1000);
+    expect(sockets.length).toBe(2);
+    client.close();
+    expect(listeners.size).toBe(0);
+  });
+});
+
+describe("close()", () => {
+  test("ends the connection with 1000, tells once, and leaves no timer", () => {
+    const { client, sockets, socket, events } = startClient();
+    socket().welcomes();
+    client.close();
+    client.close();
+    socket().ends(1000);
+    expect(socket().closed).toEqual([[1000, ""]]);
+    expect(events.slice(1)).toEqual([["closed", { code: 1000, reason: "" }]]);
+    vi.advanceTimersByTime(3_600_000);
+    expect([sockets.length, vi.getTimerCount()]).toEqual([1, 0]);
+  });
+
+  test("rejects what waits for an outcome, on its way or not, and what is asked from then on", async () => {
+    const { client, socket } = startClient();
+    socket().welcomes({ limits: { maxMessageBytes: 1000, maxUnackedSends: 1 } });
+    const waits = [client.send("3", "a"), client.send("3", "b"), client.room("lobby").join(), client.watch("3")];
+    client.close();
+    waits.push(client.send("3", "c"), client.room("lobby").join());
+    expect(await Promise.all(waits.map(stateOf))).toEqual(waits.map(() => "failed closed"));
+  });
+
+  test("between two connections opens no more", () => {
+    const { client, sockets, socket, named } = startClient();
+    socket().welcomes();
+    socket().ends();
+    client.close();
+    vi.advanceTimersByTime(3_600_000);
+    expect([sockets.length, named("closed").length]).toEqual([1, 1]);
+  });
+
+  test("after the relay has closed for good tells nothing again", () => {
+    const { client, socket, named } = startClient();
+    socket().welcomes();
+    socket().ends(4500);
+    client.close();
+    expect(named("closed").length).toBe(1);
+  });
+});
+
+describe("an AbortSignal of a client", () => {
+  test("closes it when it is aborted", async () => {
+    const abort = new AbortController();
+    const { client, socket, named } = startClient({ signal: abort.signal });
+    socket().welcomes();
+    const send = client.send("3", "hi");
+    abort.abort();
+    expect(socket().closed).toEqual([[1000, ""]]);
+    expect(await stateOf(send)).toBe("failed closed");
+    expect(named("closed").length).toBe(1);
+  });
+
+  test("has nothing left listening to it once the client is closed, by either side", () => {
+    const { signal } = new AbortController();
+    startClient({ signal }).client.close();
+    const { socket } = startClient({ signal });
+    expect(getEventListeners(signal, "abort").length).toBe(1);
+    socket().welcomes();
+    socket().ends(4500);
+    expect(getEventListeners(signal, "abort")).toEqual([]);
+  });
+
+  test("that is aborted already closes it at once", async () => {
+    const { client, sockets } = startClient({ signal: AbortSignal.abort() });
+    expect(await stateOf(client.ready)).toBe("failed closed");
+    vi.advanceTimersByTime(3_600_000);
+    expect(sockets.length).toBeLessThanOrEqual(1);
+    expect(sockets.flatMap(({ closed }) => closed)).toEqual(sockets.map(() => [1000, ""]));
+  });
+});

@@ -1,0 +1,201 @@
+import { getEventListeners } from "node:events";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { RelayFrame } from "../../../src/core/protocol/json-frames.ts";
+import { startClient, stateOf } from "./fakes.ts";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
+
+function failed(ackId: number, code: "no_such_id" | "too_slow"): RelayFrame {
+  const error = { code, message: "Cannot send", temporary: code === "too_slow" };
+  return { type: "ack", ackId, outcome: "failed", error };
+}
+
+function startWelcomed(limits = { maxMessageBytes: 1_048_576, maxUnackedSends: 256 }) {
+  const started = startClient();
+  started.socket().welcomes({ limits });
+  return started;
+}
+
+describe("a send", () => {
+  test.each(["delivered", "queued"] as const)(
+    "gives %s where the relay says so, and nothing before",
+    async (outcome) => {
+      const { client, socket } = startWelcomed();
+      const send = client.send("3", { a: 1 });
+      expect(socket().all("send")).toEqual([{ type: "send", to: "3", data: { a: 1 }, ackId: 1 }]);
+      expect(await stateOf(send)).toBe("pending");
+      socket().acks(1, outcome);
+      expect(await stateOf(send)).toBe(outcome);
+    },
+  );
+
+  test.each(["no_such_id", "too_slow"] as const)("fails with the relay's own code, %s", async (code) => {
+    const { client, socket } = startWelcomed();
+    const send = client.send("9", "hi");
+    socket().tells(failed(1, code));
+    await expect(send).rejects.toMatchObject({
+      name: "RelayError",
+      code,
+      message: "Cannot send",
+      temporary: code === "too_slow",
+    });
+  });
+
+  test("is told its own outcome, in whatever order they come", async () => {
+    const { client, socket } = startWelcomed();
+    const sends = ["a", "b", "c"].map((data) => client.send("3", data));
+    expect(socket().asked).toEqual(["a#1", "b#2", "c#3"]);
+    socket().acks(3, "queued");
+    socket().tells(failed(1, "no_such_id"));
+    socket().acks(2);
+    expect(await Promise.all(sends.map(stateOf))).toEqual(["failed no_such_id", "delivered", "queued"]);
+  });
+
+  test("of bytes goes as base64, any number of them", () => {
+    const { client, socket } = startWelcomed();
+    void client.send("3", new Uint8Array([0, 255]));
+    void client.send("3", Buffer.from("text"));
+    void client.send("3", new Uint8Array(200_000));
+    expect(socket().all("send")).toMatchObject([
+      { data: "AP8=", encoding: "base64" },
+      { data: "dGV4dA==", encoding: "base64" },
+      { data: Buffer.alloc(200_000).toString("base64"), encoding: "base64" },
+    ]);
+  });
+
+  test("before the first welcome waits for it, and keeps its place", () => {
+    const { client, socket } = startClient();
+    for (const data of ["a", "b"]) void client.send("3", data);
+    expect(socket().sent).toEqual([]);
+    socket().welcomes();
+    void client.send("3", "c");
+    expect(socket().asked).toEqual(["a#1", "b#2", "c#3"]);
+  });
+
+  test("of what cannot be JSON fails at once, and the next one goes", async () => {
+    const { client, socket } = startWelcomed();
+    await expect(client.send("3", 1n)).rejects.toThrow(TypeError);
+    void client.send("3", "fine");
+    expect(socket().asked).toEqual([expect.stringMatching(/^fine#/)]);
+  });
+
+  test("is not troubled by an ack that nobody waits for, nor by a second one", async () => {
+    const { client, socket } = startWelcomed({ maxMessageBytes: 1000, maxUnackedSends: 1 });
+    const send = client.send("3", "a");
+    socket().acks(99);
+    socket().acks(1);
+    socket().acks(1, "queued");
+    expect(await stateOf(send)).toBe("delivered");
+    for (const data of ["b", "c"]) void client.send("3", data);
+    expect(socket().asked).toEqual(["a#1", "b#2"]);
+  });
+});
+
+describe("with as many sends on their way as the relay remembers", () => {
+  test("the next waits for an answer, in its turn", () => {
+    const { client, socket } = startWelcomed({ maxMessageBytes: 1000, maxUnackedSends: 2 });
+    for (const data of ["a", "b", "c", "d"]) void client.send("3", data).catch(() => {});
+    expect(socket().asked).toEqual(["a#1", "b#2"]);
+    socket().tells(failed(2, "too_slow"));
+    expect(socket().asked).toEqual(["a#1", "b#2", "c#3"]);
+    socket().acks(1);
+    expect(socket().asked).toEqual(["a#1", "b#2", "c#3", "d#4"]);
+  });
+
+  test("none is lost and never are more on their way", async () => {
+    const { client, socket } = startWelcomed({ maxMessageBytes: 1000, maxUnackedSends: 16 });
+    const sends = Array.from({ length: 100 }, (_, at) => client.send("3", at));
+    for (let answered = 0; answered < 100; answered++) {
+      expect(socket().asked.length).toBe(Math.min(100, answered + 16));
+      socket().acks(answered + 1);
+    }
+    expect(await Promise.all(sends.map(stateOf))).toEqual(sends.map(() => "delivered"));
+  });
+});
+
+describe("a frame over the relay's maxMessageBytes", () => {
+  const frame = (data: string): string => JSON.stringify({ type: "send", to: "3", data, ackId: 1 });
+  const limits = { maxMessageBytes: Buffer.byteLength(frame("好".repeat(10))), maxUnackedSends: 1 };
+
+  test("fails with too_large and is not sent; one of just that size is", async () => {
+    const { client, socket } = startWelcomed(limits);
+    const fits = client.send("3", "好".repeat(10));
+    expect(socket().asked.length).toBe(1);
+    socket().acks(1);
+    const tooLarge = client.send("3", `${"好".repeat(10)}a`);
+    expect(await stateOf(tooLarge)).toBe("failed too_large");
+    await expect(tooLarge).rejects.toMatchObject({ temporary: false });
+    expect(await stateOf(fits)).toBe("delivered");
+    expect(socket().asked.length).toBe(1);
+  });
+
+  test("takes no place of those on their way", () => {
+    const { client, socket } = startWelcomed(limits);
+    client.send("3", "x".repeat(1000)).catch(() => {});
+    void client.send("3", "fits");
+    expect(socket().asked).toEqual(["fits#2"]);
+  });
+
+  test("that waited for the welcome fails then", async () => {
+    const { client, socket } = startClient();
+    const send = client.send("3", "x".repeat(1000));
+    expect(await stateOf(send)).toBe("pending");
+    socket().welcomes({ limits });
+    expect(await stateOf(send)).toBe("failed too_large");
+  });
+});
+
+describe("an AbortSignal of a send", () => {
+  test("that is aborted already sends nothing", async () => {
+    const { client, socket } = startWelcomed();
+    expect(await stateOf(client.send("3", "hi", { signal: AbortSignal.abort() }))).toBe("failed aborted");
+    expect(socket().asked).toEqual([]);
+  });
+
+  test("takes back what is not on its way yet", async () => {
+    const { client, socket } = startClient();
+    const abort = new AbortController();
+    const send = client.send("3", "a", { signal: abort.signal });
+    void client.send("3", "b");
+    abort.abort();
+    expect(await stateOf(send)).toBe("failed aborted");
+    socket().welcomes();
+    expect(socket().asked).toEqual(["b#2"]);
+  });
+
+  test("ends the wait for what is on its way, which keeps its place until it is answered", async () => {
+    const { client, socket } = startWelcomed({ maxMessageBytes: 1000, maxUnackedSends: 1 });
+    const abort = new AbortController();
+    const send = client.send("3", "a", { signal: abort.signal });
+    const next = client.send("3", "b");
+    abort.abort();
+    expect(await stateOf(send)).toBe("failed aborted");
+    expect(socket().asked).toEqual(["a#1"]);
+    socket().acks(1);
+    expect(socket().asked).toEqual(["a#1", "b#2"]);
+    socket().acks(2);
+    expect(await stateOf(next)).toBe("delivered");
+  });
+
+  test("has nothing left listening to it once its sends are settled, however they were", async () => {
+    const { client, socket } = startWelcomed();
+    const { signal } = new AbortController();
+    const sends = ["a", "b", "x".repeat(2_000_000), "c"].map((data) => client.send("3", data, { signal }));
+    socket().acks(1);
+    socket().tells(failed(2, "no_such_id"));
+    client.close();
+    expect(await Promise.all(sends.map(stateOf))).toEqual([
+      "delivered",
+      "failed no_such_id",
+      "failed too_large",
+      "failed closed",
+    ]);
+    expect(getEventListeners(signal, "abort")).toEqual([]);
+  });
+});

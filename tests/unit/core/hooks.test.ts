@@ -1,0 +1,157 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { text } from "../../../src/core/protocol/text.ts";
+import type { Passing } from "../../../src/core/router.ts";
+import { startJsonRelay } from "../json-client.ts";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const defect = new Error("a defect");
+
+describe("onMessage", () => {
+  test("sees each message that is about to be delivered, whole", () => {
+    const seen: Passing[] = [];
+    const { connect, connectJson } = startJsonRelay({
+      hooks: {
+        onMessage: (passing) => {
+          seen.push(passing);
+          return undefined;
+        },
+      },
+    });
+    const [one, two] = [connect({ protocol: text }), connectJson()];
+    one.says(":join lobby");
+    one.says("2:hi");
+    one.says("#lobby:all");
+    one.says(new Uint8Array([0x32, 0x3a, 0xff]));
+    two.asks({ type: "send", to: "1", data: { a: 1 } });
+    one.says("9:nobody");
+    one.says("#attic:not a member");
+    expect(seen).toMatchObject([
+      { from: "1", to: "2", room: undefined, message: { payload: "hi", kind: "text" } },
+      { from: "1", to: undefined, room: "lobby", message: { payload: "all", kind: "text" } },
+      { from: "1", to: "2", room: undefined, message: { payload: new Uint8Array([0xff]), kind: "bytes" } },
+      { from: "2", to: "1", room: undefined, message: { payload: '{"a":1}', kind: "json" } },
+    ]);
+    expect(two.data).toEqual(["hi", "/w=="]);
+  });
+
+  test("that returns false refuses the message: its sender alone is told forbidden", () => {
+    const { connect, connectJson } = startJsonRelay({
+      hooks: { onMessage: ({ message }) => message.payload !== "no" },
+    });
+    const [one, two, three] = [connectJson(), connectJson(), connect()];
+    for (const client of [one, two]) client.asks({ type: "join", room: "lobby" });
+    expect(one.sends("2", "no", 1)).toMatchObject({
+      outcome: "failed",
+      error: { code: "forbidden", temporary: false },
+    });
+    one.asks({ type: "publish", room: "lobby", data: "no", ackId: 2 });
+    expect(one.all("ack").at(-1)).toMatchObject({ error: { code: "forbidden" } });
+    three.says("2:no");
+    expect(three.heard).toEqual([expect.stringMatching(/^:error forbidden Cannot /)]);
+    expect(one.sends("2", "yes", 3)).toMatchObject({ outcome: "delivered" });
+    expect(two.data).toEqual(["yes"]);
+  });
+
+  test("that throws refuses the message with internal and is reported; the connection stays", () => {
+    const failures: unknown[] = [];
+    const { connectJson } = startJsonRelay({
+      hooks: {
+        onMessage: ({ message }) => {
+          if (message.payload === "bang") throw defect;
+          return true;
+        },
+      },
+      observer: { failed: (id, error) => failures.push([id, error]) },
+    });
+    const [one, two] = [connectJson(), connectJson()];
+    const ack = one.sends("2", "bang", 1);
+    expect(ack).toMatchObject({ error: { code: "internal", temporary: true } });
+    expect(JSON.stringify(ack)).not.toContain("defect");
+    expect(one.sends("2", "hi", 2)).toMatchObject({ outcome: "delivered" });
+    expect(failures).toEqual([["1", defect]]);
+    expect(two.data).toEqual(["hi"]);
+    expect(one.did.join()).not.toContain("close");
+  });
+
+  test("is not asked about a duplicate", () => {
+    let asked = 0;
+    const { connectJson } = startJsonRelay({ hooks: { onMessage: () => ++asked > 0 } });
+    const one = connectJson();
+    one.sends("1", "hi", 1);
+    one.sends("1", "hi", 1);
+    expect(asked).toBe(1);
+  });
+});
+
+describe("onOpen and onClose", () => {
+  test("are called once for each session, not for each of its connections", () => {
+    const calls: string[] = [];
+    const { connect, connectJson, resume } = startJsonRelay({
+      hooks: { onOpen: (id) => calls.push(`open ${id}`), onClose: (id) => calls.push(`close ${id}`) },
+    });
+    const one = connectJson();
+    one.vanishes();
+    const back = resume(one);
+    connect().leaves();
+    expect(calls).toEqual(["open 1", "open 2", "close 2"]);
+    back.leaves();
+    back.link.closed(1006, "");
+    expect(calls.at(-1)).toBe("close 1");
+    expect(calls.length).toBe(4);
+  });
+
+  test("onClose comes when the time of a session that is away is over, its id free already", () => {
+    const sessions: number[] = [];
+    const { relay, connectJson } = startJsonRelay({
+      resumeMs: 1000,
+      hooks: { onClose: () => sessions.push(relay.sessions) },
+    });
+    connectJson().vanishes();
+    vi.advanceTimersByTime(999);
+    expect(sessions).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(sessions).toEqual([0]);
+  });
+
+  test("that throw are reported, and neither the session nor its end suffers", () => {
+    const failures: unknown[] = [];
+    const fail = (): never => {
+      throw defect;
+    };
+    const { relay, connectJson } = startJsonRelay({
+      hooks: { onOpen: fail, onClose: fail },
+      observer: { failed: (id, error) => failures.push([id, error]) },
+    });
+    const one = connectJson();
+    expect(one.sends("1", "hi", 1)).toMatchObject({ outcome: "delivered" });
+    one.leaves();
+    expect(failures).toEqual([
+      ["1", defect],
+      ["1", defect],
+    ]);
+    expect(relay.sessions).toBe(0);
+  });
+});
+
+test("an id that is given to somebody else ends the old session, which closes with 4500, hooks in this order", () => {
+  const calls: string[] = [];
+  const { relay, connectJson, resume } = startJsonRelay({
+    hooks: { onOpen: (id) => calls.push(`open ${id}`), onClose: (id) => calls.push(`close ${id}`) },
+  });
+  const old = connectJson({ id: "alice" });
+  const sender = connectJson();
+  const now = connectJson({ id: "alice" });
+  expect(old.did.at(-1)).toBe("close 4500");
+  old.link.closed(4500, "");
+  sender.sends("alice", "hi", 1);
+  expect([old.data, now.data]).toEqual([[], ["hi"]]);
+  expect(relay.sessions).toBe(2);
+  expect(calls).toEqual(["open alice", "open 1", "close alice", "open alice"]);
+  expect(resume(old).welcome).toMatchObject({ id: "2", resumed: false });
+});

@@ -1,0 +1,109 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { Frame } from "../../../../src/core/frame.ts";
+import { json } from "../../../../src/core/protocol/json.ts";
+import { plain } from "../../../../src/core/protocol/plain.ts";
+import type { Command, Protocol } from "../../../../src/core/protocol/protocol.ts";
+import { text } from "../../../../src/core/protocol/text.ts";
+import {
+  anyBytes,
+  anyId,
+  anyText,
+  asPayload,
+  jsonFrameTo,
+  mutated,
+  NESTED_JSON,
+  textLineTo,
+} from "../../arbitraries.ts";
+
+const jsonText = jsonFrameTo(anyId).map((frame) => JSON.stringify(frame));
+const textLine = textLineTo(anyId);
+const plainFrame = fc.tuple(anyId, anyText).map(([id, words]) => `${id}:${words}`);
+
+/** What no reader of a command expects to be missing. */
+function expectCommand(command: Command): void {
+  switch (command.type) {
+    case "send":
+      expect([typeof command.to, command.message.kind]).toEqual([
+        "string",
+        expect.stringMatching(/^(text|json|bytes)$/),
+      ]);
+      return;
+    case "publish":
+      expect([typeof command.room, typeof command.echo]).toEqual(["string", "boolean"]);
+      expect(command.message.payload).toBeDefined();
+      return;
+    case "join":
+    case "leave":
+    case "members":
+      expect(typeof command.room).toBe("string");
+      return;
+    case "watch":
+    case "unwatch":
+      expect(typeof command.id).toBe("string");
+      return;
+    case "sequenceAck":
+      expect(Number.isSafeInteger(command.sequenceId)).toBe(true);
+      return;
+    case "refused":
+      expect(command.error.message).toMatch(/^Cannot read the frame: [^\r\n]+$/);
+      expect(command.error.message.length).toBeLessThan(300);
+      return;
+    case "whoami":
+    case "ping":
+    case "pong":
+      return;
+  }
+}
+
+describe.each<[string, Protocol, fc.Arbitrary<string>]>([
+  ["plain", plain, plainFrame],
+  ["relay.v1.text", text, textLine],
+  ["relay.v1.json", json, jsonText],
+])("whatever comes from a client of %s", (_name, protocol, valid) => {
+  function alwaysReads(frames: fc.Arbitrary<Frame>, numRuns: number): void {
+    fc.assert(
+      fc.property(frames, (frame) => expectCommand(protocol.decode(frame))),
+      { numRuns },
+    );
+  }
+  const inText = (texts: fc.Arbitrary<string>) => asPayload(texts).map((payload) => new Frame(payload, false));
+
+  test("a frame of its own is a command, and none is refused for how it is spelled", () => {
+    fc.assert(
+      fc.property(valid, (frame) => {
+        const command = protocol.decode(new Frame(frame, false));
+        expectCommand(command);
+        if (protocol !== text) expect(command.type).not.toBe("refused");
+      }),
+      { numRuns: 10_000 },
+    );
+  });
+
+  test("one that was damaged on the way is a command", () => {
+    alwaysReads(inText(mutated(valid)), 10_000);
+  });
+
+  test("any text is a command", () => {
+    const colons = fc.string({
+      unit: fc.constantFrom(":", "#", "1", "é", "\ud83d", "\n", '"', "{", "}"),
+      maxLength: 40,
+    });
+    alwaysReads(inText(fc.oneof(anyText, colons)), 10_000);
+  });
+
+  test("any bytes are a command, sent as bytes or as text", () => {
+    const frame = fc.tuple(anyBytes, fc.boolean()).map(([bytes, binary]) => new Frame(bytes, binary));
+    alwaysReads(frame, 10_000);
+  });
+
+  test("a frame of another protocol is a command", () => {
+    alwaysReads(inText(fc.oneof(plainFrame, textLine, jsonText)), 3000);
+  });
+
+  test.each(NESTED_JSON)("JSON of %i %s is a command, as a frame and in one", (_depth, _of, nested) => {
+    for (const frame of [nested, `{"type":"send","to":"7","data":${nested}}`]) {
+      expectCommand(protocol.decode(new Frame(frame, false)));
+    }
+  });
+});

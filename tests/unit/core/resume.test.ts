@@ -1,0 +1,205 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { plain } from "../../../src/core/protocol/plain.ts";
+import { text } from "../../../src/core/protocol/text.ts";
+import { startJsonRelay } from "../json-client.ts";
+
+const RESUME_MS = 30_000;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe("a client that lost its connection", () => {
+  test("comes back as the same id, with what it missed before what is new, in order and with its numbers", () => {
+    const { connect, connectJson, resume } = startJsonRelay();
+    const [sender, lost] = [connect(), connectJson()];
+    sender.says("2:before");
+    lost.vanishes();
+    sender.says("2:missed one");
+    sender.says("2:missed two");
+    const back = resume(lost);
+    sender.says("2:new");
+    expect(back.welcome).toMatchObject({ id: "2", resumed: true, recovered: true });
+    expect(back.frames.map(({ type }) => type)).toEqual(["welcome", "message", "message", "message", "message"]);
+    expect(back.data).toEqual(["before", "missed one", "missed two", "new"]);
+    expect(back.all("message").map(({ sequenceId }) => sequenceId)).toEqual([1, 2, 3, 4]);
+    expect(sender.heard).toEqual([]);
+  });
+
+  test("is not sent again what it acknowledged", () => {
+    const { connect, connectJson, resume } = startJsonRelay();
+    const [sender, lost] = [connect(), connectJson()];
+    for (const words of ["one", "two", "three"]) sender.says(`2:${words}`);
+    lost.asks({ type: "sequenceAck", sequenceId: 2 });
+    lost.vanishes();
+    sender.says("2:four");
+    expect(resume(lost).data).toEqual(["three", "four"]);
+  });
+
+  test("finds all that waits in one write behind its welcome", () => {
+    const { connect, connectJson, resume } = startJsonRelay();
+    const [sender, lost] = [connect(), connectJson()];
+    lost.vanishes();
+    for (let times = 0; times < 20; times++) sender.says(`2:${times}`);
+    const back = resume(lost);
+    expect(back.did.length).toBe(1);
+    expect(back.data.length).toBe(20);
+  });
+
+  test("gets bytes that it missed as bytes", () => {
+    const { connect, connectJson, resume } = startJsonRelay();
+    const [sender, lost] = [connect(), connectJson()];
+    lost.vanishes();
+    sender.says(new Uint8Array([0x32, 0x3a, 0, 255]));
+    expect(resume(lost).all("message")).toMatchObject([{ data: "AP8=", encoding: "base64" }]);
+  });
+
+  test("takes over from a connection that is still open, which closes with 4500 and ends nothing", () => {
+    const { relay, connect, connectJson, resume } = startJsonRelay();
+    const [sender, old] = [connect(), connectJson()];
+    const back = resume(old);
+    expect(old.did.at(-1)).toBe("close 4500");
+    old.link.closed(4500, "");
+    old.says(JSON.stringify({ type: "send", to: "1", data: "from the grave" }));
+    sender.says("2:hi");
+    expect([back.data, old.data, sender.heard]).toEqual([["hi"], [], []]);
+    expect(relay.sessions).toBe(2);
+  });
+
+  test("may send at once, and its messages keep their order across the gap", () => {
+    const { connect, connectJson, resume } = startJsonRelay();
+    const [receiver, lost] = [connect(), connectJson()];
+    lost.sends("1", "a", 1);
+    lost.vanishes();
+    const back = resume(lost);
+    expect(back.sends("1", "b", 2)).toMatchObject({ ackId: 2, outcome: "delivered" });
+    expect(receiver.heard).toEqual(["a", "b"]);
+  });
+});
+
+describe("the token of a welcome", () => {
+  test("is another with each welcome", () => {
+    const { connectJson, resume } = startJsonRelay();
+    const first = connectJson();
+    const second = resume(first);
+    expect(second.welcome.resumeToken).not.toBe(first.welcome.resumeToken);
+  });
+
+  test("is used up by the first frame on the connection that it opened", () => {
+    const { connectJson, resume } = startJsonRelay();
+    const first = connectJson();
+    first.vanishes();
+    const second = resume(first);
+    second.asks({ type: "pong" });
+    second.vanishes();
+    const stranger = resume(first);
+    expect(stranger.welcome).toMatchObject({ id: "2", resumed: false, recovered: false });
+    expect(resume(second).welcome).toMatchObject({ id: "1", resumed: true });
+  });
+
+  test("is good again and again for a client that never saw what it brought", () => {
+    const { connect, connectJson, resume } = startJsonRelay();
+    const lost = connectJson();
+    const sender = connect();
+    lost.vanishes();
+    sender.says("1:missed");
+    for (let times = 0; times < 5; times++) {
+      const unheard = resume(lost);
+      expect(unheard.welcome).toMatchObject({ id: "1", resumed: true, recovered: true });
+      expect(unheard.data).toEqual(["missed"]);
+      unheard.vanishes();
+    }
+  });
+
+  test("is good from each welcome that was seen, although no frame came after it", () => {
+    const { connectJson, resume } = startJsonRelay();
+    let seen = connectJson();
+    for (let times = 0; times < 5; times++) {
+      seen.vanishes();
+      seen = resume(seen);
+      expect(seen.welcome).toMatchObject({ id: "1", resumed: true });
+    }
+  });
+
+  test("is no good where it is unknown: a new session says so", () => {
+    const { connectJson } = startJsonRelay();
+    expect(connectJson({ resume: "0".repeat(48) }).welcome).toMatchObject({
+      id: "1",
+      resumed: false,
+      recovered: false,
+    });
+    expect(connectJson({ resume: "" }).welcome).toMatchObject({ id: "2", resumed: false, recovered: false });
+    expect(connectJson().welcome).toMatchObject({ id: "3", resumed: false, recovered: true });
+  });
+
+  test("is no good for another subprotocol, and its session goes on without harm", () => {
+    const { connect, connectJson, resume } = startJsonRelay();
+    const lost = connectJson();
+    lost.vanishes();
+    const token = lost.welcome.resumeToken;
+    for (const protocol of [plain, text]) connect({ protocol, resume: token }).says("1:hi");
+    expect(resume(lost).data).toEqual(["hi", "hi"]);
+  });
+
+  test("is no good for who is to have another id, and is for who is to have the same", () => {
+    const { connectJson } = startJsonRelay();
+    const lost = connectJson({ id: "alice" });
+    lost.vanishes();
+    const resume = lost.welcome.resumeToken;
+    expect(connectJson({ id: "bob", resume }).welcome).toMatchObject({ id: "bob", resumed: false });
+    expect(connectJson({ id: "alice", resume }).welcome).toMatchObject({ id: "alice", resumed: true });
+  });
+
+  test("is not given to who speaks plain or text", () => {
+    const { connect, turn } = startJsonRelay();
+    const [one, two] = [connect(), connect({ protocol: text })];
+    turn.end();
+    expect([one.heard, two.heard]).toEqual([[], [":welcome 2"]]);
+  });
+});
+
+describe("a session that is away", () => {
+  test("ends when its time is over, and its token with it", () => {
+    const { relay, connect, connectJson, resume } = startJsonRelay({ resumeMs: RESUME_MS, heartbeatMs: 600_000 });
+    const [sender, lost] = [connect(), connectJson()];
+    lost.vanishes();
+    vi.advanceTimersByTime(RESUME_MS - 1);
+    expect(relay.sessions).toBe(2);
+    vi.advanceTimersByTime(1);
+    expect(relay.sessions).toBe(1);
+    sender.says("2:too late");
+    expect(sender.heard).toEqual([expect.stringContaining(":error no_such_id ")]);
+    expect(resume(lost).welcome).toMatchObject({ id: "3", resumed: false, recovered: false });
+  });
+
+  test("that came back has its whole time again when it is lost again, and no time runs while it is there", () => {
+    const { relay, connectJson, resume } = startJsonRelay({ resumeMs: RESUME_MS, heartbeatMs: 600_000 });
+    let client = connectJson();
+    for (let times = 0; times < 3; times++) {
+      client.vanishes();
+      vi.advanceTimersByTime(RESUME_MS - 1);
+      client = resume(client);
+      vi.advanceTimersByTime(3 * RESUME_MS);
+      expect(client.welcome.resumed).toBe(true);
+    }
+    expect(relay.sessions).toBe(1);
+  });
+
+  test("has no time where resumeMs is 0: it ends with its connection", () => {
+    const { relay, connectJson, resume } = startJsonRelay({ resumeMs: 0 });
+    const lost = connectJson();
+    expect(lost.welcome.resumeMs).toBe(0);
+    lost.vanishes();
+    expect(relay.sessions).toBe(0);
+    expect(resume(lost).welcome.resumed).toBe(false);
+  });
+
+  test("takes no place of maxConnections", () => {
+    const { relay, connectJson } = startJsonRelay({ limits: { maxConnections: 1 } });
+    connectJson().vanishes();
+    expect([relay.accepts, relay.sessions]).toEqual([true, 1]);
+  });
+});

@@ -55,9 +55,19 @@ export function createBunWebSocket(options: BunWebSocketOptions): WebSocketHandl
       ws.data.link?.pong();
     },
     close(ws, code, reason) {
-      ws.data.link?.closed(code, reason);
+      ws.data.link?.closed(code === 1006 ? codeBehind(reason) : code, reason);
     },
   };
+}
+
+/**
+ * The code that Bun closed with by itself. Bun 1.4 reports 1006 for it, with a reason of its own; a connection that was lost
+ * has none.
+ */
+function codeBehind(reason: string): number {
+  if (reason === "") return 1006;
+  if (reason.includes("too big")) return 1009;
+  return reason.includes("UTF-8") ? 1007 : 1002;
 }
 
 /** A connection over Bun.serve: the frames of a turn go out within one cork. */

@@ -153,7 +153,8 @@ class RelaySocket extends WebSocket {
     this.on("message", (data: Buffer, isBinary: boolean) => this.link?.receive(data, isBinary));
     this.on("ping", () => this.link?.pong());
     this.on("pong", () => this.link?.pong());
-    this.on("error", ignore);
+    // Only what came from the client and breaks the protocol is an error here. Bun's ws reports 1006 for it when it is gone.
+    this.on("error", (error) => this.link?.closing(codeBehind(error), error.message));
     this.on("close", (code: number, reason: Buffer) => {
       clients.delete(this);
       this.link?.closed(code, reason.toString());
@@ -174,6 +175,13 @@ class RelaySocket extends WebSocket {
     super.close(code, reason);
     this.link?.closing(code ?? 1005, reason?.toString() ?? "");
   }
+}
+
+/** The code with which a socket is closed on which this went wrong (RFC 6455 §7.4.1). */
+function codeBehind({ message }: Error): number {
+  if (message.startsWith("Max payload size exceeded")) return 1009;
+  if (message.includes("UTF-8")) return 1007;
+  return message.startsWith("Invalid WebSocket frame") ? 1002 : 1006;
 }
 
 /** What goes wrong on a socket ends in its close event. */

@@ -3,6 +3,7 @@ import { closePayload, encodeFrame, OPCODES, type WireFrame } from "./frames.ts"
 import { handshake, openTcp } from "./raw.ts";
 import { runtimes } from "./runtimes.ts";
 import { sharedServer } from "./subject.ts";
+import { within } from "./wait.ts";
 
 const { text, binary, continuation, close, ping } = OPCODES;
 const OVERLONG = Buffer.from([0xc0, 0xaf]);
@@ -51,6 +52,15 @@ describe.each(runtimes)("a client that breaks the protocol on $name", (runtime) 
       expect([1000, 1002, 1006]).toContain(await raw.closeCode());
     }
     await server().left(id);
+    await server().relayOne();
+  });
+
+  test("and never answers the relay's close is dropped all the same", async () => {
+    const { raw } = await server().connectRaw();
+    raw.send({ opcode: binary, payload: Buffer.alloc(1_048_577) });
+    await expect(raw.closeCode()).resolves.toBe(1009);
+    // Where nothing can be dropped, it is the client's socket that stays; the relay has let go of it.
+    if (runtime.exceptions.cannotTerminate === undefined) await within(raw.gone, "the end of the connection");
     await server().relayOne();
   });
 

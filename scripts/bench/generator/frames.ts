@@ -1,0 +1,112 @@
+export const TEXT = 1;
+const CLOSE = 8;
+export const PING = 9;
+export const PONG = 10;
+
+/** Any key but zero: `ws` skips the unmasking where all four bytes are 0, and no real client sends that. */
+const MASK = Uint8Array.of(0x37, 0xfa, 0x21, 0x3d);
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** A client's frame: masked, final (RFC 6455 §5.2). Payloads to 65,535 bytes. */
+export function clientFrame(opcode: number, payload: string | Uint8Array): Uint8Array {
+  const bytes = typeof payload === "string" ? encoder.encode(payload) : payload;
+  const header = bytes.length < 126 ? 2 : 4;
+  const frame = new Uint8Array(header + 4 + bytes.length);
+  frame[0] = 0x80 | opcode;
+  if (header === 2) {
+    frame[1] = 0x80 | bytes.length;
+  } else {
+    frame[1] = 0x80 | 126;
+    frame[2] = bytes.length >> 8;
+    frame[3] = bytes.length & 0xff;
+  }
+  frame.set(MASK, header);
+  for (let i = 0; i < bytes.length; i++) frame[header + 4 + i] = (bytes[i] ?? 0) ^ (MASK[i & 3] ?? 0);
+  return frame;
+}
+
+/** The frame `times` times over, so that one write sends as many. */
+export function repeat(frame: Uint8Array, times: number): Uint8Array {
+  const joined = new Uint8Array(frame.length * times);
+  for (let i = 0; i < times; i++) joined.set(frame, i * frame.length);
+  return joined;
+}
+
+/** What a scanner finds other than messages. */
+export interface ScannerUser {
+  /** A frame whose payload has not the length of a message, whole. Its memory is used again after the call. */
+  other(opcode: number, payload: Uint8Array): void;
+}
+
+/**
+ * Counts a server's frames by their headers alone.
+ *
+ * A data frame whose payload has exactly `messageBytes` is a message: its payload is stepped over, not looked at. A
+ * message counts when its header has come.
+ */
+export class Scanner {
+  messageBytes = -1;
+  readonly #user: ScannerUser;
+  #skip = 0;
+  #held: Uint8Array | undefined = undefined;
+
+  constructor(user: ScannerUser) {
+    this.#user = user;
+  }
+
+  /** Scans what came. @returns The messages that began in it. */
+  scan(chunk: Uint8Array, length: number, start = 0): number {
+    if (this.#held !== undefined) {
+      const joined = new Uint8Array(this.#held.length + length - start);
+      joined.set(this.#held);
+      joined.set(chunk.subarray(start, length), this.#held.length);
+      this.#held = undefined;
+      return this.scan(joined, joined.length);
+    }
+    let messages = 0;
+    let at = start + this.#skip;
+    while (at < length) {
+      const headerBytes = length - at < 2 ? 2 : headerLength(chunk[at + 1] ?? 0);
+      if (length - at < headerBytes) {
+        this.#held = chunk.slice(at, length);
+        at = length;
+        break;
+      }
+      const opcode = (chunk[at] ?? 0) & 0x0f;
+      const payloadBytes = payloadLength(chunk, at + 1, headerBytes);
+      const end = at + headerBytes + payloadBytes;
+      if (payloadBytes === this.messageBytes && opcode < CLOSE) {
+        messages++;
+      } else if (end > length) {
+        this.#held = chunk.slice(at, length);
+        at = length;
+        break;
+      } else {
+        this.#user.other(opcode, chunk.subarray(at + headerBytes, end));
+      }
+      at = end;
+    }
+    this.#skip = at - length;
+    return messages;
+  }
+}
+
+function headerLength(second: number): 2 | 4 | 10 {
+  if (second < 126) return 2;
+  return second === 126 ? 4 : 10;
+}
+
+function payloadLength(chunk: Uint8Array, at: number, headerBytes: number): number {
+  const second = chunk[at] ?? 0;
+  if (headerBytes === 2) return second;
+  if (headerBytes === 4) return ((chunk[at + 1] ?? 0) << 8) | (chunk[at + 2] ?? 0);
+  let length = 0;
+  for (let i = 1; i <= 8; i++) length = length * 256 + (chunk[at + i] ?? 0);
+  return length;
+}
+
+export function textOf(payload: Uint8Array): string {
+  return decoder.decode(payload);
+}

@@ -1,0 +1,19 @@
+import type { Figures, RoundOptions } from "../loads/load.ts";
+import type { DialectName } from "./dialects.ts";
+
+/** What the bench tells the generator, one line of JSON each. */
+export type Order =
+  | {
+      readonly type: "prepare";
+      readonly load: string;
+      readonly dialect: DialectName;
+      readonly port: number;
+      readonly pid: number;
+    }
+  | ({ readonly type: "round" } & RoundOptions);
+
+/** What the generator answers, one line for each order. */
+export type Reply =
+  | { readonly type: "prepared"; readonly saturatingRate: number }
+  | { readonly type: "figures"; readonly figures: Figures }
+  | { readonly type: "failed"; readonly reason: string };

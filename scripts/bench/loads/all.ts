@@ -1,0 +1,20 @@
+import { fanIn } from "./fan-in.ts";
+import { idle } from "./idle.ts";
+import { latencyAlone, latencyBesideIdle } from "./latency.ts";
+import type { Load } from "./load.ts";
+import { pingPong1, pingPong16, pingPongKib } from "./ping-pong.ts";
+import { scale100, scale1000, scale10000 } from "./scale.ts";
+
+/** Every load, in the order of the report. A new one is a file of its own and a name here. */
+export const LOADS: readonly Load[] = [
+  pingPong1,
+  pingPong16,
+  pingPongKib,
+  fanIn,
+  idle,
+  latencyAlone,
+  latencyBesideIdle,
+  scale100,
+  scale1000,
+  scale10000,
+];

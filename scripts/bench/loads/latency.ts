@@ -1,0 +1,58 @@
+import { Pacer } from "../generator/pace.ts";
+import { percentile } from "../statistics.ts";
+import { type Load, PACED_COLUMNS } from "./load.ts";
+import { PingPong } from "./ping-pong.ts";
+
+const CLIENTS = 100;
+const MESSAGE_BYTES = 64;
+const WARM_UP_SECONDS = 2;
+
+/** How long a message takes at half of the rate that the baseline saturates at, found first with 1 message in flight each. */
+function latency(name: string, idleConnections: number): Load {
+  const beside = idleConnections > 0 ? `, ${idleConnections.toLocaleString("en")} idle connections beside` : "";
+  return {
+    name,
+    title: `Latency of 100 clients in pairs at half of the baseline's saturating rate, 64 B${beside}`,
+    columns: [
+      { figure: "p50", title: "p50 ms", digits: 3, compared: true },
+      { figure: "p99", title: "p99 ms", digits: 3, compared: true },
+      { figure: "p999", title: "p99.9 ms", digits: 3, compared: true },
+      { figure: "delay99", title: "generator's own p99 ms", digits: 3 },
+      ...PACED_COLUMNS,
+    ],
+    needsFiles: idleConnections > 0,
+    async prepare(crowd) {
+      const clients = await crowd.open(CLIENTS);
+      const game = new PingPong(crowd, clients, { inFlight: 1, messageBytes: MESSAGE_BYTES });
+      await game.play(WARM_UP_SECONDS);
+      // The best of three: what else the machine does can only make it less.
+      let saturatingRate = 0;
+      for (let i = 0; i < 3; i++) {
+        const { messagesPerSecond = 0 } = await game.play(1);
+        saturatingRate = Math.max(saturatingRate, messagesPerSecond);
+      }
+      await crowd.openIdle(idleConnections);
+      const pacer = new Pacer(clients, MESSAGE_BYTES);
+      return {
+        saturatingRate,
+        async round({ seconds, rate }) {
+          await pacer.run({ rate, seconds: 0.5 });
+          const stop = crowd.measure();
+          const { latencies, delays } = await pacer.run({ rate, seconds });
+          const figures = stop(latencies.length);
+          await pacer.settle();
+          return {
+            ...figures,
+            p50: percentile(latencies, 50),
+            p99: percentile(latencies, 99),
+            p999: percentile(latencies, 99.9),
+            delay99: percentile(delays, 99),
+          };
+        },
+      };
+    },
+  };
+}
+
+export const latencyAlone = latency("f", 0);
+export const latencyBesideIdle = latency("f-idle", 10_000);

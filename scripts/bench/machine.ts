@@ -1,0 +1,79 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { availableParallelism, cpus } from "node:os";
+import { delimiter, join } from "node:path";
+import { PEERS, ROOT } from "./paths.ts";
+
+/** What a load of 10,000 connections needs, with some to spare for the runtime's own. */
+const FILES_NEEDED = 10_500;
+
+/** Which core a process is kept on, where taskset and a second core are there. */
+export type Place = "server" | "generator";
+
+/** What this machine has for a benchmark. */
+export interface Machine {
+  readonly node: string;
+  readonly bun: string | undefined;
+  readonly deno: string | undefined;
+  /** Whether server and generator have a core each. */
+  readonly pinned: boolean;
+  /** Open files that a process may have at most. */
+  readonly maxFiles: number;
+  /** One line for the report. */
+  readonly description: string;
+}
+
+export function lookAtMachine(): Machine {
+  const bun = find("bun");
+  const deno = find("deno");
+  const pinned = find("taskset") !== undefined && availableParallelism() > 1;
+  const limit = execFileSync("sh", ["-c", "ulimit -Hn"], { encoding: "utf8" }).trim();
+  const versions = [
+    `Node ${process.version.slice(1)}`,
+    ...(bun === undefined ? [] : [`Bun ${versionOf(bun)}`]),
+    ...(deno === undefined ? [] : [`Deno ${versionOf(deno)}`]),
+  ];
+  const cores = `${availableParallelism()} cores of ${cpus()[0]?.model.trim() ?? "unknown"}`;
+  return {
+    node: process.execPath,
+    bun,
+    deno,
+    pinned,
+    maxFiles: limit === "unlimited" ? Number.POSITIVE_INFINITY : Number(limit),
+    description: `${versions.join(", ")}; ${cores}${pinned ? ", server and generator on one each" : ", not pinned"}`,
+  };
+}
+
+/** What is in the way of 10,000 connections, or `undefined`. */
+export function fileTrouble(machine: Machine): string | undefined {
+  if (machine.maxFiles >= FILES_NEEDED) return undefined;
+  return (
+    `Cannot open 10,000 connections: the hard limit of open files is ${machine.maxFiles}, and ${FILES_NEEDED} are needed. ` +
+    "Raise it (ulimit -Hn, or nofile in limits.conf), or leave out the loads that need it with --only."
+  );
+}
+
+/** The command, with as many open files as it may have, on the core of its place. */
+export function commandOn(machine: Machine, place: Place, command: readonly string[]): [string, string[]] {
+  const pin = machine.pinned ? ["taskset", "-c", place === "server" ? "0" : "1"] : [];
+  return ["sh", ["-c", 'ulimit -n "$(ulimit -Hn)"; exec "$@"', "sh", ...pin, ...command]];
+}
+
+/** Installs what scripts/bench/peers/package.json names, where that has not been done. */
+export function installPeers(): void {
+  if (existsSync(join(PEERS, "node_modules", ".package-lock.json"))) return;
+  process.stderr.write("Installing the servers to compare with (npm ci in scripts/bench/peers)\n");
+  const { status, stderr } = spawnSync("npm", ["ci", "--no-audit", "--no-fund"], { cwd: PEERS, encoding: "utf8" });
+  if (status !== 0) throw new Error(`Cannot install the servers to compare with: ${stderr.trim()}`);
+}
+
+function find(program: string): string | undefined {
+  const own = join(ROOT, "tests", "runtimes", "node_modules", ".bin");
+  const folders = [own, ...(process.env.PATH ?? "").split(delimiter)];
+  return folders.map((folder) => join(folder, program)).find((path) => existsSync(path));
+}
+
+function versionOf(program: string): string {
+  const output = execFileSync(program, ["--version"], { encoding: "utf8" });
+  return /\d+\.\d+\.\d+/.exec(output)?.[0] ?? "unknown";
+}

@@ -1,0 +1,37 @@
+/// <reference types="bun" />
+import type { ServerWebSocket } from "bun";
+
+interface Data {
+  id: string;
+}
+
+const clients = new Map<string, ServerWebSocket<Data>>();
+let lastId = 0;
+
+const server = Bun.serve<Data>({
+  hostname: "127.0.0.1",
+  port: Number(process.env.PORT),
+  fetch(request, server) {
+    if (server.upgrade(request, { data: { id: String(++lastId) } })) return undefined;
+    return new Response("expected a WebSocket", { status: 426 });
+  },
+  websocket: {
+    // Bun pings by itself and drops who is silent for so many seconds: the relay's promise of three beats of 5 s.
+    idleTimeout: 15,
+    open(ws) {
+      clients.set(ws.data.id, ws);
+    },
+    message(ws, message) {
+      const text = message.toString();
+      const colon = text.indexOf(":");
+      const target = clients.get(text.slice(0, colon));
+      if (target) target.send(text.slice(colon + 1));
+      else ws.send("no such id");
+    },
+    close(ws) {
+      clients.delete(ws.data.id);
+    },
+  },
+});
+
+console.log(`listening on http://127.0.0.1:${server.port}`);

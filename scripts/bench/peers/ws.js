@@ -1,0 +1,40 @@
+import { createServer } from "node:http";
+import { WebSocketServer } from "ws";
+
+const server = createServer();
+const wss = new WebSocketServer({ server });
+const clients = new Map();
+let lastId = 0;
+
+wss.on("connection", (ws) => {
+  const id = String(++lastId);
+  clients.set(id, ws);
+  ws.isAlive = true;
+  ws.on("pong", () => {
+    ws.isAlive = true;
+  });
+  ws.on("message", (data) => {
+    const text = data.toString();
+    const colon = text.indexOf(":");
+    const target = clients.get(text.slice(0, colon));
+    if (target) target.send(text.slice(colon + 1));
+    else ws.send("no such id");
+  });
+  ws.on("error", () => {});
+  ws.on("close", () => clients.delete(id));
+});
+
+setInterval(() => {
+  for (const ws of wss.clients) {
+    if (!ws.isAlive) {
+      ws.terminate();
+      continue;
+    }
+    ws.isAlive = false;
+    ws.ping();
+  }
+}, 5000);
+
+server.listen(Number(process.env.PORT), "127.0.0.1", () => {
+  console.log(`listening on http://127.0.0.1:${server.address().port}`);
+});

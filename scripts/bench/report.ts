@@ -1,0 +1,121 @@
+import type { Column, Figures, Load } from "./loads/load.ts";
+import { median, spread } from "./statistics.ts";
+import { ALTERNATIVES, type Subject } from "./subjects.ts";
+
+/** What a subject did under a load. */
+export interface Outcome {
+  readonly subject: Subject;
+  /** One for each round; `undefined` where the round failed, so that rounds of different subjects stay side by side. */
+  readonly rounds: readonly (Figures | undefined)[];
+  /** Why there are no rounds, or fewer. */
+  readonly failure?: string;
+}
+
+export interface LoadReport {
+  readonly load: Load;
+  readonly outcomes: readonly Outcome[];
+}
+
+/** A table for a terminal, which is Markdown too. */
+export function toTable({ load, outcomes }: LoadReport): string {
+  const compared = load.columns.filter((column) => column.compared === true);
+  const others = ALTERNATIVES.filter((name) => outcomes.some(({ subject }) => subject.name === name));
+  const cost = compared.find(({ figure }) => figure === "serverCpuUs") ?? compared[0];
+  const header = [
+    "subject",
+    ...load.columns.map(({ title }) => title),
+    "baseline",
+    ...compared.map(({ title }) => `${title}: ratio`),
+    ...(cost === undefined ? [] : others.map((name) => `${cost.title}: to ${name}`)),
+  ];
+  const rows = outcomes.map((outcome) => {
+    if (firstMedian(outcome, load) === undefined)
+      return [outcome.subject.name, `failed: ${outcome.failure ?? "no round"}`];
+    const baseline = outcomes.find(({ subject }) => subject.name === outcome.subject.baseline);
+    return [
+      outcome.subject.name,
+      ...load.columns.map((column) => cell(outcome, column)),
+      baseline === outcome ? "itself" : outcome.subject.baseline,
+      ...compared.map(({ figure }) => ratioText(outcome, baseline, figure)),
+      ...(cost === undefined
+        ? []
+        : others.map((name) => {
+            return ratioText(
+              outcome,
+              outcomes.find(({ subject }) => subject.name === name),
+              cost.figure,
+            );
+          })),
+    ];
+  });
+  return `${load.name}) ${load.title}\n\n${layOut([header, ...rows])}\n`;
+}
+
+/** The same for programs, with every round. */
+export function toJson(machine: string, reports: readonly LoadReport[]): string {
+  const loads = reports.map(({ load, outcomes }) => ({
+    name: load.name,
+    title: load.title,
+    subjects: outcomes.map((outcome) => {
+      const baseline = outcomes.find(({ subject }) => subject.name === outcome.subject.baseline);
+      return {
+        name: outcome.subject.name,
+        baseline: outcome.subject.baseline,
+        failure: outcome.failure,
+        medians: byColumn(load, ({ figure }) => median(valuesOf(outcome, figure))),
+        spreadPercent: byColumn(load, ({ figure }) => spread(valuesOf(outcome, figure))),
+        ratioToBaseline: byColumn(load, ({ figure }) => ratio(outcome, baseline, figure)),
+        rounds: outcome.rounds,
+      };
+    }),
+  }));
+  return `${JSON.stringify({ date: new Date().toISOString(), machine, loads }, null, 2)}\n`;
+}
+
+function byColumn(load: Load, value: (column: Column) => number): Record<string, number> {
+  return Object.fromEntries(load.columns.map((column) => [column.figure, value(column)]));
+}
+
+function firstMedian(outcome: Outcome, load: Load): number | undefined {
+  const [first] = load.columns;
+  const value = first === undefined ? Number.NaN : median(valuesOf(outcome, first.figure));
+  return Number.isNaN(value) ? undefined : value;
+}
+
+function valuesOf(outcome: Outcome, figure: string): number[] {
+  return outcome.rounds.flatMap((round) => round?.[figure] ?? []);
+}
+
+/** The median of the ratios round by round: what drifts on the machine meets both within seconds, and falls out. */
+function ratio(outcome: Outcome, other: Outcome | undefined, figure: string): number {
+  const ratios = outcome.rounds.flatMap((round, i) => {
+    const mine = round?.[figure];
+    const theirs = other?.rounds[i]?.[figure];
+    return mine === undefined || theirs === undefined ? [] : [mine / theirs];
+  });
+  return median(ratios);
+}
+
+function ratioText(outcome: Outcome, other: Outcome | undefined, figure: string): string {
+  const value = ratio(outcome, other, figure);
+  return Number.isFinite(value) ? value.toFixed(2) : "-";
+}
+
+function cell(outcome: Outcome, { figure, digits = 0, compared = false }: Column): string {
+  const values = valuesOf(outcome, figure);
+  const text = median(values).toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return compared && values.length > 1 ? `${text} ±${spread(values).toFixed(0)}%` : text;
+}
+
+function layOut(rows: readonly (readonly string[])[]): string {
+  const [header = []] = rows;
+  const widths = header.map((_title, i) =>
+    Math.max(3, ...rows.map((row) => (row.length > 2 ? (row[i] ?? "").length : 0))),
+  );
+  const line = (row: readonly string[]): string => {
+    const cells = widths.map((width, i) => (i === 0 ? (row[i] ?? "").padEnd(width) : (row[i] ?? "").padStart(width)));
+    return `| ${cells.join(" | ")} |`;
+  };
+  const rule = `|${widths.map((width, i) => (i === 0 ? "-".repeat(width + 2) : `${"-".repeat(width + 1)}:`)).join("|")}|`;
+  return [line(header), rule, ...rows.slice(1).map(line)].join("\n");
+}

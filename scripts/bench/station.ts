@@ -1,0 +1,91 @@
+import { Child } from "./child.ts";
+import type { Order, Reply } from "./generator/orders.ts";
+import type { Figures, Load, RoundOptions } from "./loads/load.ts";
+import type { Machine } from "./machine.ts";
+import { ROOT } from "./paths.ts";
+import type { Subject } from "./subjects.ts";
+
+const LISTENING = /^listening on http:\/\/\S+:(\d+)$/;
+
+/** The runtime that the generator runs on. */
+export type GeneratorRuntime = "bun" | "node";
+
+/** One subject under one load: its server, and a generator of its own. */
+export class Station {
+  readonly subject: Subject;
+  /** What the load found the server to saturate at, in messages a second; 0 where it did not look. */
+  readonly saturatingRate: number;
+  readonly #server: Child;
+  readonly #generator: Child;
+
+  private constructor(subject: Subject, server: Child, generator: Child, saturatingRate: number) {
+    this.subject = subject;
+    this.#server = server;
+    this.#generator = generator;
+    this.saturatingRate = saturatingRate;
+  }
+
+  /** Starts the server, opens the load's connections and warms it up. @throws {Error} When something of that fails. */
+  static async open(machine: Machine, subject: Subject, load: Load, runtime: GeneratorRuntime): Promise<Station> {
+    const server = new Child(machine, {
+      name: `${load.name}-${subject.name}`,
+      place: "server",
+      command: subject.command,
+      folder: subject.folder,
+      env: { PORT: "0" },
+    });
+    let generator: Child | undefined;
+    try {
+      const port = await portOf(server);
+      generator = new Child(machine, {
+        name: `${load.name}-${subject.name}-generator`,
+        place: "generator",
+        command: generatorCommand(machine, runtime),
+        folder: ROOT,
+      });
+      const reply = await ask(generator, {
+        type: "prepare",
+        load: load.name,
+        dialect: subject.dialect,
+        port,
+        pid: server.pid,
+      });
+      return new Station(subject, server, generator, reply.type === "prepared" ? reply.saturatingRate : 0);
+    } catch (error) {
+      await generator?.stop();
+      await server.stop();
+      throw error;
+    }
+  }
+
+  async round(options: RoundOptions): Promise<Figures> {
+    const reply = await ask(this.#generator, { type: "round", ...options });
+    return reply.type === "figures" ? reply.figures : {};
+  }
+
+  async close(): Promise<void> {
+    await this.#generator.stop();
+    await this.#server.stop();
+  }
+}
+
+async function portOf(server: Child): Promise<number> {
+  for (;;) {
+    const match = LISTENING.exec(await server.line());
+    if (match !== null) return Number(match[1]);
+  }
+}
+
+async function ask(generator: Child, order: Order): Promise<Reply> {
+  generator.say(JSON.stringify(order));
+  // The generator writes nothing else than replies.
+  const reply = JSON.parse(await generator.line()) as Reply;
+  if (reply.type === "failed") throw new Error(reply.reason);
+  return reply;
+}
+
+function generatorCommand(machine: Machine, runtime: GeneratorRuntime): string[] {
+  const file = "scripts/bench/generator/main.ts";
+  if (runtime === "bun" && machine.bun !== undefined) return [machine.bun, "run", file];
+  return [machine.node, "--import", "tsx", file];
+}

@@ -1,0 +1,68 @@
+import { readFileSync } from "node:fs";
+import type { DialectName } from "./generator/dialects.ts";
+import type { Machine } from "./machine.ts";
+import { PEERS, ROOT } from "./paths.ts";
+
+/** One server to be measured. */
+export interface Subject {
+  /** What `--subjects` and the report call it. */
+  readonly name: string;
+  /** What its figures are set against: the least code that does the same on its runtime. */
+  readonly baseline: string;
+  readonly dialect: DialectName;
+  readonly command: readonly string[];
+  /** Where it is started. */
+  readonly folder: string;
+}
+
+/** Whose ratio to every subject the report gives besides the baseline's. */
+export const ALTERNATIVES: readonly string[] = ["socket.io", "peerjs"];
+
+/** All subjects that the machine has a runtime for; the relays of another checkout too, where one is named. */
+export function subjectsOn(machine: Machine, otherCheckout: string | undefined): Subject[] {
+  return [
+    ...relays(machine, ROOT, ""),
+    ...(otherCheckout === undefined ? [] : relays(machine, otherCheckout, "@other")),
+    ...peers(machine),
+  ];
+}
+
+function relays({ node, bun, deno }: Machine, folder: string, suffix: string): Subject[] {
+  const relay = (name: string, baseline: string, command: readonly string[]): Subject => {
+    return { name: name + suffix, baseline, dialect: "plain", command, folder };
+  };
+  const subjects = [relay("node", "ws", [node, "dist/node.js"])];
+  if (bun !== undefined) {
+    subjects.push(relay("bun", "bun-serve", [bun, "run", "src/bun.ts"]));
+    subjects.push(relay("bun-node", "bun-serve", [bun, "run", "src/node.ts"]));
+  }
+  if (deno !== undefined) {
+    subjects.push(relay("deno", "deno-serve", [deno, ...denoTask(folder, "start")]));
+    subjects.push(relay("deno-native", "deno-serve", [deno, ...denoTask(folder, "start:native")]));
+  }
+  return subjects;
+}
+
+function peers({ node, bun, deno }: Machine): Subject[] {
+  const peer = (name: string, command: readonly string[], dialect: DialectName = "plain"): Subject => {
+    return { name, baseline: name, dialect, command, folder: PEERS };
+  };
+  return [
+    peer("ws", [node, "ws.js"]),
+    ...(bun === undefined ? [] : [peer("bun-serve", [bun, "run", "bun-serve.ts"])]),
+    ...(deno === undefined
+      ? []
+      : [peer("deno-serve", [deno, "run", "--no-config", "--no-lock", "--allow-net", "--allow-env", "deno-serve.ts"])]),
+    peer("socket.io", [node, "socket-io.js"], "socket.io"),
+    peer("peerjs", [node, "peerjs.js"], "peerjs"),
+  ];
+}
+
+/** The arguments of a task in deno.json, to start Deno itself with: `deno task` would put a shell in between. */
+function denoTask(folder: string, name: string): string[] {
+  // deno.json is the repository's own.
+  const { tasks } = JSON.parse(readFileSync(`${folder}/deno.json`, "utf8")) as { tasks: Record<string, string> };
+  const [program, ...args] = tasks[name]?.split(" ") ?? [];
+  if (program !== "deno") throw new Error(`Cannot start the task ${name} of deno.json: it does not begin with deno`);
+  return args;
+}

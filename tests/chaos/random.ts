@@ -1,0 +1,36 @@
+/** Numbers that look random and follow from a seed (mulberry32). */
+export class Random {
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = seed >>> 0;
+  }
+
+  /** From 0 to below 1. */
+  next(): number {
+    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
+    let mixed = this.#state;
+    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  }
+
+  /** A whole number from 0 to below `bound`. */
+  below(bound: number): number {
+    return Math.floor(this.next() * bound);
+  }
+
+  /** A whole number from `least` to `most`, small ones as often as those ten times as large. */
+  spread(least: number, most: number): number {
+    return Math.round(least * (most / least) ** this.next());
+  }
+
+  pick<T>(choices: readonly [T, ...T[]]): T {
+    return choices[this.below(choices.length)] ?? choices[0];
+  }
+}
+
+/** The seed that the environment gives, to see the same again; a new one otherwise. */
+export function chooseSeed(given: string | undefined): number {
+  return given === undefined || given === "" ? Math.floor(Math.random() * 2 ** 32) : Number(given);
+}

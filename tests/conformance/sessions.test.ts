@@ -1,0 +1,293 @@
+import { describe, expect, onTestFinished, test } from "vitest";
+import { closePayload, OPCODES } from "./frames.ts";
+import { connectJson, connectRawJson, connectWatcher, loseConnection, nextMessages } from "./json-client.ts";
+import { runtimes } from "./runtimes.ts";
+import { ownServer, sharedServer } from "./subject.ts";
+import { connectText, TEXT_PROTOCOL } from "./text-client.ts";
+
+const ENDS = [undefined, 1000, 1001, 1011, 3000, 4500, 4999];
+const KEEPS = [4000, 4001, 4499];
+
+describe.each(runtimes)("a session on $name", (runtime) => {
+  const server = sharedServer(runtime);
+
+  test("goes on for a client that lost its connection: same id, a new token, and what waited", async () => {
+    const lost = await connectJson(server());
+    const watcher = await loseConnection(server(), lost);
+    expect(await watcher.ask({ type: "send", to: lost.id, data: "while away" })).toEqual({ outcome: "queued" });
+    const back = await connectJson(server(), { resume: lost.token });
+    expect(back.welcome).toEqual({
+      ...lost.welcome,
+      resumeToken: expect.not.stringMatching(lost.token),
+      resumed: true,
+      recovered: true,
+    });
+    expect(await back.next()).toEqual({ type: "message", from: watcher.id, data: "while away", sequenceId: 1 });
+    expect(await watcher.next()).toEqual({ type: "presence", id: lost.id, event: "online" });
+    expect(await watcher.ask({ type: "send", to: back.id, data: "here again" })).toEqual({ outcome: "delivered" });
+    expect(await back.next()).toMatchObject({ data: "here again", sequenceId: 2 });
+  });
+
+  test("goes on after a reset, and after an end without a close frame", async () => {
+    const { raw, welcome } = await connectRawJson(server());
+    const watcher = await connectWatcher(server(), welcome.id);
+    raw.reset();
+    expect(await watcher.next()).toMatchObject({ event: "offline" });
+    const back = await connectJson(server(), { resume: welcome.resumeToken });
+    expect(back.welcome).toMatchObject({ id: welcome.id, resumed: true });
+    back.drop();
+    expect(await watcher.next()).toMatchObject({ event: "online" });
+    expect(await watcher.next()).toMatchObject({ event: "offline" });
+    const again = await connectJson(server(), { resume: back.token });
+    expect(again.welcome).toMatchObject({ id: welcome.id, resumed: true });
+  });
+
+  test("gives again what was not acknowledged, in order and with its number, and then what came later", async () => {
+    const [one, two] = [await connectJson(server()), await connectJson(server())];
+    for (let number = 1; number <= 5; number++) one.send({ type: "send", to: two.id, data: number });
+    await nextMessages(two, 5);
+    await two.acknowledge(2);
+    await loseConnection(server(), two);
+    for (let number = 6; number <= 8; number++) one.send({ type: "send", to: two.id, data: number });
+    await expect(one).toStaySilent();
+    const back = await connectJson(server(), { resume: two.token });
+    one.send({ type: "send", to: two.id, data: 9 });
+    const expected = Array.from({ length: 7 }, (_, index) => [index + 3, index + 3]);
+    expect(await nextMessages(back, 7)).toEqual(expected);
+    await expect(back).toStaySilent();
+  });
+
+  test("keeps the order of a stream while its client comes and goes", async () => {
+    const sender = await connectJson(server());
+    let two = await connectJson(server());
+    const received: unknown[] = [];
+    let last = 0;
+    let sent = 0;
+    for (let round = 0; round < 5; round++) {
+      for (let count = 0; count < 100; count++) sender.send({ type: "send", to: two.id, data: sent++ });
+      while (received.length < sent - 30) {
+        const { sequenceId, data } = await two.next();
+        if (Number(sequenceId) <= last) continue;
+        last = Number(sequenceId);
+        received.push(data);
+      }
+      two.send({ type: "sequenceAck", sequenceId: last });
+      two.drop();
+      two = await connectJson(server(), { resume: two.token });
+      expect(two.welcome).toMatchObject({ resumed: true, recovered: true });
+    }
+    while (received.length < sent) {
+      const { sequenceId, data } = await two.next();
+      if (Number(sequenceId) <= last) continue;
+      last = Number(sequenceId);
+      received.push(data);
+    }
+    expect(received).toEqual(Array.from({ length: sent }, (_, number) => number));
+  });
+
+  test("remembers the outcomes of its sends: the same ackId after a resume is duplicate", async () => {
+    const [one, two] = [await connectJson(server()), await connectJson(server())];
+    const frame = { type: "send", to: two.id, data: "once", ackId: 42 };
+    one.send(frame);
+    expect(await one.next()).toMatchObject({ ackId: 42, outcome: "delivered" });
+    await loseConnection(server(), one);
+    const back = await connectJson(server(), { resume: one.token });
+    back.send(frame);
+    expect(await back.next()).toMatchObject({
+      ackId: 42,
+      outcome: "failed",
+      error: { code: "duplicate" },
+      original: { outcome: "delivered" },
+    });
+    expect(await two.next()).toMatchObject({ data: "once" });
+    await expect(two).toStaySilent();
+  });
+
+  test("keeps its rooms and what it watches, and is told the present state of those", async () => {
+    const [one, two] = [await connectJson(server()), await connectJson(server())];
+    await one.ask({ type: "join", room: "keeps" });
+    await one.ask({ type: "watch", id: two.id });
+    await loseConnection(server(), one);
+    const back = await connectJson(server(), { resume: one.token });
+    expect(await back.next()).toEqual({ type: "presence", id: two.id, event: "online" });
+    await two.ask({ type: "join", room: "keeps" });
+    expect(await back.next()).toMatchObject({ id: two.id, room: "keeps", event: "joined" });
+    two.drop();
+    const frames = [await back.next(), await back.next()];
+    expect(frames).toContainEqual({ type: "presence", id: two.id, event: "offline" });
+    expect(frames).toContainEqual({ type: "presence", id: two.id, room: "keeps", event: "offline" });
+  });
+
+  test("says recovered: false, once, where the oldest messages had to make room", async () => {
+    const [one, two] = [await connectJson(server()), await connectJson(server())];
+    for (let number = 1; number <= 1001; number++) one.send({ type: "send", to: two.id, data: number });
+    await expect(one).toStaySilent();
+    await loseConnection(server(), two);
+    const back = await connectJson(server(), { resume: two.token });
+    expect(back.welcome).toMatchObject({ resumed: true, recovered: false });
+    const messages = await nextMessages(back, 1000);
+    expect(messages.at(0)).toEqual([2, 2]);
+    expect(messages.at(-1)).toEqual([1001, 1001]);
+    await back.acknowledge(1001);
+    await loseConnection(server(), back);
+    const again = await connectJson(server(), { resume: back.token });
+    expect(again.welcome).toMatchObject({ resumed: true, recovered: true });
+  });
+
+  test("is taken over at once from a connection that is still open, which closes with 4500", async () => {
+    const old = await connectJson(server());
+    const watcher = await connectWatcher(server(), old.id);
+    const taker = await connectJson(server(), { resume: old.token });
+    expect(taker.welcome).toMatchObject({ id: old.id, resumed: true, recovered: true });
+    await expect(old.end()).resolves.toEqual({ code: 4500, reason: "The session goes on over another connection" });
+    expect(await watcher.ask({ type: "send", to: old.id, data: "to the new one" })).toEqual({ outcome: "delivered" });
+    expect(await taker.next()).toMatchObject({ data: "to the new one" });
+    await expect(watcher).toStaySilent();
+  });
+
+  test.each(ENDS)("ends at once with a close frame %s of its client, although TCP lives on", async (code) => {
+    const { raw, welcome } = await connectRawJson(server());
+    const watcher = await connectWatcher(server(), welcome.id);
+    raw.send({ opcode: OPCODES.close, payload: code === undefined ? "" : closePayload(code) });
+    expect(await watcher.next()).toEqual({ type: "presence", id: welcome.id, event: "offline" });
+    const outcome = await watcher.ask({ type: "send", to: welcome.id, data: 1 });
+    expect(outcome).toMatchObject({ outcome: "failed", error: { code: "no_such_id" } });
+    const fresh = await connectJson(server(), { resume: welcome.resumeToken });
+    expect(fresh.welcome).toMatchObject({ resumed: false, recovered: false });
+    expect(fresh.id).not.toBe(welcome.id);
+  });
+
+  test.each(KEEPS)("is kept after a close frame %i of its client", async (code) => {
+    const one = await connectJson(server());
+    const watcher = await connectWatcher(server(), one.id);
+    await one.close(code);
+    expect(await watcher.next()).toEqual({ type: "presence", id: one.id, event: "offline" });
+    expect(await watcher.ask({ type: "send", to: one.id, data: 1 })).toEqual({ outcome: "queued" });
+    const back = await connectJson(server(), { resume: one.token });
+    expect(back.welcome).toMatchObject({ id: one.id, resumed: true });
+    expect(await back.next()).toMatchObject({ data: 1 });
+  });
+
+  test("of a client of relay.v1.text ends with its connection, whatever code it closes with", async () => {
+    const [one, line] = [await connectJson(server()), await connectText(server())];
+    await one.ask({ type: "watch", id: line.id });
+    expect(await one.next()).toMatchObject({ event: "online" });
+    await line.close(4001);
+    expect(await one.next()).toMatchObject({ event: "offline" });
+    expect(await one.ask({ type: "send", to: line.id, data: 1 })).toMatchObject({ error: { code: "no_such_id" } });
+  });
+
+  test("that does not read what it is told is closed with 4000, and kept", async () => {
+    const { raw, welcome } = await connectRawJson(server());
+    const watcher = await connectWatcher(server(), welcome.id);
+    raw.pause();
+    onTestFinished(() => raw.reset());
+    const frame = (ackId: number): string =>
+      JSON.stringify({ type: "send", to: welcome.id, data: "x".repeat(60_000), ackId });
+    // 18 MB: more than the system's buffers and RELAY_MAX_BUFFERED_BYTES take together.
+    for (let ackId = 0; ackId < 300; ackId++) raw.text(frame(ackId));
+    expect(await watcher.next()).toEqual({ type: "presence", id: welcome.id, event: "offline" });
+    raw.resume();
+    await expect(raw.closeCode()).resolves.toBe(4000);
+    const back = await connectJson(server(), { resume: welcome.resumeToken });
+    expect(back.welcome).toMatchObject({ id: welcome.id, resumed: true, recovered: false });
+  });
+});
+
+describe.each(runtimes)("a resume token on $name", (runtime) => {
+  const server = sharedServer(runtime);
+
+  test("is good once", async () => {
+    const one = await connectJson(server());
+    await loseConnection(server(), one);
+    const two = await connectJson(server(), { resume: one.token });
+    await loseConnection(server(), two);
+    // Nothing came over the second connection; the third has it show that it was welcomed.
+    const three = await connectJson(server(), { resume: two.token });
+    await three.acknowledge(0);
+    await loseConnection(server(), three);
+    for (const used of [one.token, two.token]) {
+      const fresh = await connectJson(server(), { resume: used });
+      expect(fresh.welcome).toMatchObject({ resumed: false, recovered: false });
+      expect(fresh.id).not.toBe(one.id);
+    }
+    const back = await connectJson(server(), { resume: three.token });
+    expect(back.welcome).toMatchObject({ id: one.id, resumed: true });
+  });
+
+  test("stays good, however often, for a client that never gets to see its welcome", async () => {
+    const one = await connectJson(server());
+    const watcher = await loseConnection(server(), one);
+    for (let attempt = 0; attempt < 4; attempt++) {
+      const { raw, welcome } = await connectRawJson(server(), one.token);
+      expect(welcome).toMatchObject({ id: one.id, resumed: true });
+      expect(await watcher.next()).toMatchObject({ event: "online" });
+      raw.reset();
+      expect(await watcher.next()).toMatchObject({ event: "offline" });
+    }
+    const back = await connectJson(server(), { resume: one.token });
+    expect(back.welcome).toMatchObject({ id: one.id, resumed: true, recovered: true });
+  });
+
+  test.each(["unknown", "", "%00", "__proto__"])(
+    "that the relay never gave begins a new session: %j",
+    async (resume) => {
+      const { welcome } = await connectJson(server(), { resume });
+      expect(welcome).toMatchObject({ resumed: false, recovered: false });
+    },
+  );
+
+  test("is worth nothing in another subprotocol, and is not used up there", async () => {
+    const one = await connectJson(server());
+    await loseConnection(server(), one);
+    const line = await server().open(`/ws?resume=${one.token}`, [TEXT_PROTOCOL]);
+    const welcome = await line.next();
+    expect(welcome).toMatch(/^:welcome \d+$/);
+    expect(welcome).not.toBe(`:welcome ${one.id}`);
+    await server().open(`/ws?resume=${one.token}`);
+    const back = await connectJson(server(), { resume: one.token });
+    expect(back.welcome).toMatchObject({ id: one.id, resumed: true });
+  });
+});
+
+describe.each(runtimes)("RELAY_RESUME_MS on $name", (runtime) => {
+  const server = sharedServer(runtime, { env: { RELAY_RESUME_MS: "400" } });
+
+  test("is how long a session may be away: then its id is free, its rooms are told, its token is too old", async () => {
+    const [one, two] = [await connectJson(server()), await connectJson(server())];
+    expect(one.welcome.resumeMs).toBe(400);
+    for (const client of [one, two]) await client.ask({ type: "join", room: "brief" });
+    expect(await one.next()).toMatchObject({ event: "joined" });
+    const watcher = await loseConnection(server(), two);
+    expect(await one.next()).toEqual({ type: "presence", id: two.id, room: "brief", event: "offline" });
+    expect(await one.ask({ type: "send", to: two.id, data: 1 })).toEqual({ outcome: "queued" });
+    expect(await one.next()).toEqual({ type: "presence", id: two.id, room: "brief", event: "left" });
+    expect(await one.ask({ type: "send", to: two.id, data: 1 })).toMatchObject({ error: { code: "no_such_id" } });
+    const fresh = await connectJson(server(), { resume: two.token });
+    expect(fresh.welcome).toMatchObject({ resumed: false, recovered: false });
+    expect(fresh.id).not.toBe(two.id);
+    await expect(watcher).toStaySilent();
+  });
+});
+
+describe.each(runtimes)("RELAY_RESUME_MS=0 on $name", (runtime) => {
+  test("ends a session with its connection", async () => {
+    const server = await ownServer(runtime, { env: { RELAY_RESUME_MS: "0" } });
+    const one = await connectJson(server);
+    expect(one.welcome.resumeMs).toBe(0);
+    const watcher = await loseConnection(server, one);
+    expect(await watcher.ask({ type: "send", to: one.id, data: 1 })).toMatchObject({ error: { code: "no_such_id" } });
+    const fresh = await connectJson(server, { resume: one.token });
+    expect(fresh.welcome).toMatchObject({ resumed: false, recovered: false });
+  });
+});
+
+describe.each(runtimes)("a shutdown on $name", (runtime) => {
+  test("closes clients with 1001, does not wait for those that are away, and exits 0", async () => {
+    const server = await ownServer(runtime);
+    const watcher = await loseConnection(server, await connectJson(server));
+    server.process.signal("SIGTERM");
+    await expect(watcher.end()).resolves.toEqual({ code: 1001, reason: "The relay is shutting down" });
+    expect((await server.process.exit()).code).toBe(0);
+  });
+});

@@ -1,0 +1,162 @@
+import { describe, expect, test } from "vitest";
+import { runtimes } from "./runtimes.ts";
+import { sharedServer } from "./subject.ts";
+import { connectText, nextLines, TEXT_PROTOCOL } from "./text-client.ts";
+
+const SENTENCE = "Cannot read the frame: .+";
+const QUOTED = (text: string): string => JSON.stringify(text).replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+
+/** What is no good, and the line that answers it. */
+const WRONG: readonly (readonly [frame: string | Buffer, code: string, subject: string])[] = [
+  ["9999:x", "no_such_id", "9999"],
+  [Buffer.from("9999:x"), "no_such_id", "9999"],
+  ["a b:x", "bad_id", QUOTED("a b")],
+  [`${"9".repeat(65)}:x`, "bad_id", QUOTED("9".repeat(65)).replace('9"', '…"')],
+  ["#:x", "bad_id", QUOTED("")],
+  ["#a b:x", "bad_id", QUOTED("a b")],
+  ["#nowhere:x", "not_in_room", "nowhere"],
+  [":join a/b", "bad_id", QUOTED("a/b")],
+  [":leave nowhere", "not_in_room", "nowhere"],
+  [":who nowhere", "not_in_room", "nowhere"],
+  ["no colon", "bad_frame", SENTENCE],
+  ["", "bad_frame", SENTENCE],
+  [":", "bad_frame", SENTENCE],
+  [":nonsense", "bad_frame", SENTENCE],
+  [":join", "bad_frame", SENTENCE],
+  [":join one two", "bad_frame", SENTENCE],
+  [":who", "bad_frame", SENTENCE],
+  [":whoami 1", "bad_frame", SENTENCE],
+  [":PING", "bad_frame", SENTENCE],
+  [Buffer.from(":ping"), "bad_frame", SENTENCE],
+  [Buffer.from("no colon"), "bad_frame", SENTENCE],
+];
+
+describe.each(runtimes)("relay.v1.text on $name", (runtime) => {
+  const server = sharedServer(runtime);
+
+  test("a client is told its id first, and another one each", async () => {
+    const [one, two] = [
+      await server().open("/ws", [TEXT_PROTOCOL]),
+      await server().open("/ws", [TEXT_PROTOCOL]),
+    ] as const;
+    const ids = [await one.next(), await two.next()].map((line) => /^:welcome (\d+)$/.exec(String(line))?.[1]);
+    expect(Number(ids[1])).toBeGreaterThan(Number(ids[0]));
+  });
+
+  test("a message arrives with its sender, at the client that it names alone", async () => {
+    const [one, two, three] = [await connectText(server()), await connectText(server()), await connectText(server())];
+    one.send(`${two.id}:hello`);
+    one.send(`${two.id}:a:b::`);
+    one.send(`${two.id}:`);
+    await expect(nextLines(two, 3)).resolves.toEqual([`${one.id}:hello`, `${one.id}:a:b::`, `${one.id}:`]);
+    await expect(three).toStaySilent();
+    await expect(one).toStaySilent();
+  });
+
+  test("bytes arrive as a binary frame, with the sender before them", async () => {
+    const [one, two] = [await connectText(server()), await connectText(server())];
+    one.send(Buffer.concat([Buffer.from(`${two.id}:`), Buffer.from([0, 255, 58, 10])]));
+    await expect(two.next()).resolves.toEqual(
+      Buffer.concat([Buffer.from(`${one.id}:`), Buffer.from([0, 255, 58, 10])]),
+    );
+  });
+
+  test("the relay answers :whoami and :ping, in the order of asking, with or without a line's end", async () => {
+    const one = await connectText(server());
+    for (const line of [":whoami", ":ping", ":ping\r\n", ":whoami\n"]) one.send(line);
+    await expect(nextLines(one, 4)).resolves.toEqual([`:whoami ${one.id}`, ":pong", ":pong", `:whoami ${one.id}`]);
+  });
+
+  test.each(WRONG)("%j is answered :error %s %s, to the sender alone, who stays", async (frame, code, subject) => {
+    const one = await connectText(server());
+    one.send(frame);
+    await expect(one.next()).resolves.toMatch(new RegExp(`^:error ${code} ${subject}$`));
+    await expect(one).toStaySilent();
+  });
+
+  test("an id ends with its client's close", async () => {
+    const [one, two] = [await connectText(server()), await connectText(server())];
+    await two.close(4001);
+    one.send(`${two.id}:are you there?`);
+    await expect(one.next()).resolves.toBe(`:error no_such_id ${two.id}`);
+  });
+});
+
+describe.each(runtimes)("rooms in relay.v1.text on $name", (runtime) => {
+  const server = sharedServer(runtime);
+
+  test("every member is told who joins and who leaves, the one who does too", async () => {
+    const [one, two] = [await connectText(server()), await connectText(server())];
+    one.send(":join lobby");
+    await expect(one.next()).resolves.toBe(`:joined ${one.id} lobby`);
+    two.send(":join lobby");
+    await expect(two.next()).resolves.toBe(`:joined ${two.id} lobby`);
+    await expect(one.next()).resolves.toBe(`:joined ${two.id} lobby`);
+    one.send(":leave lobby");
+    await expect(one.next()).resolves.toBe(`:left ${one.id} lobby`);
+    await expect(two.next()).resolves.toBe(`:left ${one.id} lobby`);
+    one.send("#lobby:still here?");
+    await expect(one.next()).resolves.toBe(":error not_in_room lobby");
+    await expect(two).toStaySilent();
+  });
+
+  test(":who lists the members in order of joining", async () => {
+    const clients = [await connectText(server()), await connectText(server()), await connectText(server())];
+    clients.reverse();
+    for (const client of clients) {
+      client.send(":join who.is~who");
+      client.send(":ping");
+      while ((await client.next()) !== ":pong");
+    }
+    clients[2]?.send(":who who.is~who");
+    await expect(clients[2]?.next()).resolves.toBe(`:who who.is~who ${clients.map(({ id }) => id).join(" ")}`);
+  });
+
+  test("what is published arrives with its sender and the room, at the other members alone", async () => {
+    const [one, two, outside] = [await connectText(server()), await connectText(server()), await connectText(server())];
+    for (const client of [one, two]) {
+      client.send(":join talk");
+      await expect(client.next()).resolves.toBe(`:joined ${client.id} talk`);
+    }
+    await expect(one.next()).resolves.toBe(`:joined ${two.id} talk`);
+    one.send("#talk:anybody: here?");
+    one.send(Buffer.concat([Buffer.from("#talk:"), Buffer.from([0, 255])]));
+    await expect(two.next()).resolves.toBe(`${one.id}#talk:anybody: here?`);
+    await expect(two.next()).resolves.toEqual(Buffer.concat([Buffer.from(`${one.id}#talk:`), Buffer.from([0, 255])]));
+    await expect(one).toStaySilent();
+    await expect(outside).toStaySilent();
+  });
+
+  test("a member whose connection ends has left, whether it closed or was lost", async () => {
+    const [one, two, three] = [await connectText(server()), await connectText(server()), await connectText(server())];
+    for (const client of [one, two, three]) {
+      client.send(":join ends");
+      await expect(client.next()).resolves.toBe(`:joined ${client.id} ends`);
+    }
+    await nextLines(one, 2);
+    await two.close();
+    await expect(one.next()).resolves.toBe(`:left ${two.id} ends`);
+    three.drop();
+    await expect(one.next()).resolves.toBe(`:left ${three.id} ends`);
+  });
+
+  test("a message to a room of many reaches each member once, in the order of sending", async () => {
+    const sender = await connectText(server());
+    const members = await Promise.all(Array.from({ length: 20 }, () => connectText(server())));
+    for (const client of [sender, ...members]) {
+      client.send(":join crowd");
+      client.send(":ping");
+      while ((await client.next()) !== ":pong");
+    }
+    for (let number = 0; number < 100; number++) sender.send(`#crowd:${number}`);
+    const expected = Array.from({ length: 100 }, (_, number) => `${sender.id}#crowd:${number}`);
+    for (const member of members) {
+      const lines: string[] = [];
+      while (lines.length < 100) {
+        const line = String(await member.next());
+        if (!line.startsWith(":joined ")) lines.push(line);
+      }
+      expect(lines).toEqual(expected);
+    }
+  });
+});

@@ -36,6 +36,7 @@ export class Reconnecting {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #token = "";
   #failures = 0;
+  #attempts = 0;
   #silenceMs = 0;
   #isWelcomed = false;
   #isOver = false;
@@ -76,7 +77,11 @@ export class Reconnecting {
     const Socket = this.#options.WebSocket ?? (globalThis as { WebSocket?: ClientSocketConstructor }).WebSocket;
     if (Socket === undefined)
       throw new TypeError("Cannot connect: there is no WebSocket here; pass one as options.WebSocket");
-    if (this.#token !== "") this.#url.searchParams.set("resume", this.#token);
+    if (this.#token !== "") {
+      this.#url.searchParams.set("resume", this.#token);
+      // So that an attempt that was given up, and reaches the relay all the same, does not take the session from a later one.
+      this.#url.searchParams.set("attempt", String(++this.#attempts));
+    }
     const socket = new Socket(this.#url.href, [PROTOCOL]);
     this.#socket = socket;
     this.#silenceMs = this.#options.connectTimeoutMs ?? 10_000;

@@ -42,6 +42,11 @@ export interface Handshake {
   readonly id?: string | undefined;
   /** The token of the session that the client wants to go on with. */
   readonly resume?: string | undefined;
+  /**
+   * Which of the client's attempts to connect this is, counted up. One that was held up on the way and comes after a later one must
+   * not take the session away from it.
+   */
+  readonly attempt?: number | undefined;
 }
 
 /** The relay: gives every connection an id, and forwards `id:message` to the connection with that id. */
@@ -128,11 +133,13 @@ export class Relay {
   open(connection: Connection, handshake: Handshake = {}): Link {
     const protocol = handshake.protocol ?? plain;
     return this.#keep(connection, () => {
-      const { id, resume } = handshake;
+      const { id, resume, attempt } = handshake;
       const session = resume === undefined ? undefined : this.#tokens.find(resume);
       const isTheirs = session?.protocol === protocol && (id === undefined || id === session.id);
       if (session === undefined || resume === undefined || !isTheirs)
         return this.#begin(connection, protocol, handshake);
+      if (attempt !== undefined && attempt <= session.attempt) return this.#refuse(connection, CLOSE_CODES.replaced);
+      session.attempt = attempt ?? session.attempt;
       return this.#resume(connection, session, resume);
     });
   }
@@ -249,9 +256,15 @@ export class Relay {
   /** Begins with the connection; closes it instead where the last place has gone since the upgrade's check. */
   #keep(connection: Connection, begin: () => Link): Link {
     const refusal = this.#refusal();
-    const link = refusal === undefined ? begin() : new Link(connection, this.#care, NOBODY);
+    const link = refusal === undefined ? begin() : this.#refuse(connection, refusal);
     this.#links.add(link);
-    if (refusal !== undefined) link.close(refusal);
+    return link;
+  }
+
+  /** Closes a connection with which nothing begins. */
+  #refuse(connection: Connection, closeCode: CloseCode): Link {
+    const link = new Link(connection, this.#care, NOBODY);
+    link.close(closeCode);
     return link;
   }
 

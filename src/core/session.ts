@@ -30,6 +30,8 @@ export class Session implements LinkOwner {
   readonly rooms = new LazySet();
   /** Ids that it watches. */
   readonly watched = new LazySet();
+  /** The latest of its client's attempts to connect that got here; held by the relay. */
+  attempt = -1;
   /** The session's own ticket back; held by the relay. */
   resumeToken = "";
   readonly #relay: SessionRelay;

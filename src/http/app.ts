@@ -98,7 +98,9 @@ function openSession<E extends Env>(
 ): Response {
   const protocol = negotiate(c.req.header("sec-websocket-protocol"), c.req.query("from") === "1");
   const resume = c.req.query("resume");
-  return upgradeWebSocket(c, (connection) => relay.open(connection, { protocol, id, resume }), protocol.name);
+  const count = c.req.query("attempt") ?? "";
+  const attempt = /^\d{1,9}$/.test(count) ? Number(count) : undefined;
+  return upgradeWebSocket(c, (connection) => relay.open(connection, { protocol, id, resume, attempt }), protocol.name);
 }
 
 /** What refuses the upgrade, whoever asks for it. */

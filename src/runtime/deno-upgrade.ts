@@ -30,8 +30,9 @@ export function createDenoUpgrade(options: DenoUpgradeOptions): UpgradeWebSocket
       link?.receive(isText ? data : new Uint8Array(data), !isText);
     };
     socket.onerror = () => {};
-    // Comes twice at times, and with code 0 where no close frame came (Deno 2.9).
-    socket.onclose = ({ code, reason }) => closed(code === 0 ? 1006 : code, reason);
+    // Comes twice at times, with code 0 where no close frame came, and with 1001 where idleTimeout has ended it (Deno 2.9). Of the
+    // last the client may know nothing, and come back: it counts as lost.
+    socket.onclose = ({ code, reason }) => closed(code === 0 || code === 1001 ? 1006 : code, reason);
     return response;
   };
 }

@@ -151,6 +151,10 @@ describe.each(runtimes)("a session on $name", (runtime) => {
     raw.send({ opcode: OPCODES.close, payload: code === undefined ? "" : closePayload(code) });
     expect(await watcher.next()).toEqual({ type: "presence", id: welcome.id, event: "offline" });
     const outcome = await watcher.ask({ type: "send", to: welcome.id, data: 1 });
+    if (code === 1001 && runtime.exceptions.goingAwayIsLoss !== undefined) {
+      expect(outcome).toEqual({ outcome: "queued" });
+      return;
+    }
     expect(outcome).toMatchObject({ outcome: "failed", error: { code: "no_such_id" } });
     const fresh = await connectJson(server(), { resume: welcome.resumeToken });
     expect(fresh.welcome).toMatchObject({ resumed: false, recovered: false });
@@ -188,7 +192,9 @@ describe.each(runtimes)("a session on $name", (runtime) => {
     for (let ackId = 0; ackId < 300; ackId++) raw.text(frame(ackId));
     expect(await watcher.next()).toEqual({ type: "presence", id: welcome.id, event: "offline" });
     raw.resume();
-    await expect(raw.closeCode()).resolves.toBe(4000);
+    // Deno.serve drops what waited, and its close frame with it, as often as not.
+    const codes = runtime.exceptions.cannotTerminate === undefined ? [4000] : [4000, 1006];
+    expect(codes).toContain(await raw.closeCode());
     const back = await connectJson(server(), { resume: welcome.resumeToken });
     expect(back.welcome).toMatchObject({ id: welcome.id, resumed: true, recovered: false });
   });

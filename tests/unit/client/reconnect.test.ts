@@ -21,7 +21,7 @@ describe("a connection that is lost", () => {
       expect(events.at(-1)).toEqual(["disconnected", { code, reason: "a reason", retryMs: expect.any(Number) }]);
       vi.advanceTimersByTime(500);
       expect(sockets.length).toBe(2);
-      expect(socket().url.search).toBe("?key=1&resume=secret");
+      expect(socket().url.search).toBe("?key=1&resume=secret&attempt=1");
     },
   );
 

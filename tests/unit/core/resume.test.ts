@@ -69,6 +69,18 @@ describe("a client that lost its connection", () => {
     expect(relay.sessions).toBe(2);
   });
 
+  test("keeps its session from an attempt of its own that was held up on the way: that one closes with 4500", () => {
+    const { connectJson } = startJsonRelay();
+    const lost = connectJson();
+    const resume = lost.welcome.resumeToken;
+    lost.vanishes();
+    const back = connectJson({ resume, attempt: 2 });
+    const late = connectJson({ resume, attempt: 1 });
+    expect(back.welcome).toMatchObject({ id: "1", resumed: true });
+    expect(late.did).toEqual(["close 4500"]);
+    expect(back.did).toEqual([]);
+  });
+
   test("may send at once, and its messages keep their order across the gap", () => {
     const { connect, connectJson, resume } = startJsonRelay();
     const [receiver, lost] = [connect(), connectJson()];

@@ -78,7 +78,7 @@ describe("a client that lost its connection", () => {
     const late = connectJson({ resume, attempt: 1 });
     expect(back.welcome).toMatchObject({ id: "1", resumed: true });
     expect(late.did).toEqual(["close 4500"]);
-    expect(back.did).toEqual([]);
+    expect(back.did).not.toContain("close 4500");
   });
 
   test("may send at once, and its messages keep their order across the gap", () => {

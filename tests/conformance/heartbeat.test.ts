@@ -51,7 +51,7 @@ describe.each(runtimes)("the heartbeat on $name", (runtime) => {
         { what: "left", by: "heartbeat", code: 1006 },
       ]);
     } else {
-      expect(seen).toMatchObject([{ what: "left", code: 1001 }]);
+      expect(seen).toMatchObject([{ what: "left", code: 1006 }]);
     }
     await raw.gone;
     one.send(`${id}:are you there?`);

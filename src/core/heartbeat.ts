@@ -1,3 +1,5 @@
+import type { Schedule } from "./outbox.ts";
+
 /** What the heartbeat looks after. Its four fields belong to the heartbeat. */
 export interface Pulse {
   /** Where it waits for its next visit. */
@@ -27,27 +29,37 @@ export interface HeartbeatOptions {
   readonly intervalMs: number;
   /** Beats in silence, each after a ping, until the connection counts as lost. */
   readonly misses: number;
+  /** Puts off the rest of a tick's visits by a turn of the event loop. Default: a microtask, which puts off nothing. */
+  readonly schedule?: Schedule;
+  /** Called for each tick, five times a beat. */
+  readonly ticked?: () => void;
 }
 
-/** Turns of the event loop that one beat is spread over. */
-const SLICES = 25;
+/** Ticks that one beat is spread over. With more of them an idle process wakes more often, and each of its pings costs more. */
+const TICKS = 5;
 
-/** How many of them before a whole beat of silence a ping may go out. */
-const EARLY_SLICES = 5;
+/** Visits in one turn of the event loop: a ping costs 10 µs, and no message waits for more than these. */
+const VISITS_A_TURN = 32;
 
 /**
  * Finds the connections that are gone, with one timer for all of them.
  *
  * A connection is pinged after a beat of silence at the latest, and never while it is talking: its next ping is due
- * between four fifths of a beat and one beat after it was last heard, spread so that connections that talked at once are not
- * pinged at once. Each further beat in silence is a miss. With `misses` 3 a connection is lost between 3.8 and 4
+ * between four fifths of a beat and one beat after it was last heard. However many are due together, only a few are pinged in one
+ * turn of the event loop. Each further beat in silence is a miss. With `misses` 3 a connection is lost between 3.8 and 4
  * beats after it was last heard, and never before three whole beats have passed since the first ping that it left
  * unanswered. Time is counted in ticks of the timer: a clock that jumps or a process that was suspended loses nobody.
  */
 export class Heartbeat {
   readonly #misses: number;
-  readonly #slices: Set<Pulse>[] = Array.from({ length: SLICES }, () => new Set());
+  readonly #schedule: Schedule;
+  readonly #ticked: () => void;
   readonly #timer: ReturnType<typeof setInterval>;
+  /** The pulses to visit, by tick of a beat. */
+  readonly #slices: Set<Pulse>[] = Array.from({ length: TICKS }, () => new Set());
+  /** Those whose tick has come, in order, and how many of them have been visited. */
+  readonly #due: Pulse[] = [];
+  #visited = 0;
   #tick = 0;
 
   /** @throws {RangeError} When an option is not a positive number. */
@@ -57,13 +69,15 @@ export class Heartbeat {
       throw new RangeError(`Cannot start heartbeat: intervalMs is ${intervalMs}`);
     if (!(options.misses >= 1)) throw new RangeError(`Cannot start heartbeat: misses is ${options.misses}`);
     this.#misses = options.misses;
-    this.#timer = setInterval(() => this.#beat(), intervalMs / SLICES);
+    this.#schedule = options.schedule ?? queueMicrotask;
+    this.#ticked = options.ticked ?? (() => {});
+    this.#timer = setInterval(() => this.#pass(), intervalMs / TICKS);
   }
 
   /** Looks after the pulse from now on, until it is removed. */
   add(pulse: Pulse): void {
     this.heard(pulse);
-    this.#visitAt(this.#tick + SLICES - randomBelow(SLICES / 2), pulse);
+    this.#visitAt(this.#tick + TICKS, pulse);
   }
 
   /** Forgets the pulse, which has ended. */
@@ -80,7 +94,7 @@ export class Heartbeat {
 
   /** Whole beats since the tick. */
   beatsSince(tick: number): number {
-    return Math.floor((this.#tick - tick) / SLICES);
+    return Math.floor((this.#tick - tick) / TICKS);
   }
 
   /** The present tick, for `beatsSince`. */
@@ -93,15 +107,30 @@ export class Heartbeat {
     clearInterval(this.#timer);
   }
 
-  #beat(): void {
+  #pass(): void {
     this.#tick++;
-    const slice = this.#tick % SLICES;
-    const due = this.#slices[slice];
-    if (due === undefined || due.size === 0) return;
-    this.#slices[slice] = new Set();
-    // One visit may end another pulse that is due.
-    for (const pulse of due) if (!pulse.ended) this.#visit(pulse);
+    const slice = this.#tick % TICKS;
+    const isBehind = this.#due.length > 0;
+    for (const pulse of this.#slices[slice] ?? []) this.#due.push(pulse);
+    this.#slices[slice]?.clear();
+    if (!isBehind) this.#visitSome();
+    this.#ticked();
   }
+
+  readonly #visitSome = (): void => {
+    const until = Math.min(this.#visited + VISITS_A_TURN, this.#due.length);
+    for (; this.#visited < until; this.#visited++) {
+      const pulse = this.#due[this.#visited];
+      // One visit may end another pulse that is due.
+      if (pulse?.ended === false) this.#visit(pulse);
+    }
+    if (this.#visited < this.#due.length) {
+      this.#schedule(this.#visitSome);
+      return;
+    }
+    this.#due.length = 0;
+    this.#visited = 0;
+  };
 
   #visit(pulse: Pulse): void {
     if (pulse.asked && pulse.hasStirred()) {
@@ -116,22 +145,17 @@ export class Heartbeat {
     }
     pulse.visited();
     if (pulse.ended) return;
-    if (!pulse.asked && this.#tick - pulse.heardTick <= SLICES - EARLY_SLICES) {
-      this.#visitAt(pulse.heardTick + SLICES - randomBelow(EARLY_SLICES), pulse);
+    if (!pulse.asked && this.#tick - pulse.heardTick < TICKS) {
+      this.#visitAt(pulse.heardTick + TICKS, pulse);
       return;
     }
     pulse.asked = true;
     pulse.ping();
-    this.#visitAt(this.#tick + SLICES, pulse);
+    this.#visitAt(this.#tick + TICKS, pulse);
   }
 
   #visitAt(tick: number, pulse: Pulse): void {
-    pulse.slice = tick % SLICES;
+    pulse.slice = tick % TICKS;
     this.#slices[pulse.slice]?.add(pulse);
   }
-}
-
-/** A whole number from 0 to below `bound`. */
-function randomBelow(bound: number): number {
-  return Math.floor(Math.random() * bound);
 }

@@ -80,10 +80,11 @@ export class Relay {
     this.#observer = options.observer ?? {};
     this.#hooks = options.hooks ?? {};
     this.#heartbeatMs = options.heartbeatMs ?? 5000;
-    this.#heartbeat = new Heartbeat({ intervalMs: this.#heartbeatMs, misses: options.heartbeatMisses ?? 3 });
+    const schedule = options.schedule ?? queueMicrotask;
+    this.#heartbeat = new Heartbeat({ intervalMs: this.#heartbeatMs, misses: options.heartbeatMisses ?? 3, schedule });
     this.#care = {
       limits: this.limits,
-      turn: new Turn(options.schedule ?? queueMicrotask),
+      turn: new Turn(schedule),
       heartbeat: this.#heartbeat,
       closeTimeoutMs,
       resumeMs: options.resumeMs ?? 30_000,

@@ -89,8 +89,7 @@ export function createNodeUpgrade(options: NodeUpgradeOptions): NodeUpgrade {
         // wss.options.WebSocket makes every socket of this server one.
         const ws = context.raw as RelaySocket;
         ws.link = found.open(new NodeConnection(ws, found.socket));
-        // node-ws adds its listeners right after this call.
-        queueMicrotask(() => ws.listen(wss.clients));
+        ws.clients = wss.clients;
         if (isBun) found.socket.once("finish", () => ws.answeredClose());
       },
     });
@@ -139,26 +138,40 @@ export function createNodeUpgrade(options: NodeUpgradeOptions): NodeUpgrade {
   };
 }
 
-/** A socket of `ws` that reports to its link. */
+/**
+ * A socket of `ws` that reports to its link, and takes no listeners. Those of node-ws make an event of every message, decode every
+ * text, copy every byte, and keep the request with all that Hono made of it for as long as the connection lasts.
+ */
 class RelaySocket extends WebSocket {
   link: Link | undefined = undefined;
+  clients: Set<WebSocket> | undefined = undefined;
 
-  /**
-   * Listens in place of node-ws, whose listeners make an event of every message, decode every text, copy every byte, and
-   * keep the request with all that Hono made of it for as long as the connection lasts.
-   */
-  listen(clients: Set<WebSocket>): void {
-    this.removeAllListeners();
-    // With nodebuffer, the default, `ws` gives one Buffer; text is UTF-8 that it has checked.
-    this.on("message", (data: Buffer, isBinary: boolean) => this.link?.receive(data, isBinary));
-    this.on("ping", () => this.link?.pong());
-    this.on("pong", () => this.link?.pong());
-    // Only what came from the client and breaks the protocol is an error here. Bun's ws reports 1006 for it when it is gone.
-    this.on("error", (error) => this.link?.closing(codeBehind(error), error.message));
-    this.on("close", (code: number, reason: Buffer) => {
-      clients.delete(this);
-      this.link?.closed(code, reason.toString());
-    });
+  override on(): this {
+    return this;
+  }
+
+  override emit(event: string, data?: unknown, detail?: unknown): boolean {
+    const { link } = this;
+    switch (event) {
+      case "message":
+        // With nodebuffer, the default, `ws` gives one Buffer; text is UTF-8 that it has checked.
+        link?.receive(data as Buffer, detail === true);
+        return true;
+      case "ping":
+      case "pong":
+        link?.pong();
+        return true;
+      case "error":
+        // Only what came from the client and breaks the protocol is an error here. Bun's ws reports 1006 for it when it is gone.
+        if (data instanceof Error) link?.closing(codeBehind(data), data.message);
+        return true;
+      case "close":
+        this.clients?.delete(this);
+        link?.closed(Number(data), String(detail));
+        return true;
+      default:
+        return false;
+    }
   }
 
   /**

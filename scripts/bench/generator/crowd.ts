@@ -1,14 +1,15 @@
 import type { Figures } from "../loads/load.ts";
 import { cpuMs, machineCpuMs, memoryOf } from "../usage.ts";
+import { openBeside } from "./beside.ts";
 import { Client } from "./client.ts";
-import type { Dialect } from "./dialects.ts";
+import { type Dialect, type DialectName, dialectOf } from "./dialects.ts";
 import type { Connect } from "./wire.ts";
 
 export interface CrowdOptions {
   readonly port: number;
   /** The server's process. */
   readonly pid: number;
-  readonly dialect: Dialect;
+  readonly dialect: DialectName;
   readonly connect: Connect;
 }
 
@@ -20,10 +21,14 @@ export class Crowd {
   readonly pid: number;
   readonly #options: CrowdOptions;
   readonly #clients: Client[] = [];
+  readonly #dialect: Dialect;
+  /** The process that holds idle connections beside this one; 0 where there is none. */
+  #beside = 0;
   #trouble: string | undefined = undefined;
 
   constructor(options: CrowdOptions) {
     this.#options = options;
+    this.#dialect = dialectOf(options.dialect);
     this.pid = options.pid;
   }
 
@@ -53,6 +58,12 @@ export class Crowd {
     return count / ((performance.now() - start) / 1000);
   }
 
+  /** Opens clients that only answer the heartbeat, in a process of their own. To be called once. */
+  async openIdleBeside(connections: number): Promise<void> {
+    const { port, dialect } = this.#options;
+    this.#beside = await openBeside({ port, dialect, connections });
+  }
+
   /** Drops all connections. */
   end(): void {
     for (const client of this.#clients) client.end();
@@ -68,15 +79,17 @@ export class Crowd {
   measure(): (messages: number) => Figures {
     const { pid } = this.#options;
     const cpuBefore = cpuMs(pid);
+    const besideBefore = this.#besideMs();
     const machineBefore = machineCpuMs();
     const ownBefore = process.cpuUsage();
     const start = performance.now();
     return (messages) => {
       const elapsedMs = performance.now() - start;
       const serverMs = cpuMs(pid) - cpuBefore;
+      const besideMs = this.#besideMs() - besideBefore;
       const own = process.cpuUsage(ownBefore);
       const ownMs = (own.user + own.system) / 1000;
-      const othersMs = Math.max(0, machineCpuMs() - machineBefore - serverMs - ownMs);
+      const othersMs = Math.max(0, machineCpuMs() - machineBefore - serverMs - ownMs - besideMs);
       if (this.#trouble !== undefined) throw new Error(this.#trouble);
       return {
         messagesPerSecond: (messages / elapsedMs) * 1000,
@@ -89,11 +102,15 @@ export class Crowd {
     };
   }
 
+  #besideMs(): number {
+    return this.#beside === 0 ? 0 : cpuMs(this.#beside);
+  }
+
   #add(): Client {
-    const { port, dialect, connect } = this.#options;
+    const { port, connect } = this.#options;
     const client = new Client({
       port,
-      dialect,
+      dialect: this.#dialect,
       connect,
       index: this.#clients.length,
       onTrouble: (trouble) => {

@@ -2,7 +2,6 @@ import { createInterface } from "node:readline";
 import { LOADS } from "../loads/all.ts";
 import type { Prepared } from "../loads/load.ts";
 import { Crowd } from "./crowd.ts";
-import { dialectOf } from "./dialects.ts";
 import type { Order, Reply } from "./orders.ts";
 import type { Connect } from "./wire.ts";
 
@@ -18,15 +17,15 @@ async function connectOf(): Promise<Connect> {
 }
 
 async function obey(order: Order): Promise<Reply> {
+  if (order.type === "idle") {
+    crowd = new Crowd({ port: order.port, pid: 0, dialect: order.dialect, connect: await connectOf() });
+    await crowd.openIdle(order.connections);
+    return { type: "holding" };
+  }
   if (order.type === "prepare") {
     const load = LOADS.find(({ name }) => name === order.load);
     if (load === undefined) throw new Error(`No load is called ${order.load}`);
-    crowd = new Crowd({
-      port: order.port,
-      pid: order.pid,
-      dialect: dialectOf(order.dialect),
-      connect: await connectOf(),
-    });
+    crowd = new Crowd({ port: order.port, pid: order.pid, dialect: order.dialect, connect: await connectOf() });
     prepared = await load.prepare(crowd);
     return { type: "prepared", saturatingRate: prepared.saturatingRate ?? 0 };
   }

@@ -7,7 +7,7 @@ const CLIENTS = 100;
 const MESSAGE_BYTES = 64;
 const WARM_UP_SECONDS = 2;
 
-/** How long a message takes at half of the rate that the baseline saturates at, found first with 1 message in flight each. */
+/** How long a message takes at half of the rate at which the baseline is busy all the time. */
 function latency(name: string, idleConnections: number): Load {
   const beside = idleConnections > 0 ? `, ${idleConnections.toLocaleString("en")} idle connections beside` : "";
   return {
@@ -25,14 +25,16 @@ function latency(name: string, idleConnections: number): Load {
       const clients = await crowd.open(CLIENTS);
       const game = new PingPong(crowd, clients, { inFlight: 1, messageBytes: MESSAGE_BYTES });
       await game.play(WARM_UP_SECONDS);
-      // The best of three: what else the machine does can only make it less.
-      let saturatingRate = 0;
-      for (let i = 0; i < 3; i++) {
-        const { messagesPerSecond = 0 } = await game.play(1);
-        saturatingRate = Math.max(saturatingRate, messagesPerSecond);
-      }
-      await crowd.openIdle(idleConnections);
+      const { messagesPerSecond = 0 } = await game.play(1);
+      if (idleConnections > 0) await crowd.openIdleBeside(idleConnections);
       const pacer = new Pacer(clients, MESSAGE_BYTES);
+      // What comes at its own pace costs more than what answers: the server would be 100 % busy at this rate.
+      let saturatingRate = messagesPerSecond / 2;
+      await pacer.run({ rate: saturatingRate, seconds: 1 });
+      const stop = crowd.measure();
+      const { latencies } = await pacer.run({ rate: saturatingRate, seconds: 2 });
+      saturatingRate /= (stop(latencies.length).serverBusy ?? 100) / 100;
+      await pacer.settle();
       return {
         saturatingRate,
         async round({ seconds, rate }) {

@@ -10,10 +10,12 @@ export interface CloseCode {
 /** Every code that the relay itself closes with; docs/protocol.md lists them with those of the WebSocket layer. */
 export const CLOSE_CODES = {
   goingAway: { code: 1001, reason: "The relay is shutting down", reconnect: true },
+  rateExceeded: { code: 1008, reason: "The client kept sending more than it may", reconnect: false },
   tooLarge: { code: 1009, reason: "The message is larger than the relay takes", reconnect: false },
   internal: { code: 1011, reason: "The relay failed on this connection", reconnect: true },
   tryAgainLater: { code: 1013, reason: "The relay has no place left", reconnect: true },
   tooSlow: { code: 4000, reason: "What was sent to this connection was not read in time", reconnect: true },
+  expired: { code: 4002, reason: "The token has expired: connect with a new one", reconnect: true },
   replaced: { code: 4500, reason: "The session goes on over another connection", reconnect: false },
 } as const satisfies Record<string, CloseCode>;
 

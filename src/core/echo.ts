@@ -1,4 +1,5 @@
 import type { Connection } from "./connection.ts";
+import { rateLimited } from "./errors.ts";
 import { Frame, prefixed } from "./frame.ts";
 import { type Ending, Link, type LinkCare, type LinkOwner } from "./link.ts";
 import type { RelayObserver } from "./observer.ts";
@@ -16,6 +17,11 @@ export class Echo implements LinkOwner {
 
   received(frame: Frame): void {
     this.#observer.received?.("echo", frame);
+    if (!this.link.allows(frame.size)) {
+      const { code, message } = rateLimited();
+      this.link.send(new Frame(`:error ${code} ${message}`, false));
+      return;
+    }
     const answer = new Frame(prefixed("res:", frame.payload), frame.binary);
     if (this.link.send(answer)) this.#observer.sent?.("echo", answer);
   }

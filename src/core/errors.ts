@@ -6,6 +6,7 @@ export const ERROR_CODES = [
   "not_in_room",
   "too_slow",
   "too_large",
+  "rate_limited",
   "mailbox_full",
   "duplicate",
   "forbidden",
@@ -15,7 +16,7 @@ export const ERROR_CODES = [
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
 /** The errors after which the same frame may succeed later. */
-const TEMPORARY: ReadonlySet<ErrorCode> = new Set(["too_slow", "mailbox_full", "internal"]);
+const TEMPORARY: ReadonlySet<ErrorCode> = new Set(["too_slow", "rate_limited", "mailbox_full", "internal"]);
 
 /** One refusal, as its sender is told of it. */
 export interface SendError {
@@ -80,6 +81,11 @@ export function tooSlow(id: string): SendError {
 /** No mailbox takes a message of this size. */
 export function tooLarge(id: string): SendError {
   return sendError("too_large", `Cannot send to ${quote(id)}: the message is larger than a mailbox`, id);
+}
+
+/** The sender has sent more than it may in this time. */
+export function rateLimited(): SendError {
+  return sendError("rate_limited", "Cannot send: more came from this client than it may send; this frame was refused");
 }
 
 /** The receiver is away, and its mailbox has no room for this message. */

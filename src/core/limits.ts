@@ -4,6 +4,8 @@ export interface Limits {
   readonly maxMessageBytes: number;
   /** With more than this waiting for a connection, in bytes, further messages to it are refused. */
   readonly maxBufferedBytes: number;
+  /** What may wait in the relay altogether: for connections, and in mailboxes. Who has most waiting is refused first. */
+  readonly maxTotalBufferedBytes: number;
   /** Connections open at the same time. */
   readonly maxConnections: number;
   /** Rooms that one session may be in. */
@@ -14,17 +16,27 @@ export interface Limits {
   readonly maxMailboxMessages: number;
   /** The same in bytes; UTF-16 units where a message is kept as a string. */
   readonly maxMailboxBytes: number;
+  /** Frames that one connection may send in a second. */
+  readonly maxMessagesPerSecond: number;
+  /** Frames that it may send at once after a pause, at most twice what it may in a second. */
+  readonly maxMessageBurst: number;
+  /** Bytes of payload that one connection may send in a second. */
+  readonly maxBytesPerSecond: number;
 }
 
 /** The limits of a relay that was given none. */
 export const DEFAULT_LIMITS: Limits = {
   maxMessageBytes: 1_048_576,
   maxBufferedBytes: 1_048_576,
+  maxTotalBufferedBytes: 268_435_456,
   maxConnections: Number.POSITIVE_INFINITY,
   maxRoomsPerSession: 100,
   maxWatchesPerSession: 100,
   maxMailboxMessages: 1000,
   maxMailboxBytes: 1_048_576,
+  maxMessagesPerSecond: Number.POSITIVE_INFINITY,
+  maxMessageBurst: Number.POSITIVE_INFINITY,
+  maxBytesPerSecond: Number.POSITIVE_INFINITY,
 };
 
 /** Beats that a connection may stay over `maxBufferedBytes` before it is closed. */

@@ -1,9 +1,11 @@
+import type { Buffers } from "./buffers.ts";
 import { CLOSE_CODES, type CloseCode, meansReturn } from "./close-codes.ts";
 import type { Connection } from "./connection.ts";
 import { Frame, isLongerThan, type Payload } from "./frame.ts";
 import type { Heartbeat, Pulse } from "./heartbeat.ts";
 import { type Limits, SLOW_BEATS } from "./limits.ts";
 import { Outbox, type Turn } from "./outbox.ts";
+import { Rate } from "./rate.ts";
 
 /** How a connection ended: with a code, if one was sent, and by whom. */
 export interface Ending {
@@ -32,6 +34,7 @@ export interface LinkOwner {
 /** What all links of a relay share. */
 export interface LinkCare {
   readonly limits: Limits;
+  readonly buffers: Buffers;
   readonly turn: Turn;
   readonly heartbeat: Heartbeat;
   /** Milliseconds that a client has to answer a close before its socket is dropped. */
@@ -56,6 +59,7 @@ export class Link implements Pulse {
   readonly #care: LinkCare;
   readonly #owner: LinkOwner;
   readonly #outbox: Outbox;
+  readonly #rate: Rate | undefined;
   #ended = false;
   #released = false;
   #receivedBytes = 0;
@@ -67,7 +71,8 @@ export class Link implements Pulse {
     this.#connection = connection;
     this.#care = care;
     this.#owner = owner;
-    this.#outbox = new Outbox(connection, care.turn);
+    this.#outbox = new Outbox(connection, care.turn, care.buffers);
+    this.#rate = Rate.of(care.limits);
     care.heartbeat.add(this);
   }
 
@@ -95,8 +100,11 @@ export class Link implements Pulse {
   /** From the entry: the client answered a ping, or sent one. */
   pong(): void {
     if (this.#ended) return;
+    const isAnswer = this.asked;
     this.#care.heartbeat.heard(this);
     this.#owner.ponged();
+    // What nobody asked for counts like any other frame.
+    if (!isAnswer) this.allows(0);
   }
 
   /** From the entry: the closing handshake has begun, not by `close`; the socket is still there. */
@@ -120,9 +128,22 @@ export class Link implements Pulse {
    * @returns Whether it was taken: `false` where more waits already than may, or where the link is over.
    */
   send(frame: Frame): boolean {
-    if (this.#ended || this.isSlow()) return false;
+    if (this.#ended) return false;
+    const waiting = this.#outbox.bufferedBytes();
+    if (this.#isOver(waiting) || !this.#care.buffers.allows(waiting, frame.size)) return false;
     this.#outbox.add(frame);
     return true;
+  }
+
+  /**
+   * Counts a frame of so many bytes that came from the client, against what it may send. Who keeps sending more is closed with 1008.
+   *
+   * @returns Whether it may be done what the frame asks for.
+   */
+  allows(bytes: number): boolean {
+    const verdict = this.#rate?.count(bytes) ?? "allowed";
+    if (verdict === "enough") this.close(CLOSE_CODES.rateExceeded);
+    return verdict === "allowed";
   }
 
   /** Sends what must not be refused, whatever waits already: a welcome, and what a resumed session missed. */
@@ -132,12 +153,7 @@ export class Link implements Pulse {
 
   /** Whether more waits for this connection than may. */
   isSlow(): boolean {
-    if (this.#outbox.bufferedBytes() <= this.#care.limits.maxBufferedBytes) {
-      this.#slowSince = -1;
-      return false;
-    }
-    if (this.#slowSince < 0) this.#slowSince = this.#care.heartbeat.now;
-    return true;
+    return this.#isOver(this.#outbox.bufferedBytes());
   }
 
   /** Writes what waits, then closes; a client that does not answer is dropped after `closeTimeoutMs`. */
@@ -187,6 +203,15 @@ export class Link implements Pulse {
       mayReturn: true,
     });
     this.#connection.terminate();
+  }
+
+  #isOver(waiting: number): boolean {
+    if (waiting <= this.#care.limits.maxBufferedBytes) {
+      this.#slowSince = -1;
+      return false;
+    }
+    if (this.#slowSince < 0) this.#slowSince = this.#care.heartbeat.now;
+    return true;
   }
 
   #end(ending: Ending): void {

@@ -1,5 +1,9 @@
+import type { Buffers } from "./buffers.ts";
 import { Frame } from "./frame.ts";
 import type { Limits } from "./limits.ts";
+
+/** What keeping a message takes besides its payload. */
+const ENTRY_BYTES = 128;
 
 interface Entry {
   readonly sequenceId: number;
@@ -12,6 +16,7 @@ interface Entry {
  */
 export class Mailbox {
   readonly #limits: Limits;
+  readonly #buffers: Buffers;
   readonly #number: (sequenceId: number) => string;
   #entries: Entry[] = [];
   /** Entries before this one are acknowledged, and wait to be cut off together. */
@@ -25,8 +30,9 @@ export class Mailbox {
   #known = 0;
 
   /** @param number What stands behind a message as its number; see Protocol. */
-  constructor(limits: Limits, number: (sequenceId: number) => string) {
+  constructor(limits: Limits, buffers: Buffers, number: (sequenceId: number) => string) {
     this.#limits = limits;
+    this.#buffers = buffers;
     this.#number = number;
   }
 
@@ -42,7 +48,11 @@ export class Mailbox {
 
   /** Whether a message of this size can be kept beside those that are here. */
   hasRoomFor(size: number): boolean {
-    return this.#count < this.#limits.maxMailboxMessages && this.#size + size <= this.#limits.maxMailboxBytes;
+    return (
+      this.messages < this.#limits.maxMailboxMessages &&
+      this.#size + size <= this.#limits.maxMailboxBytes &&
+      this.#buffers.allows(this.#size, size)
+    );
   }
 
   /** Numbers the message and keeps it, whatever is here already; returns it as it is sent. */
@@ -50,12 +60,13 @@ export class Mailbox {
     const entry = { sequenceId: ++this.#lastSequenceId, body };
     this.#entries.push(entry);
     this.#size += body.size;
+    this.#buffers.count(body.size + ENTRY_BYTES);
     return this.#numbered(entry);
   }
 
   /** Drops the oldest messages until one of this size has room: their client never says what it got. */
   makeRoomFor(size: number): void {
-    while (this.#count > 0 && !this.hasRoomFor(size)) {
+    while (this.messages > 0 && !this.hasRoomFor(size)) {
       this.#dropFirst();
       this.#lost++;
     }
@@ -66,16 +77,23 @@ export class Mailbox {
     this.#lost++;
   }
 
-  /** The client has all messages up to this number. */
-  acknowledge(sequenceId: number): void {
+  /** The client has all messages up to this number. @returns Whether any of them was still here. */
+  acknowledge(sequenceId: number): boolean {
     this.#acknowledging = true;
-    while (this.#count > 0 && (this.#entries[this.#first]?.sequenceId ?? Number.POSITIVE_INFINITY) <= sequenceId)
+    const before = this.messages;
+    while (this.messages > 0 && (this.#entries[this.#first]?.sequenceId ?? Number.POSITIVE_INFINITY) <= sequenceId)
       this.#dropFirst();
+    return this.messages < before;
   }
 
   /** All that is not acknowledged, as it is sent, in order. */
   waiting(): Frame[] {
     return this.#entries.slice(this.#first).map((entry) => this.#numbered(entry));
+  }
+
+  /** Drops all: the session is over. */
+  clear(): void {
+    while (this.messages > 0) this.#dropFirst();
   }
 
   /** Whether nothing was lost that the client does not know of; a welcome is about to tell it. */
@@ -89,7 +107,8 @@ export class Mailbox {
     this.#known = this.#told;
   }
 
-  get #count(): number {
+  /** How many messages are kept. */
+  get messages(): number {
     return this.#entries.length - this.#first;
   }
 
@@ -98,7 +117,9 @@ export class Mailbox {
   }
 
   #dropFirst(): void {
-    this.#size -= this.#entries[this.#first]?.body.size ?? 0;
+    const size = this.#entries[this.#first]?.body.size ?? 0;
+    this.#size -= size;
+    this.#buffers.count(-size - ENTRY_BYTES);
     this.#first++;
     if (this.#first < 64 && this.#first < this.#entries.length) return;
     this.#entries = this.#entries.slice(this.#first);

@@ -1,3 +1,4 @@
+import type { Backlog, Buffers } from "./buffers.ts";
 import type { Connection } from "./connection.ts";
 import type { Frame } from "./frame.ts";
 
@@ -30,26 +31,43 @@ export class Turn {
 }
 
 /** What waits to be written to one connection. */
-export class Outbox {
+export class Outbox implements Backlog {
   readonly #connection: Connection;
   readonly #turn: Turn;
+  readonly #buffers: Buffers;
   #frames: Frame[] = [];
   #size = 0;
+  /** What the runtime had not handed on when it was last asked, in bytes. */
+  #unsent = 0;
 
-  constructor(connection: Connection, turn: Turn) {
+  constructor(connection: Connection, turn: Turn, buffers: Buffers) {
     this.#connection = connection;
     this.#turn = turn;
+    this.#buffers = buffers;
   }
 
   /** Adds a frame; it is written at the end of this turn, in the order of adding. */
   add(frame: Frame): void {
     this.#size += frame.size;
+    this.#buffers.count(frame.size);
     if (this.#frames.push(frame) === 1) this.#turn.add(this);
   }
 
   /** Bytes on their way to the operating system: in this outbox, and in the runtime's own buffer. */
   bufferedBytes(): number {
-    return this.#size + this.#connection.bufferedBytes();
+    // Not all that waits was written here: a runtime answers pings by itself.
+    this.recount();
+    return this.#size + this.#unsent;
+  }
+
+  /** Asks the runtime what it has not handed on. */
+  recount(): void {
+    const unsent = this.#connection.bufferedBytes();
+    if (unsent === this.#unsent) return;
+    this.#buffers.count(unsent - this.#unsent);
+    if (unsent === 0) this.#buffers.unwatch(this);
+    else if (this.#unsent === 0) this.#buffers.watch(this);
+    this.#unsent = unsent;
   }
 
   /** Writes all that waits, now. */
@@ -57,13 +75,18 @@ export class Outbox {
     const frames = this.#frames;
     if (frames.length === 0) return;
     this.#frames = [];
+    this.#buffers.count(-this.#size);
     this.#size = 0;
     this.#connection.write(frames);
+    this.recount();
   }
 
   /** Drops all that waits: the connection is gone. */
   discard(): void {
     this.#frames = [];
+    this.#buffers.count(-this.#size - this.#unsent);
+    this.#buffers.unwatch(this);
     this.#size = 0;
+    this.#unsent = 0;
   }
 }

@@ -1,3 +1,4 @@
+import { Buffers } from "./buffers.ts";
 import { CLOSE_CODES, type CloseCode } from "./close-codes.ts";
 import type { Connection } from "./connection.ts";
 import { Echo } from "./echo.ts";
@@ -8,11 +9,11 @@ import type { RelayObserver } from "./observer.ts";
 import { type Schedule, Turn } from "./outbox.ts";
 import { plain } from "./protocol/plain.ts";
 import type { Command, Protocol } from "./protocol/protocol.ts";
-import { Registry } from "./registry.ts";
-import { ResumeTokens } from "./resume-tokens.ts";
+import { type IdKind, Registry } from "./registry.ts";
+import { ResumeTokens, type TokenSigner } from "./resume-tokens.ts";
 import { Rooms } from "./rooms.ts";
 import { type RelayHooks, Router } from "./router.ts";
-import { Session, type SessionRelay } from "./session.ts";
+import { Session, type SessionRelay, type Terms } from "./session.ts";
 import { Watchers } from "./watchers.ts";
 
 export interface RelayOptions {
@@ -24,6 +25,10 @@ export interface RelayOptions {
   readonly resumeMs?: number;
   /** Default: those of `DEFAULT_LIMITS`. */
   readonly limits?: Partial<Limits>;
+  /** How clients get their ids: 1, 2, 3 … or unguessable ones. Default: sequential. */
+  readonly ids?: IdKind;
+  /** Signs resume tokens, so that a client can have its id again from the process after this one. Default: none are signed. */
+  readonly signer?: TokenSigner | undefined;
   /** Milliseconds that a client has to answer a close. Default: 2000. */
   readonly closeTimeoutMs?: number;
   /**
@@ -36,7 +41,7 @@ export interface RelayOptions {
 }
 
 /** What a client said when it asked for its connection, and what the app made of it. */
-export interface Handshake {
+export interface Handshake extends Terms {
   readonly protocol?: Protocol;
   /** The id that the app gave its bearer; the next number without one. Who had it is closed as replaced. */
   readonly id?: string | undefined;
@@ -49,13 +54,30 @@ export interface Handshake {
   readonly attempt?: number | undefined;
 }
 
+/** What a relay holds. */
+export interface Holdings {
+  /** Open sockets, those of the echo and those that are closing among them. */
+  readonly connections: number;
+  /** Sessions that can be sent to, those that are away among them. */
+  readonly sessions: number;
+  /** Rooms with members. */
+  readonly rooms: number;
+  /** Ids that somebody watches. */
+  readonly watches: number;
+  /** Messages in mailboxes. */
+  readonly waitingMessages: number;
+  /** What waits in mailboxes and for connections, in bytes; UTF-16 units where a message is a string. */
+  readonly bufferedBytes: number;
+}
+
 /** The relay: gives every connection an id, and forwards `id:message` to the connection with that id. */
 export class Relay {
   readonly limits: Limits;
-  readonly #registry = new Registry();
+  readonly #registry: Registry;
   readonly #rooms = new Rooms();
   readonly #watchers = new Watchers();
-  readonly #tokens = new ResumeTokens();
+  readonly #tokens: ResumeTokens;
+  readonly #buffers: Buffers;
   readonly #links = new Set<Link>();
   /** When each session that is away will have been away for too long. */
   readonly #expiries = new Map<Session, ReturnType<typeof setTimeout>>();
@@ -77,13 +99,22 @@ export class Relay {
     for (const [name, value] of Object.entries({ ...this.limits, closeTimeoutMs })) {
       if (!(value > 0)) throw new RangeError(`Cannot make a relay: ${name} is ${value}`);
     }
+    this.#registry = new Registry(options.ids ?? "sequential");
+    this.#tokens = new ResumeTokens(options.signer);
+    this.#buffers = new Buffers(this.limits);
     this.#observer = options.observer ?? {};
     this.#hooks = options.hooks ?? {};
     this.#heartbeatMs = options.heartbeatMs ?? 5000;
     const schedule = options.schedule ?? queueMicrotask;
-    this.#heartbeat = new Heartbeat({ intervalMs: this.#heartbeatMs, misses: options.heartbeatMisses ?? 3, schedule });
+    this.#heartbeat = new Heartbeat({
+      intervalMs: this.#heartbeatMs,
+      misses: options.heartbeatMisses ?? 3,
+      schedule,
+      ticked: () => this.#buffers.recount(),
+    });
     this.#care = {
       limits: this.limits,
+      buffers: this.#buffers,
       turn: new Turn(schedule),
       heartbeat: this.#heartbeat,
       closeTimeoutMs,
@@ -116,14 +147,19 @@ export class Relay {
     return !this.#accepting;
   }
 
-  /** Sessions that can be sent to, those that are away among them. */
-  get sessions(): number {
-    return this.#registry.size;
-  }
-
-  /** Rooms with members. */
-  get rooms(): number {
-    return this.#rooms.size;
+  /** What the relay holds now. */
+  get holdings(): Holdings {
+    this.#buffers.recount();
+    let waitingMessages = 0;
+    for (const session of this.#registry) waitingMessages += session.waitingMessages;
+    return {
+      connections: this.#links.size,
+      sessions: this.#registry.size,
+      rooms: this.#rooms.size,
+      watches: this.#watchers.size,
+      waitingMessages,
+      bufferedBytes: this.#buffers.bytes,
+    };
   }
 
   /**
@@ -141,7 +177,7 @@ export class Relay {
         return this.#begin(connection, protocol, handshake);
       if (attempt !== undefined && attempt <= session.attempt) return this.#refuse(connection, CLOSE_CODES.replaced);
       session.attempt = attempt ?? session.attempt;
-      return this.#resume(connection, session, resume);
+      return this.#resume(connection, session, handshake);
     });
   }
 
@@ -176,10 +212,11 @@ export class Relay {
     for (const link of this.#links) link.terminate();
   }
 
-  #begin(connection: Connection, protocol: Protocol, { id, resume }: Handshake): Link {
+  #begin(connection: Connection, protocol: Protocol, handshake: Handshake): Link {
+    const { id, resume } = handshake;
     if (id !== undefined) this.#registry.find(id)?.close(CLOSE_CODES.replaced);
-    const session = new Session(id ?? this.#registry.nextId(), protocol, this.#session);
-    const link = session.attach(connection);
+    const session = new Session(id ?? this.#reclaim(resume) ?? this.#registry.nextId(), protocol, this.#session);
+    const link = session.attach(connection, handshake);
     this.#registry.add(session);
     this.#observer.connected?.(session.id);
     this.#welcome(session, resume === undefined);
@@ -188,13 +225,21 @@ export class Relay {
     return link;
   }
 
-  #resume(connection: Connection, session: Session, token: string): Link {
+  /** The id that the token of an earlier process stands for, where nobody has it now. */
+  #reclaim(resume: string | undefined): string | undefined {
+    const id = resume === undefined ? undefined : this.#tokens.reclaim(resume);
+    if (id === undefined || this.#registry.find(id) !== undefined) return undefined;
+    this.#registry.passOver(id);
+    return id;
+  }
+
+  #resume(connection: Connection, session: Session, handshake: Handshake): Link {
     clearTimeout(this.#expiries.get(session));
     this.#expiries.delete(session);
     const wasAway = !session.isOnline;
-    const link = session.attach(connection);
+    const link = session.attach(connection, handshake);
     this.#observer.resumed?.(session.id);
-    this.#welcome(session, session.tellLoss(), token);
+    this.#welcome(session, session.tellLoss(), handshake.resume);
     session.catchUp();
     this.#router.tellWatched(session);
     if (wasAway) {
@@ -246,9 +291,9 @@ export class Relay {
     this.#runHook(session, this.#hooks.onClose);
   }
 
-  #runHook(session: Session, hook: ((id: string) => void) | undefined): void {
+  #runHook(session: Session, hook: ((id: string) => unknown) | undefined): void {
     try {
-      hook?.(session.id);
+      session.reportRejection(hook?.(session.id));
     } catch (error) {
       session.report(error);
     }

@@ -1,12 +1,34 @@
 import type { Session } from "./session.ts";
 
+/** Makes a text's signature with a secret that nobody else has: always the same for one text, always of the same length. */
+export interface TokenSigner {
+  sign(text: string): string;
+}
+
 const TOKEN_BYTES = 24;
+const PROCESS_BYTES = 8;
+
+/** A signed token: what cannot be guessed, which process issued it, the id, and the signature. */
+const SIGNED = /^([0-9a-f]{48})([0-9a-f]{16})([A-Za-z0-9._~-]{1,64})!(.+)$/;
+
+/** For how long a process gives ids back that the process before it gave, in milliseconds: from its start. */
+const RECLAIM_MS = 300_000;
 
 /** The tickets with which lost clients come back to their sessions: unguessable, each good once, each for one session. */
 export class ResumeTokens {
   readonly #sessions = new Map<string, Session>();
   /** The token with which a session was resumed, until its client shows that it got the next one. */
   readonly #used = new Map<Session, string>();
+  readonly #signer: TokenSigner | undefined;
+  readonly #process = randomHex(PROCESS_BYTES);
+  readonly #startedAt = performance.now();
+  /** Tokens of earlier processes that were good once. */
+  readonly #reclaimed = new Set<string>();
+
+  /** @param signer Signs every token, so that the next process knows whose id it stands for. */
+  constructor(signer?: TokenSigner) {
+    this.#signer = signer;
+  }
 
   /**
    * A new token for the session.
@@ -20,8 +42,7 @@ export class ResumeTokens {
       this.#used.set(session, resumedWith);
       this.#sessions.set(resumedWith, session);
     }
-    const bytes = crypto.getRandomValues(new Uint8Array(TOKEN_BYTES));
-    session.resumeToken = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    session.resumeToken = this.#make(session.id);
     this.#sessions.set(session.resumeToken, session);
     return session.resumeToken;
   }
@@ -43,9 +64,43 @@ export class ResumeTokens {
     return this.#sessions.get(token);
   }
 
+  /**
+   * The id that a token stands for which an earlier process issued; good once, and within five minutes of this one's start.
+   *
+   * @returns `undefined` where it is no such token, or none are signed.
+   */
+  reclaim(token: string): string | undefined {
+    if (this.#signer === undefined || performance.now() - this.#startedAt > RECLAIM_MS) return undefined;
+    const [, secret = "", process = "", id = "", signature = ""] = SIGNED.exec(token) ?? [];
+    if (id === "" || process === this.#process || this.#reclaimed.has(secret)) return undefined;
+    if (!isSame(this.#signer.sign(secret + process + id), signature)) return undefined;
+    this.#reclaimed.add(secret);
+    return id;
+  }
+
   /** None of the session's tokens is good any more. */
   revoke(session: Session): void {
     this.confirm(session);
     this.#sessions.delete(session.resumeToken);
   }
+
+  #make(id: string): string {
+    const secret = randomHex(TOKEN_BYTES);
+    if (this.#signer === undefined) return secret;
+    return `${secret}${this.#process}${id}!${this.#signer.sign(secret + this.#process + id)}`;
+  }
+}
+
+function randomHex(bytes: number): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (byte) => byte.toString(16).padStart(2, "0")).join(
+    "",
+  );
+}
+
+/** Compares in a time that says nothing of where two texts differ. */
+function isSame(one: string, other: string): boolean {
+  if (one.length !== other.length) return false;
+  let differences = 0;
+  for (let at = 0; at < one.length; at++) differences |= one.charCodeAt(at) ^ other.charCodeAt(at);
+  return differences === 0;
 }

@@ -1,5 +1,6 @@
 import { badId, duplicate, forbidden, internal, noSuchId, notInRoom, type SendError } from "./errors.ts";
 import type { Frame } from "./frame.ts";
+import { isGranted } from "./grant.ts";
 import { isId } from "./id.ts";
 import type { Limits } from "./limits.ts";
 import type { Message } from "./message.ts";
@@ -45,6 +46,7 @@ type WatchCommand = Extract<Command, { type: "watch" | "unwatch" }>;
 const DONE: Outcome = { outcome: "done" };
 const DELIVERED: Outcome = { outcome: "delivered" };
 const QUEUED: Outcome = { outcome: "queued" };
+const NOT_GRANTED = "this client's token does not grant it";
 
 /** Does what a session's client asks for, and tells it what became of it. */
 export class Router {
@@ -59,9 +61,6 @@ export class Router {
       case "send":
       case "publish":
         this.#sendOnce(sender, command);
-        return;
-      case "sequenceAck":
-        sender.acknowledge(command.sequenceId);
         return;
       case "join":
       case "leave":
@@ -82,6 +81,7 @@ export class Router {
         sender.tell({ type: "pong" });
         return;
       case "pong":
+      case "sequenceAck":
         return;
     }
   }
@@ -113,6 +113,7 @@ export class Router {
   }
 
   #send(sender: Session, { to, message }: Send): Outcome {
+    if (!isGranted(sender.grant.to, to)) return failed(isId(to) ? forbidden(to, NOT_GRANTED) : badId(to));
     const receiver = this.#parts.registry.find(to);
     if (receiver === undefined) return failed(isId(to) ? noSuchId(to) : badId(to));
     const refusal = this.#refusal(sender, to, undefined, message);
@@ -126,6 +127,7 @@ export class Router {
     if (!isId(room)) return failed(badId(room));
     const members = this.#parts.rooms.membersFor(room, sender);
     if (members === undefined) return failed(notInRoom(room));
+    if (!isGranted(sender.grant.rooms, room)) return failed(forbidden(room, NOT_GRANTED));
     const refusal = this.#refusal(sender, undefined, room, message);
     if (refusal !== undefined) return failed(refusal);
     const bodies = new Map<Protocol, Frame>();
@@ -149,8 +151,12 @@ export class Router {
     const { onMessage } = this.#parts.hooks;
     if (onMessage === undefined) return undefined;
     try {
-      const allowed = onMessage({ from: sender.id, to, room, message });
-      return allowed === false ? forbidden(to ?? room ?? "", "this relay refused the message") : undefined;
+      const allowed: unknown = onMessage({ from: sender.id, to, room, message });
+      if (allowed === false) return forbidden(to ?? room ?? "", "this relay refused the message");
+      if (typeof allowed !== "object" || allowed === null) return undefined;
+      // Nothing waits for it here; a promise lets nothing through, and what it rejects with ends no process.
+      sender.reportRejection(allowed);
+      throw new TypeError("Cannot ask onMessage: it returned a promise, and must decide at once");
     } catch (error) {
       sender.report(error);
       return internal();
@@ -162,6 +168,7 @@ export class Router {
     const { rooms, limits } = this.#parts;
     if (type === "join") {
       if (session.rooms.has(room)) return DONE;
+      if (!isGranted(session.grant.rooms, room)) return failed(forbidden(room, NOT_GRANTED));
       if (session.rooms.size >= limits.maxRoomsPerSession) {
         return failed(forbidden(room, `a session is in ${limits.maxRoomsPerSession} rooms at most`));
       }

@@ -1,8 +1,9 @@
 import { AckMemory } from "./ack-memory.ts";
 import { CLOSE_CODES, type CloseCode } from "./close-codes.ts";
 import type { Connection } from "./connection.ts";
-import { internal, mailboxFull, type SendError, tooLarge, tooSlow } from "./errors.ts";
+import { internal, mailboxFull, rateLimited, type SendError, tooLarge, tooSlow } from "./errors.ts";
 import type { Frame } from "./frame.ts";
+import type { Grant } from "./grant.ts";
 import { type Ending, Link, type LinkCare, type LinkOwner } from "./link.ts";
 import { Mailbox } from "./mailbox.ts";
 import type { RelayObserver } from "./observer.ts";
@@ -19,6 +20,17 @@ export interface SessionRelay {
   left(session: Session, ending: Ending): void;
 }
 
+/** On what terms a client has its connection. */
+export interface Terms {
+  /** What it may do; anything where absent. */
+  readonly grant?: Grant | undefined;
+  /** Milliseconds until it must connect with a new token; never where absent. */
+  readonly expiresInMs?: number | undefined;
+}
+
+/** What a timer counts up to at the most; with more it ends at once. */
+const LONGEST_TIMER_MS = 0x7fff_ffff;
+
 /** What became of one delivery to one session. */
 export type Delivery = "delivered" | "queued" | SendError;
 
@@ -26,6 +38,8 @@ export type Delivery = "delivered" | "queued" | SendError;
 export class Session implements LinkOwner {
   readonly id: string;
   readonly protocol: Protocol;
+  /** What it may do; what its latest connection's bearer was granted. */
+  grant: Grant = {};
   /** Rooms that it is in. */
   readonly rooms = new LazySet();
   /** Ids that it watches. */
@@ -38,13 +52,17 @@ export class Session implements LinkOwner {
   readonly #mailbox: Mailbox | undefined;
   #acks: AckMemory | undefined = undefined;
   #link: Link | undefined = undefined;
+  #expiry: ReturnType<typeof setTimeout> | undefined = undefined;
   #over = false;
+  /** Whether a ping of its protocol waits for its answer. */
+  #isAsked = false;
 
   constructor(id: string, protocol: Protocol, relay: SessionRelay) {
     this.id = id;
     this.protocol = protocol;
     this.#relay = relay;
-    if (protocol.number !== undefined) this.#mailbox = new Mailbox(relay.care.limits, protocol.number);
+    if (protocol.number !== undefined)
+      this.#mailbox = new Mailbox(relay.care.limits, relay.care.buffers, protocol.number);
   }
 
   /** Whether it has a connection. */
@@ -58,10 +76,15 @@ export class Session implements LinkOwner {
   }
 
   /** Begins or goes on over a connection; one that is still there closes as replaced. */
-  attach(connection: Connection): Link {
+  attach(connection: Connection, { grant = {}, expiresInMs }: Terms): Link {
     const old = this.#link;
     const link = new Link(connection, this.#relay.care, this);
     this.#link = link;
+    this.grant = grant;
+    clearTimeout(this.#expiry);
+    if (expiresInMs !== undefined) {
+      this.#expiry = setTimeout(() => link.close(CLOSE_CODES.expired), Math.min(expiresInMs, LONGEST_TIMER_MS));
+    }
     old?.close(CLOSE_CODES.replaced);
     return link;
   }
@@ -71,6 +94,7 @@ export class Session implements LinkOwner {
     const { code, reason } = closeCode;
     const link = this.#link;
     this.#link = undefined;
+    clearTimeout(this.#expiry);
     this.end({ by: "relay", code, reason, mayReturn: false });
     link?.close(closeCode);
   }
@@ -152,20 +176,33 @@ export class Session implements LinkOwner {
     this.#acks.remember(ackId, outcome);
   }
 
-  acknowledge(sequenceId: number): void {
-    this.#mailbox?.acknowledge(sequenceId);
+  /** How many messages its mailbox keeps. */
+  get waitingMessages(): number {
+    return this.#mailbox?.messages ?? 0;
   }
 
   /** Ends the session, which has no connection any more. Harmless when repeated. */
   end(ending: Ending): void {
     if (this.#over) return;
     this.#over = true;
+    this.#mailbox?.clear();
     this.#relay.left(this, ending);
   }
 
   received(frame: Frame): void {
     this.#relay.observer.received?.(this.id, frame);
-    this.#relay.route(this, this.protocol.decode(frame));
+    const command = this.protocol.decode(frame);
+    const isFree = this.#isOwed(command);
+    if (isFree || this.#link?.allows(frame.size) === true) this.#relay.route(this, command);
+    else this.answer("ackId" in command ? command.ackId : undefined, { outcome: "failed", error: rateLimited() });
+  }
+
+  /** Does what the relay itself has asked for, which counts for no rate: an answer to a ping, the receipt of a message. */
+  #isOwed(command: Command): boolean {
+    if (command.type === "sequenceAck") return this.#mailbox?.acknowledge(command.sequenceId) ?? false;
+    const isAnswer = command.type === "pong" && this.#isAsked;
+    if (isAnswer) this.#isAsked = false;
+    return isAnswer;
   }
 
   ponged(): void {
@@ -177,12 +214,14 @@ export class Session implements LinkOwner {
   }
 
   beat(): void {
+    this.#isAsked = true;
     this.tell({ type: "ping" });
   }
 
   ended(ending: Ending, link: Link): void {
     if (link !== this.#link) return;
     this.#link = undefined;
+    clearTimeout(this.#expiry);
     if (this.#mailbox !== undefined && ending.mayReturn && this.#relay.care.resumeMs > 0) {
       this.#relay.away(this, ending);
     } else {
@@ -193,6 +232,12 @@ export class Session implements LinkOwner {
   /** Something of the app around the relay threw on this session's account. */
   report(error: unknown): void {
     this.#relay.observer.failed?.(this.id, error);
+  }
+
+  /** The same for what a hook returned, where that is a promise: without this its rejection would end the process. */
+  reportRejection(result: unknown): void {
+    if (typeof result !== "object" || result === null) return;
+    Promise.resolve(result).catch((error: unknown) => this.report(error));
   }
 
   failed(error: unknown): void {

@@ -1,4 +1,5 @@
 import { vi } from "vitest";
+import { Buffers } from "../../src/core/buffers.ts";
 import type { Connection } from "../../src/core/connection.ts";
 import { type Frame, frameText } from "../../src/core/frame.ts";
 import { Heartbeat, type Pulse } from "../../src/core/heartbeat.ts";
@@ -138,6 +139,7 @@ export class FakeTurn {
 export function fakeCare(turn: FakeTurn, limits: Partial<Limits> = {}, released: (link: Link) => void = () => {}) {
   return {
     limits: { ...DEFAULT_LIMITS, ...limits },
+    buffers: new Buffers({ ...DEFAULT_LIMITS, ...limits }),
     turn: new Turn(turn.schedule),
     heartbeat: new Heartbeat({ intervalMs: BEAT_MS, misses: 3 }),
     closeTimeoutMs: 2000,

@@ -130,7 +130,7 @@ test("whenever connections are lost, all that was sent arrives once and in order
       sender.client.close();
       receiver.client.close();
       await vi.advanceTimersByTimeAsync(5000);
-      expect(relay.sessions).toBe(0);
+      expect(relay.holdings.sessions).toBe(0);
       await relay.shutdown();
       expect(vi.getTimerCount()).toBe(0);
     }),

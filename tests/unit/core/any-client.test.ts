@@ -60,11 +60,11 @@ describe.each(senders)("whatever a client of %s sends", (name, valid) => {
         const before = bystanders.map(({ connection }) => connection.frames.length);
         const client =
           name === "relay.v1.json" ? connectJson() : connect(name === "relay.v1.text" ? { protocol: text } : {});
-        const { sessions } = relay;
+        const { sessions } = relay.holdings;
         for (const payload of frames) client.says(payload);
         expect(failures).toEqual([]);
         expect(bystanders.map(({ connection }) => connection.frames.length)).toEqual(before);
-        expect(relay.sessions).toBe(sessions);
+        expect(relay.holdings.sessions).toBe(sessions);
         expect(client.did.every((done) => done.startsWith("write "))).toBe(true);
       }),
       { numRuns: 700 },
@@ -79,7 +79,7 @@ describe.each(senders)("whatever a client of %s sends", (name, valid) => {
           name === "relay.v1.json" ? connectJson() : connect(name === "relay.v1.text" ? { protocol: text } : {});
         for (const payload of frames) client.says(payload);
         client.leaves();
-        expect([relay.sessions, relay.rooms]).toEqual([0, 0]);
+        expect([relay.holdings.sessions, relay.holdings.rooms]).toEqual([0, 0]);
       }),
       { numRuns: 200 },
     );

@@ -29,7 +29,7 @@ describe("how a connection ends decides whether its session is away or over", ()
     const { relay, sender, receiver } = connectTwo();
     receiver.link.closing(code, "");
     receiver.link.closed(code, "");
-    expect(relay.sessions).toBe(2);
+    expect(relay.holdings.sessions).toBe(2);
     expect(outcomes(sender, ["hi"])).toEqual(["queued"]);
   });
 
@@ -38,7 +38,7 @@ describe("how a connection ends decides whether its session is away or over", ()
     (code) => {
       const { relay, sender, receiver, resume } = connectTwo();
       receiver.link.closing(code, "");
-      expect(relay.sessions).toBe(1);
+      expect(relay.holdings.sessions).toBe(1);
       expect(outcomes(sender, ["hi"])).toEqual(["no_such_id"]);
       expect(resume(receiver).welcome.resumed).toBe(false);
     },
@@ -51,7 +51,7 @@ describe("how a connection ends decides whether its session is away or over", ()
       passBeats(0.1);
     }
     expect(receiver.did.at(-1)).toBe("terminate");
-    expect(relay.sessions).toBe(2);
+    expect(relay.holdings.sessions).toBe(2);
     expect(outcomes(sender, ["hi"])).toEqual(["queued"]);
   });
 
@@ -60,14 +60,14 @@ describe("how a connection ends decides whether its session is away or over", ()
     receiver.connection.waitingBytes = 11;
     receiver.asks({ type: "join", room: "lobby", ackId: 1 });
     expect(receiver.did.at(-1)).toBe("close 4000");
-    expect(relay.sessions).toBe(2);
+    expect(relay.holdings.sessions).toBe(2);
   });
 
   test("closed by the relay with 1009, for a message that is too large, it is over", () => {
     const { relay, receiver } = connectTwo({ maxMessageBytes: 100 });
     receiver.says("x".repeat(101));
     expect(receiver.did.at(-1)).toBe("close 1009");
-    expect(relay.sessions).toBe(1);
+    expect(relay.holdings.sessions).toBe(1);
   });
 
   test("the observer hears away, resumed and left, once each", () => {
@@ -188,7 +188,7 @@ test("shutting down ends who is away as well, and leaves no timer", async () => 
   connectJson().vanishes();
   await relay.shutdown();
   expect(left).toMatchObject([{ id: "1", ending: { by: "relay", code: 1001 } }]);
-  expect(relay.sessions).toBe(0);
+  expect(relay.holdings.sessions).toBe(0);
   const late = connectJson();
   expect(late.did).toEqual(["close 1001"]);
   late.link.closed(1001, "");

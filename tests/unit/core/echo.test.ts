@@ -41,7 +41,7 @@ test("bytes come back as bytes behind the same prefix", () => {
 
 test("an echo takes no id and is no session", () => {
   const { relay, client, connect } = openEcho();
-  expect(relay.sessions).toBe(0);
+  expect(relay.holdings.sessions).toBe(0);
   const first = connect();
   first.says("1:to myself");
   client.says("1:not to the first");

@@ -11,6 +11,7 @@ import {
   mailboxFull,
   noSuchId,
   notInRoom,
+  rateLimited,
   tooLarge,
   tooSlow,
 } from "../../../src/core/errors.ts";
@@ -60,11 +61,7 @@ describe("what an error is about", () => {
   });
 
   test("is nothing where it is about the frame", () => {
-    expect([badFrame("x"), duplicate(1), internal()].map(({ subject }) => subject)).toEqual([
-      undefined,
-      undefined,
-      undefined,
-    ]);
+    for (const { subject } of [badFrame("x"), duplicate(1), rateLimited(), internal()]) expect(subject).toBeUndefined();
   });
 });
 
@@ -75,7 +72,8 @@ test("the errors are those of docs/protocol.md, and each comes with whether the 
     code,
     temporary: temporary === "yes",
   }));
-  const every = [badFrame("x"), ...QUOTING.map((error) => error("9")), forbidden("9", ""), duplicate(1), internal()];
+  const about = [...QUOTING.map((error) => error("9")), forbidden("9", "")];
+  const every = [...about, badFrame("x"), rateLimited(), duplicate(1), internal()];
   const told = every.map(({ code, temporary }) => ({ code, temporary }));
   const byCode = (one: { code?: string | undefined }, two: { code?: string | undefined }): number =>
     (one.code ?? "").localeCompare(two.code ?? "");

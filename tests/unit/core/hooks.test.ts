@@ -110,7 +110,7 @@ describe("onOpen and onClose", () => {
     const sessions: number[] = [];
     const { relay, connectJson } = startJsonRelay({
       resumeMs: 1000,
-      hooks: { onClose: () => sessions.push(relay.sessions) },
+      hooks: { onClose: () => sessions.push(relay.holdings.sessions) },
     });
     connectJson().vanishes();
     vi.advanceTimersByTime(999);
@@ -135,7 +135,7 @@ describe("onOpen and onClose", () => {
       ["1", defect],
       ["1", defect],
     ]);
-    expect(relay.sessions).toBe(0);
+    expect(relay.holdings.sessions).toBe(0);
   });
 });
 
@@ -151,7 +151,7 @@ test("an id that is given to somebody else ends the old session, which closes wi
   old.link.closed(4500, "");
   sender.sends("alice", "hi", 1);
   expect([old.data, now.data]).toEqual([[], ["hi"]]);
-  expect(relay.sessions).toBe(2);
+  expect(relay.holdings.sessions).toBe(2);
   expect(calls).toEqual(["open alice", "open 1", "close alice", "open alice"]);
   expect(resume(old).welcome).toMatchObject({ id: "2", resumed: false });
 });

@@ -59,7 +59,7 @@ describe("a receiver that does not read", () => {
     expect(receiver.did).toEqual([]);
     passTalkingBeats(1.1, sender, receiver);
     expect(receiver.did[0]).toBe("close 4000");
-    expect(relay.sessions).toBe(1);
+    expect(relay.holdings.sessions).toBe(1);
   });
 
   test("is closed also where nobody sends to it any more", () => {
@@ -110,7 +110,7 @@ describe("with maxConnections", () => {
     const over = connect();
     expect(over.did).toEqual(["close 1013"]);
     expect(first.did).toEqual([]);
-    expect(relay.sessions).toBe(1);
+    expect(relay.holdings.sessions).toBe(1);
     first.says("2:hello?");
     expect(first.heard).toEqual([expect.stringContaining(":error no_such_id ")]);
     over.link.closed(1013, "");
@@ -143,10 +143,14 @@ test("a relay that was given no limits takes messages of a mebibyte and any numb
   expect(relay.limits).toEqual({
     maxMessageBytes: 1_048_576,
     maxBufferedBytes: 1_048_576,
+    maxTotalBufferedBytes: 268_435_456,
     maxConnections: Number.POSITIVE_INFINITY,
     maxRoomsPerSession: 100,
     maxWatchesPerSession: 100,
     maxMailboxMessages: 1000,
     maxMailboxBytes: 1_048_576,
+    maxMessagesPerSecond: Number.POSITIVE_INFINITY,
+    maxMessageBurst: Number.POSITIVE_INFINITY,
+    maxBytesPerSecond: Number.POSITIVE_INFINITY,
   });
 });

@@ -1,11 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { Buffers } from "../../../src/core/buffers.ts";
 import { Frame, frameText } from "../../../src/core/frame.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../../src/core/limits.ts";
 import { Mailbox } from "../../../src/core/mailbox.ts";
 
 function startMailbox(limits: Partial<Limits> = {}): Mailbox {
-  return new Mailbox({ ...DEFAULT_LIMITS, ...limits }, (sequenceId) => `#${sequenceId}`);
+  const all = { ...DEFAULT_LIMITS, ...limits };
+  return new Mailbox(all, new Buffers(all), (sequenceId) => `#${sequenceId}`);
 }
 
 function body(words: string): Frame {

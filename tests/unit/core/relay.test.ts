@@ -125,7 +125,7 @@ describe("an id", () => {
     one.says("2:too late");
     expect(one.heard).toEqual([expect.stringContaining(":error no_such_id ")]);
     expect(two.did).toEqual([]);
-    expect(relay.sessions).toBe(1);
+    expect(relay.holdings.sessions).toBe(1);
   });
 
   test("ends when its client is lost by the heartbeat", () => {
@@ -196,7 +196,7 @@ describe("an observer", () => {
     expect(failures).toEqual([["1", defect]]);
     expect(one.did).toEqual([expect.stringMatching(/^write :error internal [^\n]+$/), "close 1011"]);
     expect(two.did).toEqual([]);
-    expect(relay.sessions).toBe(1);
+    expect(relay.holdings.sessions).toBe(1);
   });
 });
 

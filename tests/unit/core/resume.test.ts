@@ -66,7 +66,7 @@ describe("a client that lost its connection", () => {
     old.says(JSON.stringify({ type: "send", to: "1", data: "from the grave" }));
     sender.says("2:hi");
     expect([back.data, old.data, sender.heard]).toEqual([["hi"], [], []]);
-    expect(relay.sessions).toBe(2);
+    expect(relay.holdings.sessions).toBe(2);
   });
 
   test("keeps its session from an attempt of its own that was held up on the way: that one closes with 4500", () => {
@@ -179,9 +179,9 @@ describe("a session that is away", () => {
     const [sender, lost] = [connect(), connectJson()];
     lost.vanishes();
     vi.advanceTimersByTime(RESUME_MS - 1);
-    expect(relay.sessions).toBe(2);
+    expect(relay.holdings.sessions).toBe(2);
     vi.advanceTimersByTime(1);
-    expect(relay.sessions).toBe(1);
+    expect(relay.holdings.sessions).toBe(1);
     sender.says("2:too late");
     expect(sender.heard).toEqual([expect.stringContaining(":error no_such_id ")]);
     expect(resume(lost).welcome).toMatchObject({ id: "3", resumed: false, recovered: false });
@@ -197,7 +197,7 @@ describe("a session that is away", () => {
       vi.advanceTimersByTime(3 * RESUME_MS);
       expect(client.welcome.resumed).toBe(true);
     }
-    expect(relay.sessions).toBe(1);
+    expect(relay.holdings.sessions).toBe(1);
   });
 
   test("has no time where resumeMs is 0: it ends with its connection", () => {
@@ -205,13 +205,13 @@ describe("a session that is away", () => {
     const lost = connectJson();
     expect(lost.welcome.resumeMs).toBe(0);
     lost.vanishes();
-    expect(relay.sessions).toBe(0);
+    expect(relay.holdings.sessions).toBe(0);
     expect(resume(lost).welcome.resumed).toBe(false);
   });
 
   test("takes no place of maxConnections", () => {
     const { relay, connectJson } = startJsonRelay({ limits: { maxConnections: 1 } });
     connectJson().vanishes();
-    expect([relay.accepts, relay.sessions]).toEqual([true, 1]);
+    expect([relay.accepts, relay.holdings.sessions]).toEqual([true, 1]);
   });
 });

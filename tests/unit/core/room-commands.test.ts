@@ -128,7 +128,7 @@ describe("clients of relay.v1.json in a room", () => {
     expect([back.data, one.data]).toEqual([["hi"], ["back"]]);
     one.leaves();
     back.leaves();
-    expect(relay.rooms).toBe(0);
+    expect(relay.holdings.rooms).toBe(0);
   });
 });
 

@@ -38,7 +38,7 @@ describe("shutting down", () => {
     expect(one.did).toEqual(["close 1001"]);
     expect(two.did).toEqual(["write last words", "close 1001"]);
     expect(echo.did).toEqual(["close 1001"]);
-    expect(relay.sessions).toBe(0);
+    expect(relay.holdings.sessions).toBe(0);
   });
 
   test("is over when the last has gone, not earlier, and leaves no timer", async () => {

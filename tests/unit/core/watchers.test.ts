@@ -32,7 +32,7 @@ test("who watches an id is told whether it has a connection, once, however often
   watchers.watch("8", other.session);
   const seven = fakeSession("7");
   watchers.tell(seven);
-  seven.attach(new FakeConnection());
+  seven.attach(new FakeConnection(), {});
   watchers.tell(seven);
   const presence = { type: "presence", id: "7", room: undefined };
   const expected = [

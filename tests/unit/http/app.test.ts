@@ -42,7 +42,7 @@ describe.each(["/ws", "/echo"])("GET %s", (path) => {
     const response = await app.request(path, { headers: HANDSHAKE });
     expect(response.headers.get("X-Upgraded")).toBe("yes");
     expect(upgraded.length).toBe(1);
-    expect(relay.sessions).toBe(0);
+    expect(relay.holdings.sessions).toBe(0);
   });
 
   test("without one is answered with 426 and a sentence", async () => {
@@ -127,7 +127,7 @@ test("/echo opens an echo, which takes no id", async () => {
   const client = await dial("/echo");
   client.says("1:hi");
   expect(client.heard).toEqual(["res:1:hi"]);
-  expect(relay.sessions).toBe(0);
+  expect(relay.holdings.sessions).toBe(0);
 });
 
 describe("GET /healthz", () => {

@@ -120,7 +120,7 @@ describe("the app around the relay", () => {
     expect(old.did).toEqual(["close 4500"]);
     now.says("alice:me");
     expect([old.heard, now.heard]).toEqual([[], ["me"]]);
-    expect(relay.sessions).toBe(1);
+    expect(relay.holdings.sessions).toBe(1);
   });
 
   test("is not asked about what is no handshake, nor where there is no place, nor about the echo", async () => {

@@ -1,0 +1,120 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { text } from "../../../src/core/protocol/text.ts";
+import { FakeConnection, passBeats, startRelay } from "../fakes.ts";
+import { startJsonRelay } from "../json-client.ts";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const SLOW = { limits: { maxMessagesPerSecond: 10, maxMessageBurst: 3 } };
+
+describe("a client that sends more than it may", () => {
+  test("is told rate_limited for each frame over it, and for none after a pause", () => {
+    const { connect } = startRelay(SLOW);
+    const client = connect();
+    for (let times = 0; times < 5; times++) client.says("1:x");
+    expect(client.heard.map((line) => line.split(" ")[1] ?? line)).toEqual(
+      ["1:x", "1:x", "1:x", "rate_limited", "rate_limited"].map((word) => (word === "1:x" ? "x" : word)),
+    );
+    vi.advanceTimersByTime(100);
+    client.says("1:again");
+    expect(client.heard.at(-1)).toBe("again");
+  });
+
+  test("is told under its ackId, and the same ackId may be used again", () => {
+    const { connectJson } = startJsonRelay(SLOW);
+    const client = connectJson();
+    const outcomes = [1, 2, 3, 4].map((ackId) => client.sends("1", "x", ackId));
+    expect(outcomes.map((ack) => ack?.outcome)).toEqual(["delivered", "delivered", "delivered", "failed"]);
+    expect(outcomes.at(-1)?.error).toMatchObject({ code: "rate_limited", temporary: true });
+    vi.advanceTimersByTime(100);
+    expect(client.sends("1", "x", 4)?.outcome).toBe("delivered");
+  });
+
+  test("is bounded in bytes too, and one largest message always has a chance", () => {
+    const { connect } = startRelay({ limits: { maxBytesPerSecond: 1000, maxMessageBytes: 5000 } });
+    const client = connect();
+    client.says(`1:${"x".repeat(4990)}`);
+    client.says("1:one more, of twenty.");
+    expect(client.heard.map((line) => line.length)).toEqual([4990, expect.any(Number)]);
+    expect(client.heard.at(-1)).toContain("rate_limited");
+  });
+
+  test("and does not stop is closed with 1008", () => {
+    const { connect } = startRelay(SLOW);
+    const client = connect();
+    for (let times = 0; times < 3 + 15; times++) client.says("1:x");
+    expect(client.did).not.toContain("close 1008");
+    client.says("1:x");
+    expect(client.did.at(-1)).toBe("close 1008");
+  });
+
+  test("now and then is never closed", () => {
+    const { connect } = startRelay({ limits: { maxMessagesPerSecond: 10 } });
+    const client = connect();
+    for (let seconds = 0; seconds < 100; seconds++) {
+      for (let times = 0; times < 13; times++) client.says("1:x");
+      vi.advanceTimersByTime(1000);
+    }
+    expect(client.did.filter((done) => done.startsWith("close"))).toEqual([]);
+  });
+
+  test("of pings alone is closed with 1008 as well", () => {
+    const { relay } = startRelay(SLOW);
+    const connection = new FakeConnection();
+    const link = relay.open(connection);
+    for (let times = 0; times < 3 + 15 + 1; times++) link.pong();
+    expect(connection.did.at(-1)).toBe("close 1008");
+  });
+
+  test("costs the echo no more than an error", () => {
+    const { relay, turn } = startRelay(SLOW);
+    const connection = new FakeConnection();
+    const link = relay.openEcho(connection);
+    for (let times = 0; times < 4; times++) link.receive("x", false);
+    turn.end();
+    expect(connection.heard).toEqual(["res:x", "res:x", "res:x", expect.stringMatching(/^:error rate_limited /)]);
+  });
+});
+
+describe("what the relay itself asks for", () => {
+  test("counts for no rate: pongs of both kinds, and receipts of messages", () => {
+    const { connectJson, connect } = startJsonRelay({ limits: { maxMessagesPerSecond: 0.001, maxMessageBurst: 1 } });
+    const client = connectJson();
+    const senders = Array.from({ length: 20 }, () => connect({ protocol: text }));
+    senders.forEach((sender, at) => {
+      sender.says("1:hello");
+      client.asks({ type: "sequenceAck", sequenceId: at + 1 });
+    });
+    for (let beats = 0; beats < 20; beats++) {
+      passBeats(1);
+      client.link.pong();
+      client.asks({ type: "pong" });
+    }
+    expect(client.all("error")).toEqual([]);
+    expect(client.data.length).toBe(20);
+  });
+
+  test("counts when it is said unasked", () => {
+    const { connectJson } = startJsonRelay({ limits: { maxMessagesPerSecond: 1, maxMessageBurst: 1 } });
+    const client = connectJson();
+    for (let times = 0; times < 3; times++) client.asks({ type: "pong" });
+    client.asks({ type: "sequenceAck", sequenceId: 5 });
+    expect(client.all("error").map(({ error }) => error.code)).toEqual([
+      "rate_limited",
+      "rate_limited",
+      "rate_limited",
+    ]);
+  });
+});
+
+test("without a rate nothing is refused", () => {
+  const { connect } = startRelay();
+  const client = connect();
+  for (let times = 0; times < 10_000; times++) client.says("1:x");
+  expect(client.heard.length).toBe(10_000);
+});

@@ -1,0 +1,81 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { startRelay } from "../fakes.ts";
+import { startJsonRelay } from "../json-client.ts";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe("a connection with an end", () => {
+  test("is closed with 4002 when it comes, and its session can be resumed with new terms", () => {
+    const { connectJson } = startJsonRelay();
+    const client = connectJson({ expiresInMs: 10_000 });
+    vi.advanceTimersByTime(9_999);
+    expect(client.did).not.toContain("close 4002");
+    vi.advanceTimersByTime(1);
+    expect(client.did).toContain("close 4002");
+    const back = connectJson({ resume: client.welcome.resumeToken, expiresInMs: 10_000 });
+    expect(back.welcome).toMatchObject({ id: client.welcome.id, resumed: true });
+    vi.advanceTimersByTime(10_000);
+    expect(back.did).toContain("close 4002");
+  });
+
+  test("that was replaced in time does not end the one after it", () => {
+    const { connectJson } = startJsonRelay();
+    const client = connectJson({ expiresInMs: 10_000 });
+    const back = connectJson({ resume: client.welcome.resumeToken });
+    vi.advanceTimersByTime(20_000);
+    expect(client.did).toContain("close 4500");
+    expect(back.did).not.toContain("close 4002");
+  });
+
+  test("further away than a timer reaches is not closed at once, and leaves no timer when it has gone", () => {
+    const { connect } = startRelay();
+    const timers = vi.getTimerCount();
+    const client = connect({ expiresInMs: 1e15 });
+    vi.advanceTimersByTime(1000);
+    expect(client.did).toEqual([]);
+    client.leaves();
+    expect(vi.getTimerCount()).toBe(timers);
+  });
+});
+
+describe("what a client was granted", () => {
+  test("bounds whom it sends to: anybody else is forbidden, there or not", () => {
+    const { connectJson } = startJsonRelay();
+    const [one] = [connectJson({ grant: { to: ["2", "team-*"] } }), connectJson(), connectJson()];
+    const codes = ["2", "3", "9", "team-7", "a b"].map((to, at) => one.sends(to, "x", at)?.error?.code);
+    expect(codes).toEqual([undefined, "forbidden", "forbidden", "no_such_id", "bad_id"]);
+  });
+
+  test("bounds the rooms that it joins, and publishes in", () => {
+    const { connectJson, resume } = startJsonRelay();
+    const one = connectJson({ grant: { rooms: ["team-*"] } });
+    one.asks({ type: "join", room: "team-7", ackId: 1 });
+    one.asks({ type: "join", room: "lobby", ackId: 2 });
+    one.asks({ type: "publish", room: "team-7", data: 1, ackId: 3 });
+    expect(one.all("ack").map(({ outcome, error }) => error?.code ?? outcome)).toEqual([
+      "done",
+      "forbidden",
+      "delivered",
+    ]);
+    const free = connectJson();
+    free.asks({ type: "join", room: "lobby", ackId: 1 });
+    free.vanishes();
+    expect(resume(free).sends("1", "x", 2)?.outcome).toBe("delivered");
+  });
+
+  test("is that of its latest connection", () => {
+    const { connectJson } = startJsonRelay();
+    const client = connectJson();
+    client.asks({ type: "join", room: "lobby", ackId: 1 });
+    client.vanishes();
+    const back = connectJson({ resume: client.welcome.resumeToken, grant: { rooms: [], to: [] } });
+    back.asks({ type: "publish", room: "lobby", data: 1, ackId: 2 });
+    expect(back.all("ack").at(-1)?.error?.code).toBe("forbidden");
+    expect(back.sends("1", "x", 3)?.error?.code).toBe("forbidden");
+  });
+});

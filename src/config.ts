@@ -1,5 +1,8 @@
 import { Command, CommanderError, Option } from "commander";
 import { z } from "zod";
+import { parseTrustedProxies } from "./http/client-address.ts";
+import { parseOrigins } from "./http/origins.ts";
+import { FORMATS, LEVELS, SETTINGS, type Setting } from "./settings.ts";
 
 const BYTES_MAX = 1_073_741_824;
 
@@ -13,8 +16,30 @@ function wholeNumber(min: number, max: number) {
     .refine((value) => value >= min && value <= max, expected);
 }
 
-const LEVELS = ["debug", "info", "warning", "error", "off"] as const;
-const FORMATS = ["auto", "pretty", "json"] as const;
+/** A bound that 0 takes away. */
+function bound(max: number) {
+  return wholeNumber(0, max).transform((value) => (value === 0 ? Number.POSITIVE_INFINITY : value));
+}
+
+/** Text that may be left out: `undefined` where it is empty. */
+function optional(check: (text: string) => boolean, expected: string) {
+  return z
+    .string()
+    .refine((text) => text === "" || check(text), expected)
+    .transform((text) => (text === "" ? undefined : text));
+}
+
+function isHttpUrl(text: string): boolean {
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
+}
+
+const SECRET_BYTES_MIN = 32;
+const encoder = new TextEncoder();
+const secret = optional(
+  (text) => encoder.encode(text).length >= SECRET_BYTES_MIN,
+  `at least ${SECRET_BYTES_MIN} bytes, such as openssl rand -base64 32 prints`,
+);
+
 const LOG_EXPECTED = `a level (${LEVELS.join(", ")}), or a level, a comma and a format (${FORMATS.join(", ")})`;
 
 const log = z
@@ -23,73 +48,6 @@ const log = z
   .pipe(z.union([z.tuple([z.enum(LEVELS)]), z.tuple([z.enum(LEVELS), z.enum(FORMATS)])], LOG_EXPECTED))
   .transform(([level, format = "auto"]) => ({ level, format }));
 
-/** One setting: the same name in the environment and, without `RELAY_` and in lower case, as a flag. */
-interface Setting {
-  readonly variable: string;
-  readonly placeholder: string;
-  readonly description: string;
-  readonly default: string;
-}
-
-/** Every setting there is, by its name in Config. */
-const SETTINGS = {
-  host: { variable: "HOST", placeholder: "address", description: "Address to listen on", default: "127.0.0.1" },
-  port: {
-    variable: "PORT",
-    placeholder: "number",
-    description: "Port to listen on; 0 takes any free one",
-    default: "8080",
-  },
-  heartbeatMs: {
-    variable: "RELAY_HEARTBEAT_MS",
-    placeholder: "ms",
-    description: "One beat: a silent connection is pinged this often",
-    default: "5000",
-  },
-  heartbeatMisses: {
-    variable: "RELAY_HEARTBEAT_MISSES",
-    placeholder: "beats",
-    description: "Unanswered beats after which a connection is dropped",
-    default: "3",
-  },
-  maxMessageBytes: {
-    variable: "RELAY_MAX_MESSAGE_BYTES",
-    placeholder: "bytes",
-    description: "Largest frame a client may send, address included; a larger one closes its connection with 1009",
-    default: "1048576",
-  },
-  maxBufferedBytes: {
-    variable: "RELAY_MAX_BUFFERED_BYTES",
-    placeholder: "bytes",
-    description: "With more than this waiting for a connection, further messages to it are refused",
-    default: "1048576",
-  },
-  maxConnections: {
-    variable: "RELAY_MAX_CONNECTIONS",
-    placeholder: "number",
-    description: "Connections at the same time, then 503; 0 sets no bound",
-    default: "0",
-  },
-  maxRoomsPerSession: {
-    variable: "RELAY_MAX_ROOMS_PER_SESSION",
-    placeholder: "number",
-    description: "Rooms that one session may be in",
-    default: "100",
-  },
-  resumeMs: {
-    variable: "RELAY_RESUME_MS",
-    placeholder: "ms",
-    description: "How long a session of relay.v1.json may be without a connection; 0 ends it with its connection",
-    default: "30000",
-  },
-  log: {
-    variable: "RELAY_LOG",
-    placeholder: "level[,format]",
-    description: `Log ${LEVELS.join(", ")} and above, as ${FORMATS.join(", ")}; auto is pretty on a terminal, JSON lines otherwise`,
-    default: "info",
-  },
-} as const satisfies Record<string, Setting>;
-
 const schema = z.object({
   host: z.string().regex(/^[^\s/]+$/, "a host name or an address"),
   port: wholeNumber(0, 65535),
@@ -97,8 +55,29 @@ const schema = z.object({
   heartbeatMisses: wholeNumber(1, 1000),
   maxMessageBytes: wholeNumber(1, BYTES_MAX),
   maxBufferedBytes: wholeNumber(1, BYTES_MAX),
-  maxConnections: wholeNumber(0, 10_000_000).transform((value) => (value === 0 ? Number.POSITIVE_INFINITY : value)),
+  maxTotalBufferedBytes: wholeNumber(1, 1024 * BYTES_MAX),
+  maxConnections: bound(10_000_000),
+  maxConnectionsPerIp: bound(10_000_000),
+  connectRate: bound(1_000_000),
+  connectRatePerIp: bound(1_000_000),
   maxRoomsPerSession: wholeNumber(1, 1_000_000),
+  maxWatchesPerSession: wholeNumber(1, 1_000_000),
+  maxMailboxMessages: wholeNumber(1, 1_000_000),
+  maxMailboxBytes: wholeNumber(1, BYTES_MAX),
+  rate: bound(1_000_000),
+  rateBurst: bound(1_000_000),
+  rateBytes: bound(BYTES_MAX),
+  ids: z.enum(["sequential", "random"], "sequential or random"),
+  origins: z.string().refine((text) => parseOrigins(text) !== undefined, "origins with commas between them, or *"),
+  jwtSecret: secret,
+  jwksUrl: optional(isHttpUrl, "a URL of http or https"),
+  jwtAudience: optional(() => true, ""),
+  jwtIssuer: optional(() => true, ""),
+  secret,
+  trustedProxies: optional(
+    (text) => parseTrustedProxies(text) !== undefined,
+    "addresses or CIDR blocks with commas between them",
+  ),
   resumeMs: wholeNumber(0, 86_400_000),
   log,
 }) satisfies z.ZodType<unknown, Record<keyof typeof SETTINGS, string>>;
@@ -146,9 +125,11 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, ar
 
   const flags: Record<string, string | undefined> = command.opts();
   const origins = new Map<PropertyKey, string>();
+  const secrets = new Set<PropertyKey>();
   const raw: Record<string, string> = {};
   for (const name of NAMES) {
-    const setting = SETTINGS[name];
+    const setting: Setting = SETTINGS[name];
+    if (setting.isSecret === true) secrets.add(name);
     const flag = flags[name];
     origins.set(name, flag === undefined ? setting.variable : flagOf(setting));
     raw[name] = flag ?? (env[setting.variable] || setting.default);
@@ -157,9 +138,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, ar
   const result = schema.safeParse(raw);
   for (const issue of result.error?.issues ?? []) {
     const name = issue.path[0] ?? "";
-    problems.push(
-      `Cannot start: ${origins.get(name)} is ${JSON.stringify(raw[String(name)])}, expected ${issue.message}`,
-    );
+    const value = secrets.has(name) ? "not shown" : JSON.stringify(raw[String(name)]);
+    problems.push(`Cannot start: ${origins.get(name)} is ${value}, expected ${issue.message}`);
   }
   if (!result.success || problems.length > 0) return { type: "wrong", problems: [...new Set(problems)] };
   return { type: "config", config: result.data, warnings: unknownVariables(env) };
@@ -178,7 +158,7 @@ function buildCommand(): Command {
     const setting: Setting = SETTINGS[name];
     const option = new Option(
       `${flagOf(setting)} <${setting.placeholder}>`,
-      `${setting.description} (${setting.variable}, default ${setting.default})`,
+      `${setting.description} (${setting.variable}, default ${setting.default || "none"})`,
     );
     option.attributeName = () => name;
     command.addOption(option);

@@ -3,8 +3,8 @@ import { start } from "./start.ts";
 
 await start((options, config) => {
   const { relay, routes } = createDenoRelay(options);
-  const server = Deno.serve({ hostname: config.host, port: config.port, onListen: () => {} }, (request) =>
-    routes.fetch(request),
+  const server = Deno.serve({ hostname: config.host, port: config.port, onListen: () => {} }, (request, info) =>
+    routes.fetch(request, info),
   );
   return { relay, port: server.addr.port, stop: () => {} };
 });

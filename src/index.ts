@@ -6,6 +6,14 @@ export type { Ending, Link } from "./core/link.ts";
 export { Message } from "./core/message.ts";
 export type { RelayObserver } from "./core/observer.ts";
 export { negotiate } from "./core/protocol/negotiate.ts";
-export { type Handshake, Relay, type RelayOptions } from "./core/relay.ts";
+export { type Handshake, type Holdings, Relay, type RelayOptions } from "./core/relay.ts";
 export type { Passing, RelayHooks } from "./core/router.ts";
-export { type AppOptions, type Authorization, createApp, type Open, type UpgradeWebSocket } from "./http/app.ts";
+export {
+  type AppOptions,
+  type Authorization,
+  createApp,
+  type Open,
+  type Runtime,
+  type UpgradeWebSocket,
+} from "./http/app.ts";
+export { createJwtAuthorize, type JwtOptions } from "./http/jwt.ts";

@@ -1,7 +1,9 @@
 import { type Config, readConfig } from "./config.ts";
-import type { Relay, RelayOptions } from "./core/relay.ts";
+import type { Relay } from "./core/relay.ts";
+import { createJwtAuthorize } from "./http/jwt.ts";
 import { observe, openLog } from "./log.ts";
 import { host } from "./runtime/host.ts";
+import type { RuntimeOptions } from "./runtime/options.ts";
 
 /** sysexits.h: something was found in an unconfigured or misconfigured state. */
 const EX_CONFIG = 78;
@@ -15,7 +17,7 @@ export interface Listening {
 }
 
 /** Makes a relay with the options and listens on the config's host and port, in the way of one runtime. */
-export type Listen = (options: RelayOptions, config: Config) => Listening | Promise<Listening>;
+export type Listen = (options: RuntimeOptions, config: Config) => Listening | Promise<Listening>;
 
 /**
  * What every entry does: reads the settings, makes the relay, listens, says so in one line, and shuts down on SIGTERM and
@@ -33,18 +35,38 @@ export async function start(listen: Listen): Promise<void> {
   }
   const { config, warnings } = result;
   const logger = openLog(config.log, host.isTerminal, host.printError);
-  for (const warning of warnings) logger.warning(warning);
+  for (const warning of [...warnings, ...exposure(config)]) logger.warning(warning);
+  if (config.origins === "*") logger.info("Pages of any origin may connect (RELAY_ORIGINS is *)");
 
-  const options: RelayOptions = {
+  const { jwtSecret, jwksUrl, jwtAudience, jwtIssuer } = config;
+  const checksTokens = jwtSecret !== undefined || jwksUrl !== undefined;
+  const options: RuntimeOptions = {
     heartbeatMs: config.heartbeatMs,
     heartbeatMisses: config.heartbeatMisses,
     limits: {
       maxMessageBytes: config.maxMessageBytes,
       maxBufferedBytes: config.maxBufferedBytes,
+      maxTotalBufferedBytes: config.maxTotalBufferedBytes,
       maxConnections: config.maxConnections,
       maxRoomsPerSession: config.maxRoomsPerSession,
+      maxWatchesPerSession: config.maxWatchesPerSession,
+      maxMailboxMessages: config.maxMailboxMessages,
+      maxMailboxBytes: config.maxMailboxBytes,
+      maxMessagesPerSecond: config.rate,
+      maxMessageBurst: config.rateBurst,
+      maxBytesPerSecond: config.rateBytes,
     },
+    ids: config.ids,
+    secret: config.secret,
     resumeMs: config.resumeMs,
+    maxConnectionsPerIp: config.maxConnectionsPerIp,
+    connectRate: config.connectRate,
+    connectRatePerIp: config.connectRatePerIp,
+    origins: config.origins,
+    trustedProxies: config.trustedProxies,
+    authorize: checksTokens
+      ? createJwtAuthorize({ secret: jwtSecret, jwksUrl, audience: jwtAudience, issuer: jwtIssuer })
+      : undefined,
     observer: observe(logger),
   };
 
@@ -62,11 +84,26 @@ export async function start(listen: Listen): Promise<void> {
   host.onStop(async () => {
     if (stopping) host.exit(1);
     stopping = true;
-    logger.info("shutting down");
+    logger.info("shutting down with {connections} connections", { ...listening.relay.holdings });
     await listening.relay.shutdown();
     await listening.stop();
     host.exit(0);
   });
+}
+
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/;
+
+/** What anybody may do to a relay that listens to more than its own machine. */
+function exposure({ host: hostName, jwtSecret, jwksUrl, origins, rate }: Config): string[] {
+  if (LOOPBACK.test(hostName)) return [];
+  const open = [
+    ...(jwtSecret === undefined && jwksUrl === undefined
+      ? ["anybody may connect (RELAY_JWT_SECRET, RELAY_JWKS_URL)"]
+      : []),
+    ...(origins === "*" ? ["from the pages of any origin (RELAY_ORIGINS)"] : []),
+    ...(Number.isFinite(rate) ? [] : ["and send as much as they like (RELAY_RATE)"]),
+  ];
+  return open.length === 0 ? [] : [`On ${hostName} this relay is open: ${open.join(", ")}`];
 }
 
 function address(hostName: string, port: number): string {

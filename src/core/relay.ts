@@ -78,7 +78,8 @@ export class Relay {
   readonly #watchers = new Watchers();
   readonly #tokens: ResumeTokens;
   readonly #buffers: Buffers;
-  readonly #links = new Set<Link>();
+  /** Every open socket, with what is to be called when it is gone. */
+  readonly #links = new Map<Link, (() => void) | undefined>();
   /** When each session that is away will have been away for too long. */
   readonly #expiries = new Map<Session, ReturnType<typeof setTimeout>>();
   readonly #heartbeatMs: number;
@@ -165,11 +166,12 @@ export class Relay {
   /**
    * Opens a session for the connection, or goes on with one that was resumed.
    *
+   * @param released Called when the socket is gone.
    * @returns Where the entry reports what comes from the socket.
    */
-  open(connection: Connection, handshake: Handshake = {}): Link {
+  open(connection: Connection, handshake: Handshake = {}, released?: () => void): Link {
     const protocol = handshake.protocol ?? plain;
-    return this.#keep(connection, () => {
+    return this.#keep(connection, released, () => {
       const { id, resume, attempt } = handshake;
       const session = resume === undefined ? undefined : this.#tokens.find(resume);
       const isTheirs = session?.protocol === protocol && (id === undefined || id === session.id);
@@ -182,8 +184,8 @@ export class Relay {
   }
 
   /** Opens an echo on the connection: each message comes back as `res:` and the message. It has no id. */
-  openEcho(connection: Connection): Link {
-    return this.#keep(connection, () => new Echo(connection, this.#care, this.#observer).link);
+  openEcho(connection: Connection, released?: () => void): Link {
+    return this.#keep(connection, released, () => new Echo(connection, this.#care, this.#observer).link);
   }
 
   /**
@@ -199,7 +201,7 @@ export class Relay {
   async #drain(): Promise<void> {
     this.#accepting = false;
     this.#heartbeat.stop();
-    for (const link of this.#links) link.close(CLOSE_CODES.goingAway);
+    for (const link of this.#links.keys()) link.close(CLOSE_CODES.goingAway);
     for (const session of [...this.#expiries.keys()]) session.close(CLOSE_CODES.goingAway);
     if (this.#links.size === 0) return;
     await new Promise<void>((resolve) => {
@@ -209,7 +211,7 @@ export class Relay {
         resolve();
       };
     });
-    for (const link of this.#links) link.terminate();
+    for (const link of this.#links.keys()) link.terminate();
   }
 
   #begin(connection: Connection, protocol: Protocol, handshake: Handshake): Link {
@@ -300,10 +302,10 @@ export class Relay {
   }
 
   /** Begins with the connection; closes it instead where the last place has gone since the upgrade's check. */
-  #keep(connection: Connection, begin: () => Link): Link {
+  #keep(connection: Connection, released: (() => void) | undefined, begin: () => Link): Link {
     const refusal = this.#refusal();
     const link = refusal === undefined ? begin() : this.#refuse(connection, refusal);
-    this.#links.add(link);
+    this.#links.set(link, released);
     return link;
   }
 
@@ -320,6 +322,7 @@ export class Relay {
   }
 
   #release(link: Link): void {
+    this.#links.get(link)?.();
     this.#links.delete(link);
     if (this.#links.size === 0) this.#lastReleased();
   }

@@ -3,15 +3,19 @@ import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { Connection } from "../core/connection.ts";
 import { isId } from "../core/id.ts";
 import type { Link } from "../core/link.ts";
+import type { RelayObserver } from "../core/observer.ts";
 import { negotiate } from "../core/protocol/negotiate.ts";
-import type { Relay } from "../core/relay.ts";
+import type { Handshake, Relay } from "../core/relay.ts";
+import { Admission, type AdmissionLimits } from "./admission.ts";
+import { addressKey, clientAddress, parseTrustedProxies } from "./client-address.ts";
 import { checkHandshake } from "./handshake.ts";
+import { allowsOrigin, parseOrigins } from "./origins.ts";
 
 /** What becomes of a request's socket once it is open. Called once, or never where the client went away before. */
 export type Open = (connection: Connection) => Link;
 
 /**
- * What a runtime gives the app: turns the request into a WebSocket and calls `open` with it.
+ * Turns the request into a WebSocket and calls `open` with it.
  *
  * The request has passed `checkHandshake`; between that check and the upgrade nothing may wait.
  *
@@ -19,52 +23,78 @@ export type Open = (connection: Connection) => Link;
  */
 export type UpgradeWebSocket<E extends Env> = (c: Context<E>, open: Open, protocol: string | undefined) => Response;
 
-/** Who may connect, and as whom. */
-export type Authorization =
-  | { readonly allow: true; readonly id?: string }
-  | { readonly allow: false; readonly status: 401 | 403; readonly message: string };
-
-export interface AppOptions {
-  /**
-   * Decides on each request for a session before it is upgraded; what it throws or rejects with refuses the request
-   * with 500. An `id` that it returns is the session's, in place of the next number.
-   */
-  readonly authorize?: (request: Request) => Authorization | Promise<Authorization>;
+/** What a runtime gives the app. */
+export interface Runtime<E extends Env> {
+  readonly upgradeWebSocket: UpgradeWebSocket<E>;
+  /** The address at the other end of the request's socket; `undefined` where the runtime does not tell. */
+  peerAddress(c: Context<E>): string | undefined;
 }
 
-/** The relay's routes, as a Hono app of their own. */
-export function createApp<E extends Env>(
-  relay: Relay,
-  upgradeWebSocket: UpgradeWebSocket<E>,
-  options: AppOptions = {},
-): Hono<E> {
-  const app = new Hono<E>();
-  const { authorize } = options;
+/** Who may connect, and as whom. */
+export type Authorization =
+  | {
+      readonly allow: true;
+      readonly id?: string;
+      /** Milliseconds since 1970 from which on the client may no longer be connected; never, where it is absent. */
+      readonly expiresAt?: number;
+      /** Patterns of the rooms that it may join and publish to, `*` for any characters; every room, where they are absent. */
+      readonly rooms?: readonly string[];
+      /** Patterns of the ids that it may send to, `*` for any characters; every id, where they are absent. */
+      readonly to?: readonly string[];
+    }
+  | { readonly allow: false; readonly status: 401 | 403 | 503; readonly message: string };
 
-  app.all("/ws", async (c) => {
-    const refusal = refuse(c, relay);
-    if (refusal !== undefined) return refusal;
-    if (authorize === undefined) return openSession(c, relay, upgradeWebSocket, undefined);
-    const authorization = await ask(authorize, c.req.raw);
-    if (authorization === undefined) return failed(c);
-    if (!authorization.allow) {
-      const code = authorization.status === 401 ? "unauthorized" : "forbidden";
-      return failure(c, authorization.status, code, authorization.message);
-    }
-    if (authorization.id !== undefined && !isId(authorization.id)) {
-      return failure(
-        c,
-        403,
-        "bad_id",
-        "Cannot connect: the id given to this client is not 1 to 64 characters of A-Z a-z 0-9 . _ ~ -",
-      );
-    }
-    // The last place may have gone while that was waited for.
-    return refuse(c, relay) ?? openSession(c, relay, upgradeWebSocket, authorization.id);
-  });
-  app.all(
-    "/echo",
-    (c) => refuse(c, relay) ?? upgradeWebSocket(c, (connection) => relay.openEcho(connection), undefined),
+export interface AppOptions extends AdmissionLimits {
+  /**
+   * Decides on each request for a connection before it is upgraded; what it throws or rejects with refuses the request
+   * with 500. An `id` that it returns is the session's, in place of the next number.
+   */
+  readonly authorize?: ((request: Request) => Authorization | Promise<Authorization>) | undefined;
+  /**
+   * The pages that may connect, with commas between them: `https://example.org`, `https://*.example.org` for its subdomains, `*`
+   * for any. A request without an Origin comes from no browser, and is let through. Default: `*`.
+   */
+  readonly origins?: string | undefined;
+  /**
+   * The proxies whose word on the client's address counts, as addresses or CIDR blocks with commas between them: it is the last hop
+   * in `Forwarded` or `X-Forwarded-For` that is none of them. Default: none, the headers are ignored.
+   */
+  readonly trustedProxies?: string | undefined;
+  /** Told of what `authorize` throws, as of a failure on `authorize`. */
+  readonly observer?: RelayObserver;
+}
+
+type Granted = Extract<Authorization, { allow: true }>;
+
+/**
+ * The relay's routes, as a Hono app of their own.
+ *
+ * @throws {RangeError} When `origins` or `trustedProxies` is no such list.
+ */
+export function createApp<E extends Env>(relay: Relay, runtime: Runtime<E>, options: AppOptions = {}): Hono<E> {
+  const app = new Hono<E>();
+  const door = new Door(relay, runtime, options);
+
+  app.all("/ws", (c) =>
+    door.enter(c, ({ id, rooms, to, expiresAt }) => {
+      const protocol = negotiate(c.req.header("sec-websocket-protocol"), c.req.query("from") === "1");
+      const count = c.req.query("attempt") ?? "";
+      const handshake: Handshake = {
+        protocol,
+        id,
+        resume: c.req.query("resume"),
+        attempt: /^\d{1,9}$/.test(count) ? Number(count) : undefined,
+        grant: { rooms, to },
+        expiresInMs: expiresAt === undefined ? undefined : Math.max(0, expiresAt - Date.now()),
+      };
+      return { open: (connection, released) => relay.open(connection, handshake, released), protocol: protocol.name };
+    }),
+  );
+  app.all("/echo", (c) =>
+    door.enter(c, () => ({
+      open: (connection, released) => relay.openEcho(connection, released),
+      protocol: undefined,
+    })),
   );
   app.get("/healthz", (c) => c.json({ status: "ok" }));
   app.get("/readyz", (c) => (relay.accepts ? c.json({ status: "ready" }) : notAccepting(c, relay)));
@@ -74,33 +104,104 @@ export function createApp<E extends Env>(
   return app;
 }
 
-/** What the app decides; `undefined` where it throws or rejects, whatever with: Hono catches nothing but an Error. */
-async function ask(
-  authorize: NonNullable<AppOptions["authorize"]>,
-  request: Request,
-): Promise<Authorization | undefined> {
-  try {
-    return await authorize(request);
-  } catch {
-    return undefined;
+/** What opens on a connection that was let in. */
+interface Opening {
+  /** `released` is to be called when the socket is gone. */
+  open(connection: Connection, released: () => void): Link;
+  readonly protocol: string | undefined;
+}
+
+/** Lets requests for a connection in, or tells them why not. */
+class Door<E extends Env> {
+  readonly #relay: Relay;
+  readonly #runtime: Runtime<E>;
+  readonly #options: AppOptions;
+  readonly #admission: Admission;
+  readonly #origins: NonNullable<ReturnType<typeof parseOrigins>>;
+  readonly #trusted: NonNullable<ReturnType<typeof parseTrustedProxies>>;
+
+  constructor(relay: Relay, runtime: Runtime<E>, options: AppOptions) {
+    this.#relay = relay;
+    this.#runtime = runtime;
+    this.#options = options;
+    this.#admission = new Admission(options);
+    this.#origins = listed("origins", options.origins ?? "*", parseOrigins);
+    this.#trusted = options.trustedProxies ? listed("trustedProxies", options.trustedProxies, parseTrustedProxies) : [];
   }
+
+  async enter(c: Context<E>, begin: (granted: Granted) => Opening): Promise<Response> {
+    const address = this.#admission.needsAddress ? this.#address(c) : "";
+    const turned = this.#admission.attempt(address);
+    if (turned !== undefined) return failure(c, turned.status, turned.code, turned.message, { "Retry-After": "1" });
+    const refusal = refuse(c, this.#relay);
+    if (refusal !== undefined) return refusal;
+    if (!allowsOrigin(this.#origins, c.req.header("origin"))) {
+      return failure(c, 403, "forbidden_origin", "Cannot connect: pages of this origin may not");
+    }
+    const { authorize } = this.#options;
+    if (authorize === undefined) return this.#upgrade(c, begin({ allow: true }), address);
+    const authorization = await this.#ask(authorize, c.req.raw);
+    if (authorization === undefined) return failed(c);
+    if (!authorization.allow) return refused(c, authorization.status, authorization.message);
+    if (authorization.id !== undefined && !isId(authorization.id)) {
+      return failure(
+        c,
+        403,
+        "bad_id",
+        "Cannot connect: the id given to this client is not 1 to 64 characters of A-Z a-z 0-9 . _ ~ -",
+      );
+    }
+    // The last place may have gone while that was waited for.
+    const late = refuse(c, this.#relay) ?? this.#tooMany(c, address);
+    return late ?? this.#upgrade(c, begin(authorization), address);
+  }
+
+  #upgrade(c: Context<E>, { open, protocol }: Opening, address: string): Response {
+    return this.#runtime.upgradeWebSocket(
+      c,
+      (connection) => {
+        this.#admission.enter(address);
+        return open(connection, () => this.#admission.leave(address));
+      },
+      protocol,
+    );
+  }
+
+  #tooMany(c: Context<E>, address: string): Response | undefined {
+    const turned = this.#admission.check(address);
+    return turned && failure(c, turned.status, turned.code, turned.message, { "Retry-After": "1" });
+  }
+
+  #address(c: Context<E>): string {
+    const peer = this.#runtime.peerAddress(c) ?? "unknown";
+    return addressKey(clientAddress(peer, c.req.raw.headers, this.#trusted));
+  }
+
+  /** What the app decides; `undefined` where it throws or rejects, whatever with: Hono catches nothing but an Error. */
+  async #ask(authorize: NonNullable<AppOptions["authorize"]>, request: Request): Promise<Authorization | undefined> {
+    try {
+      return await authorize(request);
+    } catch (error) {
+      this.#options.observer?.failed?.("authorize", error);
+      return undefined;
+    }
+  }
+}
+
+function listed<List>(name: string, text: string, parse: (text: string) => List | undefined): List {
+  const list = parse(text);
+  if (list === undefined) throw new RangeError(`Cannot make a relay: ${name} is ${JSON.stringify(text)}`);
+  return list;
 }
 
 function failed(c: Context): Response {
   return failure(c, 500, "internal", "Cannot answer: the relay failed on this request");
 }
 
-function openSession<E extends Env>(
-  c: Context<E>,
-  relay: Relay,
-  upgradeWebSocket: UpgradeWebSocket<E>,
-  id: string | undefined,
-): Response {
-  const protocol = negotiate(c.req.header("sec-websocket-protocol"), c.req.query("from") === "1");
-  const resume = c.req.query("resume");
-  const count = c.req.query("attempt") ?? "";
-  const attempt = /^\d{1,9}$/.test(count) ? Number(count) : undefined;
-  return upgradeWebSocket(c, (connection) => relay.open(connection, { protocol, id, resume, attempt }), protocol.name);
+const REFUSALS = { 401: "unauthorized", 403: "forbidden", 503: "unavailable" } as const;
+
+function refused(c: Context, status: 401 | 403 | 503, message: string): Response {
+  return failure(c, status, REFUSALS[status], message, status === 401 ? { "WWW-Authenticate": "Bearer" } : {});
 }
 
 /** What refuses the upgrade, whoever asks for it. */

@@ -1,9 +1,9 @@
 import type { WebSocketHandler } from "bun";
-import type { Hono } from "hono";
+import type { Context, Hono } from "hono";
 import { Relay } from "../core/relay.ts";
 import { createApp } from "../http/app.ts";
 import { type BunEnv, type BunSocketData, createBunWebSocket, upgradeWebSocket } from "./bun-upgrade.ts";
-import type { RuntimeOptions } from "./options.ts";
+import { type RuntimeOptions, toRelayOptions } from "./options.ts";
 
 /** A relay for `Bun.serve`. */
 export interface BunRelay {
@@ -14,12 +14,20 @@ export interface BunRelay {
   readonly websocket: WebSocketHandler<BunSocketData>;
 }
 
+function peerAddress(c: Context<BunEnv>): string | undefined {
+  return c.env.server.requestIP(c.req.raw)?.address;
+}
+
 /**
  * Makes a relay that mounts in an app served by `Bun.serve`.
  *
  * @throws {RangeError} When a number among the options is not positive.
  */
 export function createBunRelay(options: RuntimeOptions = {}): BunRelay {
-  const relay = new Relay({ schedule: setImmediate, ...options });
-  return { relay, routes: createApp(relay, upgradeWebSocket, options), websocket: createBunWebSocket(relay.limits) };
+  const relay = new Relay(toRelayOptions(options));
+  return {
+    relay,
+    routes: createApp(relay, { upgradeWebSocket, peerAddress }, options),
+    websocket: createBunWebSocket(relay.limits),
+  };
 }

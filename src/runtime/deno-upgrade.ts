@@ -1,8 +1,12 @@
-import type { Env } from "hono";
 import type { Connection } from "../core/connection.ts";
 import { type Frame, frameText } from "../core/frame.ts";
 import type { Link } from "../core/link.ts";
 import type { UpgradeWebSocket } from "../http/app.ts";
+
+/** What the app's handlers see of a request on Deno, which hands it to `fetch` as a second argument. */
+export interface DenoEnv {
+  Bindings: { readonly remoteAddr?: Deno.Addr };
+}
 
 export interface DenoUpgradeOptions {
   /** Seconds of silence after which Deno closes a connection by itself; it pings at half of it. */
@@ -13,7 +17,7 @@ export interface DenoUpgradeOptions {
  * The upgrade for Deno.serve. Not `hono/deno`'s: that answers a subprotocol that the relay does not speak, and takes
  * `Upgrade: WebSocket` for no upgrade.
  */
-export function createDenoUpgrade(options: DenoUpgradeOptions): UpgradeWebSocket<Env> {
+export function createDenoUpgrade(options: DenoUpgradeOptions): UpgradeWebSocket<DenoEnv> {
   return (c, open, protocol) => {
     const { socket, response } = Deno.upgradeWebSocket(c.req.raw, { idleTimeout: options.idleTimeoutSeconds });
     // Not by upgradeWebSocket's own option: it takes an offer of `a,b`, without a space, for one name (Deno 2.9).

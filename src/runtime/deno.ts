@@ -1,14 +1,19 @@
-import type { Env, Hono } from "hono";
+import type { Context, Hono } from "hono";
 import { Relay } from "../core/relay.ts";
 import { createApp } from "../http/app.ts";
-import { createDenoUpgrade } from "./deno-upgrade.ts";
-import type { RuntimeOptions } from "./options.ts";
+import { createDenoUpgrade, type DenoEnv } from "./deno-upgrade.ts";
+import { type RuntimeOptions, toRelayOptions } from "./options.ts";
 
 /** A relay for `Deno.serve`. */
 export interface DenoRelay {
   readonly relay: Relay;
   /** Mount them: `app.route("/relay", routes)`. */
-  readonly routes: Hono<Env>;
+  readonly routes: Hono<DenoEnv>;
+}
+
+function peerAddress(c: Context<DenoEnv>): string | undefined {
+  const address = c.env.remoteAddr;
+  return address !== undefined && "hostname" in address ? address.hostname : undefined;
 }
 
 /**
@@ -18,7 +23,8 @@ export interface DenoRelay {
  */
 export function createDenoRelay(options: RuntimeOptions = {}): DenoRelay {
   const { heartbeatMs = 5000, heartbeatMisses = 3 } = options;
-  const relay = new Relay({ schedule: setImmediate, ...options });
+  const relay = new Relay(toRelayOptions(options));
   const idleTimeoutSeconds = Math.ceil((heartbeatMs * heartbeatMisses) / 1000);
-  return { relay, routes: createApp(relay, createDenoUpgrade({ idleTimeoutSeconds }), options) };
+  const upgradeWebSocket = createDenoUpgrade({ idleTimeoutSeconds });
+  return { relay, routes: createApp(relay, { upgradeWebSocket, peerAddress }, options) };
 }

@@ -7,9 +7,15 @@ const FIN_TEXT = 0x81;
 const FIN_BINARY = 0x82;
 const PING = Buffer.from([0x89, 0x00]);
 const LONGEST_HEADER = 10;
-const SLAB_BYTES = 65_536;
+const SLAB_BYTES = 16_384;
 
-/** Where frames are joined: a slab that is used up from its start, so that one allocation serves many turns. */
+/** What a write that waits takes besides its bytes: its buffer's own objects, and its place in the queue. */
+const WAITING_WRITE_BYTES = 512;
+
+/**
+ * Where frames are joined: a slab that is used up from its start, so that one allocation serves many turns. A write that waits keeps
+ * its slab from being freed, so slabs are small, and a socket that does not take what it has already is given no part of one.
+ */
 let slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
 let used = 0;
 
@@ -20,6 +26,9 @@ let used = 0;
 export class NodeConnection implements Connection {
   readonly #ws: WebSocket;
   readonly #socket: Socket;
+  #waitingWrites = 0;
+  /** Made when a write has to wait for the first time: most connections never need it. */
+  #written: (() => void) | undefined = undefined;
 
   constructor(ws: WebSocket, socket: Socket) {
     this.#ws = ws;
@@ -27,11 +36,20 @@ export class NodeConnection implements Connection {
   }
 
   write(frames: readonly Frame[]): void {
-    if (this.#socket.writable) this.#socket.write(join(frames));
+    if (!this.#socket.writable) return;
+    if (this.#socket.writableLength === 0) {
+      this.#socket.write(join(frames));
+      return;
+    }
+    this.#waitingWrites++;
+    this.#written ??= () => {
+      this.#waitingWrites--;
+    };
+    this.#socket.write(joinInto(Buffer.allocUnsafeSlow(exactBytes(frames)), 0, frames), this.#written);
   }
 
   bufferedBytes(): number {
-    return this.#socket.writableLength;
+    return this.#socket.writableLength + this.#waitingWrites * WAITING_WRITE_BYTES;
   }
 
   receivedBytes(): number {

@@ -1,8 +1,8 @@
-import type { Hono } from "hono";
+import type { Context, Hono } from "hono";
 import { Relay } from "../core/relay.ts";
 import { createApp } from "../http/app.ts";
 import { createNodeUpgrade, type NodeEnv, type NodeUpgrade } from "./node-upgrade.ts";
-import type { RuntimeOptions } from "./options.ts";
+import { type RuntimeOptions, toRelayOptions } from "./options.ts";
 
 /** A relay for node:http, on Node and as well on Deno and Bun. */
 export interface NodeRelay {
@@ -13,14 +13,18 @@ export interface NodeRelay {
   readonly attach: NodeUpgrade["attach"];
 }
 
+function peerAddress(c: Context<NodeEnv>): string | undefined {
+  return c.env.incoming.socket.remoteAddress;
+}
+
 /**
  * Makes a relay that mounts in an app served by `@hono/node-server`.
  *
  * @throws {RangeError} When a number among the options is not positive.
  */
 export function createNodeRelay(options: RuntimeOptions = {}): NodeRelay {
-  const relay = new Relay({ schedule: setImmediate, ...options });
+  const relay = new Relay(toRelayOptions(options));
   const { maxMessageBytes } = relay.limits;
   const { upgradeWebSocket, attach } = createNodeUpgrade({ maxMessageBytes });
-  return { relay, routes: createApp(relay, upgradeWebSocket, options), attach };
+  return { relay, routes: createApp(relay, { upgradeWebSocket, peerAddress }, options), attach };
 }

@@ -8,8 +8,26 @@ const DEFAULTS: Config = {
   heartbeatMisses: 3,
   maxMessageBytes: 1_048_576,
   maxBufferedBytes: 1_048_576,
+  maxTotalBufferedBytes: 268_435_456,
   maxConnections: Number.POSITIVE_INFINITY,
+  maxConnectionsPerIp: Number.POSITIVE_INFINITY,
+  connectRate: Number.POSITIVE_INFINITY,
+  connectRatePerIp: Number.POSITIVE_INFINITY,
   maxRoomsPerSession: 100,
+  maxWatchesPerSession: 100,
+  maxMailboxMessages: 1000,
+  maxMailboxBytes: 1_048_576,
+  rate: Number.POSITIVE_INFINITY,
+  rateBurst: Number.POSITIVE_INFINITY,
+  rateBytes: Number.POSITIVE_INFINITY,
+  ids: "sequential",
+  origins: "*",
+  jwtSecret: undefined,
+  jwksUrl: undefined,
+  jwtAudience: undefined,
+  jwtIssuer: undefined,
+  secret: undefined,
+  trustedProxies: undefined,
   resumeMs: 30_000,
   log: { level: "info", format: "auto" },
 };
@@ -22,8 +40,22 @@ const SETTINGS = [
   ["RELAY_HEARTBEAT_MISSES", "--heartbeat-misses", "1", { heartbeatMisses: 1 }, "0"],
   ["RELAY_MAX_MESSAGE_BYTES", "--max-message-bytes", "64", { maxMessageBytes: 64 }, "-1"],
   ["RELAY_MAX_BUFFERED_BYTES", "--max-buffered-bytes", "64", { maxBufferedBytes: 64 }, "1e3"],
+  ["RELAY_MAX_TOTAL_BUFFERED_BYTES", "--max-total-buffered-bytes", "64", { maxTotalBufferedBytes: 64 }, "0"],
   ["RELAY_MAX_CONNECTIONS", "--max-connections", "100", { maxConnections: 100 }, "many"],
+  ["RELAY_MAX_CONNECTIONS_PER_IP", "--max-connections-per-ip", "9", { maxConnectionsPerIp: 9 }, "-9"],
+  ["RELAY_CONNECT_RATE", "--connect-rate", "9", { connectRate: 9 }, "fast"],
+  ["RELAY_CONNECT_RATE_PER_IP", "--connect-rate-per-ip", "9", { connectRatePerIp: 9 }, "0.5"],
   ["RELAY_MAX_ROOMS_PER_SESSION", "--max-rooms-per-session", "1", { maxRoomsPerSession: 1 }, "0"],
+  ["RELAY_MAX_WATCHES_PER_SESSION", "--max-watches-per-session", "1", { maxWatchesPerSession: 1 }, "0"],
+  ["RELAY_MAX_MAILBOX_MESSAGES", "--max-mailbox-messages", "1", { maxMailboxMessages: 1 }, "0"],
+  ["RELAY_MAX_MAILBOX_BYTES", "--max-mailbox-bytes", "1", { maxMailboxBytes: 1 }, "0"],
+  ["RELAY_RATE", "--rate", "100", { rate: 100 }, "1000001"],
+  ["RELAY_RATE_BURST", "--rate-burst", "50", { rateBurst: 50 }, "x"],
+  ["RELAY_RATE_BYTES", "--rate-bytes", "64000", { rateBytes: 64_000 }, "64k"],
+  ["RELAY_IDS", "--ids", "random", { ids: "random" }, "uuid"],
+  ["RELAY_ORIGINS", "--origins", "https://example.org", { origins: "https://example.org" }, "example.org"],
+  ["RELAY_JWKS_URL", "--jwks-url", "https://a.example/keys", { jwksUrl: "https://a.example/keys" }, "file:///keys"],
+  ["RELAY_TRUSTED_PROXIES", "--trusted-proxies", "10.0.0.0/8,::1", { trustedProxies: "10.0.0.0/8,::1" }, "10.0.0.0/99"],
   ["RELAY_RESUME_MS", "--resume-ms", "0", { resumeMs: 0 }, "86400001"],
   ["RELAY_LOG", "--log", "debug,json", { log: { level: "debug", format: "json" } }, "loud"],
 ] as const;
@@ -138,6 +170,29 @@ describe("wrong settings", () => {
     expect(problemsOf(readConfig({}, [`--${flag}=${min - 1}`]))).toEqual([expect.stringContaining(`from ${min} to`)]);
     expect(problemsOf(readConfig({}, [`--${flag}=${max + 1}`]))).toEqual([expect.stringContaining(`to ${max}`)]);
   });
+});
+
+describe("a secret", () => {
+  const SECRETS = [
+    ["RELAY_JWT_SECRET", "jwtSecret"],
+    ["RELAY_SECRET", "secret"],
+  ] as const;
+
+  test.each(SECRETS)("%s is taken where it is long enough", (variable, name) => {
+    expect(configOf(readConfig({ [variable]: "s".repeat(32) }, []))[name]).toBe("s".repeat(32));
+  });
+
+  test.each(SECRETS)("%s that is too short is wrong, and not shown", (variable) => {
+    const [problem, ...others] = problemsOf(readConfig({ [variable]: "hunter2" }, []));
+    expect(others).toEqual([]);
+    expect(problem).toMatch(`Cannot start: ${variable} is not shown, expected at least 32 bytes`);
+    expect(problem).not.toContain("hunter2");
+  });
+});
+
+test("what a token must say is any text", () => {
+  const env = { RELAY_JWT_AUDIENCE: "relay", RELAY_JWT_ISSUER: "https://login.example" };
+  expect(configOf(readConfig(env, []))).toMatchObject({ jwtAudience: "relay", jwtIssuer: "https://login.example" });
 });
 
 describe("a command line that cannot be read", () => {

@@ -21,10 +21,11 @@ afterEach(() => {
 function startApp(limits: Partial<Limits> = {}) {
   const { relay, turn, connect } = startRelay({ limits });
   const upgraded: Open[] = [];
-  const app = createApp(relay, (_c, open) => {
+  const upgradeWebSocket = (_c: unknown, open: Open): Response => {
     upgraded.push(open);
     return new Response(null, { headers: { "X-Upgraded": "yes" } });
-  });
+  };
+  const app = createApp(relay, { upgradeWebSocket, peerAddress: () => undefined });
   /** Asks for a WebSocket, and opens it where it was granted. */
   const dial = async (path: string): Promise<FakeClient> => {
     await app.request(path, { headers: HANDSHAKE });
@@ -88,9 +89,10 @@ describe.each(["/ws", "/echo"])("GET %s", (path) => {
 
   test("that the runtime fails on is answered with 500, without what failed", async () => {
     const { relay } = startRelay();
-    const app = createApp(relay, () => {
+    const upgradeWebSocket = () => {
       throw new Error("a secret defect");
-    });
+    };
+    const app = createApp(relay, { upgradeWebSocket, peerAddress: () => undefined });
     const response = await app.request(path, { headers: HANDSHAKE });
     expect(response.status).toBe(500);
     const text = await response.text();

@@ -23,9 +23,12 @@ function startApp(authorize?: AppOptions["authorize"], maxConnections = 10) {
   const upgrades: { readonly open: Open; readonly protocol: string | undefined }[] = [];
   const app = createApp(
     relay,
-    (_c, open, protocol) => {
-      upgrades.push({ open, protocol });
-      return new Response(null);
+    {
+      upgradeWebSocket: (_c, open, protocol) => {
+        upgrades.push({ open, protocol });
+        return new Response(null);
+      },
+      peerAddress: () => "192.0.2.1",
     },
     authorize === undefined ? {} : { authorize },
   );
@@ -123,11 +126,10 @@ describe("the app around the relay", () => {
     expect(relay.holdings.sessions).toBe(1);
   });
 
-  test("is not asked about what is no handshake, nor where there is no place, nor about the echo", async () => {
+  test("is not asked about what is no handshake, nor where there is no place", async () => {
     const authorize = vi.fn(() => ({ allow: true }) as const);
     const { app, ask, relay } = startApp(authorize);
     await app.request("/ws");
-    await ask("/echo");
     await relay.shutdown();
     await ask();
     expect(authorize).not.toHaveBeenCalled();

@@ -1,0 +1,114 @@
+import { TokenBucket } from "../core/token-bucket.ts";
+
+export interface AdmissionLimits {
+  /** Connections open at the same time from one address (an IPv4, or a /64 of IPv6). Default: any number. */
+  readonly maxConnectionsPerIp?: number;
+  /** New connections a second, all together. Default: any number. */
+  readonly connectRate?: number;
+  /** The same from one address. Default: any number. */
+  readonly connectRatePerIp?: number;
+}
+
+/** Why a request for a connection is turned away. */
+export interface Turned {
+  readonly status: 429 | 503;
+  readonly code: "too_many_connections" | "too_many_attempts" | "busy";
+  readonly message: string;
+}
+
+/** What is known of one address. */
+interface Visitor {
+  connections: number;
+  readonly attempts: TokenBucket | undefined;
+}
+
+/** Addresses that are kept at the most before those are forgotten of which nothing needs to be known. */
+const SWEEP_SIZE = 10_000;
+
+const BUSY: Turned = {
+  status: 503,
+  code: "busy",
+  message: "Cannot take a connection: too many come at this moment",
+};
+const TOO_MANY_ATTEMPTS: Turned = {
+  status: 429,
+  code: "too_many_attempts",
+  message: "Cannot take a connection: too many came from this address just now",
+};
+const TOO_MANY_CONNECTIONS: Turned = {
+  status: 429,
+  code: "too_many_connections",
+  message: "Cannot take a connection: too many are open from this address",
+};
+
+/** How many connections there are from where, and how fast new ones come. */
+export class Admission {
+  readonly #maxConnections: number;
+  readonly #ratePerIp: number;
+  readonly #attempts: TokenBucket | undefined;
+  readonly #visitors = new Map<string, Visitor>();
+  #sweepAt = SWEEP_SIZE;
+
+  constructor(limits: AdmissionLimits) {
+    const { maxConnectionsPerIp = Number.POSITIVE_INFINITY, connectRate = Number.POSITIVE_INFINITY } = limits;
+    this.#maxConnections = maxConnectionsPerIp;
+    this.#ratePerIp = limits.connectRatePerIp ?? Number.POSITIVE_INFINITY;
+    this.#attempts = bucketOf(connectRate);
+  }
+
+  /** Whether anything depends on where a connection comes from. */
+  get needsAddress(): boolean {
+    return Number.isFinite(this.#maxConnections) || Number.isFinite(this.#ratePerIp);
+  }
+
+  /** Counts an attempt to connect from the address. @returns Why it is turned away; `undefined` where it is not. */
+  attempt(address: string): Turned | undefined {
+    const now = performance.now();
+    if (this.needsAddress) {
+      const visitor = this.#visitor(address);
+      if (visitor.attempts?.take(1, now) === false) return TOO_MANY_ATTEMPTS;
+    }
+    return this.#attempts?.take(1, now) === false ? BUSY : this.check(address);
+  }
+
+  /** Whether one more connection from the address is one too many. */
+  check(address: string): Turned | undefined {
+    const open = this.#visitors.get(address)?.connections ?? 0;
+    return open >= this.#maxConnections ? TOO_MANY_CONNECTIONS : undefined;
+  }
+
+  /** A connection from the address is open, until `leave` is called. */
+  enter(address: string): void {
+    if (this.needsAddress) this.#visitor(address).connections++;
+  }
+
+  leave(address: string): void {
+    const visitor = this.#visitors.get(address);
+    if (visitor !== undefined) visitor.connections--;
+    if (visitor?.connections === 0 && visitor.attempts === undefined) this.#visitors.delete(address);
+  }
+
+  #visitor(address: string): Visitor {
+    let visitor = this.#visitors.get(address);
+    if (visitor === undefined) {
+      if (this.#visitors.size >= this.#sweepAt) this.#sweep();
+      visitor = { connections: 0, attempts: bucketOf(this.#ratePerIp) };
+      this.#visitors.set(address, visitor);
+    }
+    return visitor;
+  }
+
+  /** Forgets the addresses that are as good as unknown. What stays doubles before it is looked through again. */
+  #sweep(): void {
+    const now = performance.now();
+    for (const [address, { connections, attempts }] of this.#visitors) {
+      if (connections === 0 && attempts?.isFull(now) !== false) this.#visitors.delete(address);
+    }
+    this.#sweepAt = Math.max(SWEEP_SIZE, this.#visitors.size * 2);
+  }
+}
+
+/** So many a second, and as many at once after two seconds of rest; `undefined` where there is no bound. */
+function bucketOf(rate: number): TokenBucket | undefined {
+  return Number.isFinite(rate) ? new TokenBucket(rate, Math.max(1, rate * 2), performance.now()) : undefined;
+}

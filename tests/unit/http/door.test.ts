@@ -1,0 +1,172 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { type AppOptions, createApp, type Open } from "../../../src/http/app.ts";
+import { FakeClient, FakeConnection, startRelay } from "../fakes.ts";
+
+const HANDSHAKE = {
+  Upgrade: "websocket",
+  Connection: "Upgrade",
+  "Sec-WebSocket-Version": "13",
+  "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+};
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** The app with its options, asked from any address. */
+function startApp(options: AppOptions) {
+  const { relay, turn } = startRelay();
+  const upgrades: Open[] = [];
+  let peer = "192.0.2.1";
+  const app = createApp(
+    relay,
+    {
+      upgradeWebSocket: (_c, open) => {
+        upgrades.push(open);
+        return new Response(null);
+      },
+      peerAddress: () => peer,
+    },
+    options,
+  );
+  const ask = async (from = "192.0.2.1", headers: Readonly<Record<string, string>> = {}, path = "/ws") => {
+    peer = from;
+    const response = await app.request(path, { headers: { ...HANDSHAKE, ...headers } });
+    const body = await response.text();
+    return { status: response.status, code: body === "" ? undefined : JSON.parse(body).error.code, response };
+  };
+  /** Asks, and opens what was granted. */
+  const dial = async (from?: string): Promise<FakeClient> => {
+    await ask(from);
+    const connection = new FakeConnection();
+    const open = upgrades.pop();
+    if (open === undefined) throw new Error("Nothing was upgraded");
+    return new FakeClient(connection, open(connection), turn);
+  };
+  return { relay, ask, dial, upgrades };
+}
+
+const TOO_MANY = { status: 429, code: "too_many_connections" };
+
+describe("connections of one address", () => {
+  test("are so many at the most, and one that goes makes room", async () => {
+    const { ask, dial } = startApp({ maxConnectionsPerIp: 2 });
+    const [one] = [await dial(), await dial()];
+    expect(await ask()).toMatchObject(TOO_MANY);
+    expect(await ask("192.0.2.2")).toMatchObject({ status: 200 });
+    one.leaves();
+    expect(await ask()).toMatchObject({ status: 200 });
+  });
+
+  test("count together where they come from one /64 of IPv6, and only there", async () => {
+    const { ask, dial } = startApp({ maxConnectionsPerIp: 1 });
+    await dial("2001:db8:1:2::1");
+    expect(await ask("2001:db8:1:2:ffff::9")).toMatchObject(TOO_MANY);
+    expect(await ask("2001:db8:1:3::1")).toMatchObject({ status: 200 });
+  });
+
+  test("are told apart behind a proxy that is trusted, and not by what a stranger writes", async () => {
+    const { ask, dial } = startApp({ maxConnectionsPerIp: 1, trustedProxies: "10.0.0.0/8" });
+    await dial("192.0.2.1");
+    expect(await ask("192.0.2.1", { "X-Forwarded-For": "198.51.100.7" })).toMatchObject(TOO_MANY);
+    expect(await ask("10.1.2.3", { "X-Forwarded-For": "192.0.2.1" })).toMatchObject(TOO_MANY);
+    expect(await ask("10.1.2.3", { "X-Forwarded-For": "spoofed, 198.51.100.7" })).toMatchObject({ status: 200 });
+  });
+
+  test("that never open count for nothing", async () => {
+    const { ask } = startApp({ maxConnectionsPerIp: 1 });
+    for (let times = 0; times < 10; times++) expect((await ask()).status).toBe(200);
+  });
+
+  test("are counted again after a rule that took its time", async () => {
+    const { ask, dial } = startApp({
+      maxConnectionsPerIp: 1,
+      authorize: async () => {
+        await Promise.resolve();
+        return { allow: true };
+      },
+    });
+    await dial();
+    expect(await ask()).toMatchObject(TOO_MANY);
+  });
+});
+
+describe("new connections", () => {
+  test("of one address are so many a second, good handshakes and bad ones, and others are let in", async () => {
+    const { ask } = startApp({ connectRatePerIp: 1 });
+    expect((await ask("192.0.2.1", { "Sec-WebSocket-Key": "bad" })).status).toBe(400);
+    expect((await ask()).status).toBe(200);
+    const { status, code, response } = await ask();
+    expect([status, code, response.headers.get("Retry-After")]).toEqual([429, "too_many_attempts", "1"]);
+    expect((await ask("192.0.2.2")).status).toBe(200);
+    vi.advanceTimersByTime(1000);
+    expect((await ask()).status).toBe(200);
+  });
+
+  test("of all together are so many a second", async () => {
+    const { ask } = startApp({ connectRate: 1 });
+    const answers = [await ask("192.0.2.1"), await ask("192.0.2.2"), await ask("192.0.2.3")];
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 503]);
+    expect(answers.at(-1)?.code).toBe("busy");
+  });
+});
+
+describe("the origin of a page", () => {
+  test.each(["/ws", "/echo"])("decides on %s: 403 for one that is not listed", async (path) => {
+    const { ask, upgrades } = startApp({ origins: "https://example.org,https://*.example.org" });
+    const from = (Origin: string) => ask(undefined, { Origin }, path);
+    expect(await from("https://evil.example")).toMatchObject({ status: 403, code: "forbidden_origin" });
+    expect(await from("https://example.org.evil.example")).toMatchObject({ status: 403 });
+    expect(await from("https://example.org")).toMatchObject({ status: 200 });
+    expect(await from("https://chat.example.org")).toMatchObject({ status: 200 });
+    expect((await ask(undefined, {}, path)).status).toBe(200);
+    expect(upgrades.length).toBe(3);
+  });
+
+  test("is any where nothing is said", async () => {
+    expect((await startApp({}).ask(undefined, { Origin: "https://anywhere.example" })).status).toBe(200);
+  });
+});
+
+describe("what authorize grants", () => {
+  test("bounds the session, which ends when it says", async () => {
+    const { dial } = startApp({
+      authorize: () => ({ allow: true, id: "alice", to: ["alice"], rooms: [], expiresAt: Date.now() + 10_000 }),
+    });
+    const alice = await dial();
+    alice.says("bob:hello");
+    alice.says("alice:hello");
+    expect(alice.heard).toEqual([expect.stringMatching(/^:error forbidden /), "hello"]);
+    vi.advanceTimersByTime(10_000);
+    expect(alice.did).toContain("close 4002");
+  });
+
+  test("covers the echo too", async () => {
+    const { ask } = startApp({ authorize: () => ({ allow: false, status: 401, message: "Who are you?" }) });
+    const { status, response } = await ask(undefined, {}, "/echo");
+    expect([status, response.headers.get("WWW-Authenticate")]).toEqual([401, "Bearer"]);
+  });
+
+  test("is reported where it throws", async () => {
+    const failures: unknown[] = [];
+    const defect = new Error("a defect");
+    const { ask } = startApp({
+      authorize: () => Promise.reject(defect),
+      observer: { failed: (id, error) => failures.push([id, error]) },
+    });
+    expect((await ask()).status).toBe(500);
+    expect(failures).toEqual([["authorize", defect]]);
+  });
+
+  test("may be that nobody can say now: 503", async () => {
+    const { ask } = startApp({ authorize: () => ({ allow: false, status: 503, message: "Come back" }) });
+    expect(await ask()).toMatchObject({ status: 503, code: "unavailable" });
+  });
+});
+
+test.each([{ origins: "example.org" }, { trustedProxies: "10.0.0.0/99" }])("%j is refused", (options) => {
+  expect(() => startApp(options)).toThrow(RangeError);
+});

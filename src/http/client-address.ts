@@ -32,9 +32,10 @@ export function parseTrustedProxies(text: string): TrustedProxies | undefined {
 /**
  * Finds whom a request comes from: the last hop on its way that is not one of the trusted proxies.
  *
- * Where the peer is a trusted proxy, the hops are those of the header `Forwarded` (RFC 7239), or without it of
- * `X-Forwarded-For`, read from the end. What is no address (`unknown`, `_hidden`, rubbish) ends the search at the proxy
- * that wrote it. A proxy that writes `X-Forwarded-For` only must therefore drop the `Forwarded` of a client.
+ * Where the peer is a trusted proxy, the hops are those of the header `X-Forwarded-For`, or without it of `Forwarded` (RFC 7239),
+ * read from the end. What is no address (`unknown`, `_hidden`, rubbish) ends the search at the proxy that wrote it. Most proxies
+ * append to the first and pass the second on as a client wrote it; one that writes `Forwarded` only must therefore drop the
+ * `X-Forwarded-For` of a client.
  *
  * @param peer The address at the other end of the socket.
  * @returns An address in its shortest spelling, IPv4 where it is one; a peer that cannot be read, as it is. Never throws.
@@ -89,13 +90,13 @@ function isTrusted(address: Address, trusted: TrustedProxies): boolean {
 
 /** The hops that the proxies wrote down, last first; `undefined` for one that is no address. */
 function* hopsFromTheEnd(headers: Headers): Generator<Address | undefined> {
-  const forwarded = headers.get("forwarded");
-  const list = forwarded ?? headers.get("x-forwarded-for");
+  const forwardedFor = headers.get("x-forwarded-for");
+  const list = forwardedFor ?? headers.get("forwarded");
   if (list === null) return;
   const elements = piecesFromTheEnd(list.slice(-HEADER_CHARACTERS_MAX), ",");
   // Half an address may look like one.
   if (list.length > HEADER_CHARACTERS_MAX) elements.pop();
-  for (const element of elements) yield parseNode(forwarded === null ? element : readFor(element));
+  for (const element of elements) yield parseNode(forwardedFor === null ? readFor(element) : element);
 }
 
 /** The value of `for` in an element of Forwarded (RFC 7239 §4); the empty text where there is none, or more than one. */

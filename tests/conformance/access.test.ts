@@ -1,0 +1,253 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from "jose";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { connectJson, connectRawJson, JSON_PROTOCOL } from "./json-client.ts";
+import { type HandshakeOptions, handshake, openTcp, type RawClient } from "./raw.ts";
+import { runtimes } from "./runtimes.ts";
+import { type Server, startServer } from "./server.ts";
+import { ownServer, sharedServer } from "./subject.ts";
+
+const SECRET = "a secret that is long enough for HS256";
+const BEARER = "Bearer ";
+
+/** A token that the relay's secret signs, good for a minute unless the claims say otherwise. */
+function token(claims: JWTPayload): Promise<string> {
+  const { exp = Math.floor(Date.now() / 1000) + 60, ...others } = claims;
+  return new SignJWT({ ...others, exp }).setProtectedHeader({ alg: "HS256" }).sign(new TextEncoder().encode(SECRET));
+}
+
+/** Asks for a connection by hand. */
+async function ask(server: Server, options: HandshakeOptions = {}) {
+  const raw = await openTcp(server.port);
+  raw.write(handshake(options));
+  const answer = await raw.answer();
+  const { error } = answer.status === 101 ? { error: undefined } : JSON.parse(await raw.body(answer));
+  return { raw, status: answer.status, code: error?.code, headers: answer.headers };
+}
+
+/** The id that a client of relay.v1.json is welcomed with. */
+async function welcomedAs(raw: RawClient): Promise<unknown> {
+  return JSON.parse(String(await raw.next())).id;
+}
+
+describe.each(runtimes)("with RELAY_JWT_SECRET on $name", (runtime) => {
+  let server: Server;
+  beforeAll(async () => {
+    server = await startServer(runtime, { env: { RELAY_JWT_SECRET: SECRET, RELAY_JWT_AUDIENCE: "relay" } });
+  });
+  afterAll(() => server.process.kill());
+
+  const good = (claims: JWTPayload = {}) => token({ sub: "alice", aud: "relay", ...claims });
+
+  test("who has no token, or one that is not good, is refused with 401 and a sentence", async () => {
+    const expired = await good({ exp: 1 });
+    const wrong = await token({ sub: "alice", aud: "others" });
+    for (const Authorization of [undefined, "Bearer x", BEARER + expired, BEARER + wrong]) {
+      const { status, code, headers } = await ask(server, { headers: { Authorization } });
+      expect([status, code]).toEqual([401, "unauthorized"]);
+      expect(headers.get("www-authenticate")).toBe("Bearer");
+    }
+    expect(await ask(server, { path: "/echo" })).toMatchObject({ status: 401 });
+  });
+
+  test("a token names its bearer: by header, by a subprotocol that is not echoed, by ?token=", async () => {
+    const ways = [
+      { headers: { Authorization: BEARER + (await good()), "Sec-WebSocket-Protocol": JSON_PROTOCOL } },
+      { headers: { "Sec-WebSocket-Protocol": `bearer.${await good()}, ${JSON_PROTOCOL}` } },
+      { path: `/ws?token=${await good()}`, headers: { "Sec-WebSocket-Protocol": JSON_PROTOCOL } },
+    ];
+    for (const way of ways) {
+      const { raw, status, headers } = await ask(server, way);
+      expect([status, headers.get("sec-websocket-protocol")]).toEqual([101, JSON_PROTOCOL]);
+      expect(await welcomedAs(raw)).toBe("alice");
+      raw.reset();
+    }
+  });
+
+  test("a sub that can be no id is refused with 403", async () => {
+    const Authorization = BEARER + (await good({ sub: "no id" }));
+    expect(await ask(server, { headers: { Authorization } })).toMatchObject({ status: 403 });
+  });
+
+  test("a token bounds whom its bearer sends to, and where it publishes", async () => {
+    const Authorization = BEARER + (await good({ sub: "bounded", to: ["bounded"], rooms: ["team-*"] }));
+    const { raw } = await ask(server, { headers: { Authorization, "Sec-WebSocket-Protocol": "relay.v1.text" } });
+    await expect(raw.next()).resolves.toBe(":welcome bounded");
+    for (const line of ["bounded:me", "alice:you", ":join team-7", ":join lobby", "#team-7:hello"]) raw.text(line);
+    raw.text(":ping");
+    const lines = ["bounded:me", ":error forbidden alice", ":joined bounded team-7", ":error forbidden lobby", ":pong"];
+    for (const line of lines) await expect(raw.next()).resolves.toBe(line);
+  });
+
+  test("a token that expires closes its connection with 4002", async () => {
+    const exp = Math.floor(Date.now() / 1000) - 1;
+    const Authorization = BEARER + (await good({ sub: "brief", exp }));
+    const { raw, status } = await ask(server, { headers: { Authorization } });
+    expect(status).toBe(101);
+    await expect(raw.closeCode()).resolves.toBe(4002);
+  });
+});
+
+describe.each(runtimes)("with RELAY_JWKS_URL on $name", (runtime) => {
+  test("who has a token that one of its keys has signed may connect, and nobody else", async () => {
+    const [ours, theirs] = [await generateKeyPair("ES256"), await generateKeyPair("ES256")];
+    const keys = [{ ...(await exportJWK(ours.publicKey)), kid: "1", alg: "ES256" }];
+    const issuer = createServer((_request, response) => response.end(JSON.stringify({ keys })));
+    await new Promise<void>((resolve) => issuer.listen(0, "127.0.0.1", resolve));
+    try {
+      // A server that listens on TCP has such an address.
+      const { port } = issuer.address() as AddressInfo;
+      const server = await ownServer(runtime, { env: { RELAY_JWKS_URL: `http://127.0.0.1:${port}/keys` } });
+      const sign = (key: CryptoKey) =>
+        new SignJWT({ sub: "alice" }).setProtectedHeader({ alg: "ES256", kid: "1" }).setExpirationTime("1m").sign(key);
+      const asks = [ours, theirs].map(async ({ privateKey }) => {
+        const Authorization = BEARER + (await sign(privateKey));
+        return (await ask(server, { headers: { Authorization } })).status;
+      });
+      expect(await Promise.all(asks)).toEqual([101, 401]);
+    } finally {
+      issuer.close();
+    }
+  });
+});
+
+describe.each(runtimes)("with RELAY_ORIGINS on $name", (runtime) => {
+  const server = sharedServer(runtime, { env: { RELAY_ORIGINS: "https://example.org,https://*.example.org" } });
+
+  test("pages of other origins are refused with 403; who sends no Origin is no page", async () => {
+    for (const path of ["/ws", "/echo"]) {
+      const from = async (Origin: string | undefined) => (await ask(server(), { path, headers: { Origin } })).status;
+      expect(await from("https://example.org.evil.example")).toBe(403);
+      expect(await from("null")).toBe(403);
+      expect(await from("https://example.org")).toBe(101);
+      expect(await from("https://chat.example.org")).toBe(101);
+      expect(await from(undefined)).toBe(101);
+    }
+    expect(await ask(server(), { headers: { Origin: "https://evil.example" } })).toMatchObject({
+      code: "forbidden_origin",
+    });
+  });
+});
+
+describe.each(runtimes)("the limits of an address on $name", (runtime) => {
+  test("connections at the same time, told apart by what a trusted proxy says; one that goes makes room", async () => {
+    const server = await ownServer(runtime, {
+      env: { RELAY_MAX_CONNECTIONS_PER_IP: "2", RELAY_TRUSTED_PROXIES: "127.0.0.0/8" },
+    });
+    const from = (address: string) => ask(server, { headers: { "X-Forwarded-For": `198.51.100.1, ${address}` } });
+    const [one, two, three] = [await from("192.0.2.1"), await from("192.0.2.1"), await from("192.0.2.1")];
+    expect([one.status, two.status, three.status, three.code]).toEqual([101, 101, 429, "too_many_connections"]);
+    expect(three.headers.get("retry-after")).toBe("1");
+    expect((await from("192.0.2.2")).status).toBe(101);
+    one.raw.sendClose();
+    await one.raw.closeCode();
+    one.raw.reset();
+    await server.left("1");
+    await expect.poll(async () => (await from("192.0.2.1")).status).toBe(101);
+  });
+
+  test("connections at the same time, by the socket itself where no proxy is trusted", async () => {
+    const server = await ownServer(runtime, { env: { RELAY_MAX_CONNECTIONS_PER_IP: "1" } });
+    expect((await ask(server)).status).toBe(101);
+    expect((await ask(server, { headers: { "X-Forwarded-For": "192.0.2.1" } })).status).toBe(429);
+  });
+
+  test("new connections a second, of one address and of all", async () => {
+    const perIp = await ownServer(runtime, { env: { RELAY_CONNECT_RATE_PER_IP: "1" } });
+    const asked = await Promise.all([1, 2, 3, 4, 5, 6].map(() => ask(perIp, { path: "/nowhere" })));
+    expect(asked.every(({ status }) => status === 404)).toBe(true);
+    const tried = await Promise.all([1, 2, 3, 4, 5, 6].map(() => ask(perIp)));
+    expect(tried.map(({ code }) => code)).toContain("too_many_attempts");
+    const all = await ownServer(runtime, { env: { RELAY_CONNECT_RATE: "1" } });
+    const others = await Promise.all([1, 2, 3, 4, 5, 6].map(() => ask(all)));
+    expect(others.map(({ status, code }) => `${status} ${code}`)).toContain("503 busy");
+  });
+});
+
+describe.each(runtimes)("the rate of a connection on $name", (runtime) => {
+  const server = sharedServer(runtime, {
+    env: { RELAY_RATE: "50", RELAY_RATE_BURST: "50", RELAY_RATE_BYTES: "100000" },
+  });
+
+  test("over it a sender is told rate_limited for each frame, in every protocol, and nobody else is", async () => {
+    const json = await connectJson(server());
+    const other = await server().connect();
+    for (let ackId = 1000; ackId < 1060; ackId++) json.send({ type: "send", to: other.id, data: "x", ackId });
+    const codes = new Set<unknown>();
+    for (let acks = 0; acks < 60; acks++) {
+      const { outcome, error } = (await json.next()) as unknown as { outcome: string; error?: { code: string } };
+      codes.add(error?.code ?? outcome);
+    }
+    expect([...codes]).toEqual(["delivered", "rate_limited"]);
+    const plain = await server().connect();
+    for (let times = 0; times < 60; times++) plain.send(`${plain.id}:x`);
+    let refused = 0;
+    for (let times = 0; times < 60; times++)
+      if (String(await plain.next()).startsWith(":error rate_limited ")) refused++;
+    expect(refused).toBeGreaterThan(0);
+    await server().relayOne();
+  });
+
+  test("bytes count as well as frames", async () => {
+    const { raw } = await server().connectRaw();
+    for (let times = 0; times < 30; times++) raw.text(`1:${"x".repeat(60_000)}`);
+    await expect(raw.next()).resolves.toMatch(/^:error rate_limited /);
+  });
+
+  test.each(["frames", "pings"])("who does not stop sending %s is closed with 1008", async (kind) => {
+    if (kind === "pings" && runtime.exceptions.pingIsSilence !== undefined) {
+      // What the runtime does not tell of it cannot be counted; the pings of others have their own test.
+      return;
+    }
+    const { raw, welcome } = await connectRawJson(server());
+    const frame = kind === "frames" ? { opcode: 1, payload: "x" } : { opcode: 9 };
+    for (let times = 0; times < 100; times++) raw.send(...Array.from({ length: 20 }, () => frame));
+    // The close frame may be lost in the reset with which TCP answers what comes after it.
+    expect([1008, 1006]).toContain(await raw.closeCode());
+    // The ws of Node and Deno itself drops who has sent more pings in one piece than it answers, and reports no code.
+    if (kind === "frames") expect(await server().left(welcome.id)).toMatchObject({ by: "relay", code: 1008 });
+    await server().relayOne();
+  });
+});
+
+describe.each(runtimes)("with RELAY_IDS=random on $name", (runtime) => {
+  test("nobody can guess an id", async () => {
+    const server = await ownServer(runtime, { env: { RELAY_IDS: "random" } });
+    const ids = new Set<string>();
+    for (let times = 0; times < 5; times++) {
+      const raw = await server.openRaw({ headers: { "Sec-WebSocket-Protocol": "relay.v1.text" } });
+      const [, id = ""] = /^:welcome ([A-Za-z0-9_-]{22})$/.exec(String(await raw.next())) ?? [];
+      ids.add(id);
+    }
+    expect(ids.size).toBe(5);
+    expect(ids.has("")).toBe(false);
+  });
+});
+
+describe.each(runtimes)("with RELAY_SECRET on $name", (runtime) => {
+  test("a client of a process that was killed has its id again from the next one", async () => {
+    const env = { RELAY_SECRET: SECRET };
+    const before = await ownServer(runtime, { env });
+    const { welcome } = await connectRawJson(before);
+    before.process.signal("SIGKILL");
+    await before.process.exit();
+    const after = await ownServer(runtime, { env });
+    const again = (await connectRawJson(after, encodeURIComponent(welcome.resumeToken))).welcome;
+    expect(again).toMatchObject({ id: welcome.id, resumed: false, recovered: false });
+    const stolen = (await connectRawJson(after, encodeURIComponent(welcome.resumeToken))).welcome;
+    expect(stolen.id).not.toBe(welcome.id);
+  });
+});
+
+describe.each(runtimes)("the start on $name", (runtime) => {
+  test("warns of what is open to everybody beyond this machine, once, and of nothing that is not", async () => {
+    const open = await ownServer(runtime, { env: { HOST: "0.0.0.0" } });
+    const warning = await open.process.log.find(({ level }) => level === "WARN", "the warning");
+    for (const name of ["RELAY_JWT_SECRET", "RELAY_ORIGINS", "RELAY_RATE"]) expect(warning.message).toContain(name);
+    const closed = await ownServer(runtime, {
+      env: { HOST: "0.0.0.0", RELAY_JWT_SECRET: SECRET, RELAY_ORIGINS: "https://example.org", RELAY_RATE: "100" },
+    });
+    expect(closed.process.stderr).not.toContain('"WARN"');
+  });
+});

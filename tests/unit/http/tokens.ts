@@ -1,0 +1,35 @@
+import { type JWTPayload, SignJWT } from "jose";
+import { expect } from "vitest";
+import type { Authorization } from "../../../src/http/app.ts";
+
+export const SECRET = "0123456789abcdef0123456789abcdef";
+
+/** Resolves to a token with these claims, for alice where they name nobody else. */
+export function sign(claims: JWTPayload = {}, secret = SECRET, algorithm = "HS256"): Promise<string> {
+  return signClaims({ sub: "alice", ...claims }, secret, algorithm);
+}
+
+/** Resolves to a token with these claims and no others. */
+export function signClaims(claims: JWTPayload, secret = SECRET, algorithm = "HS256"): Promise<string> {
+  return new SignJWT(claims).setProtectedHeader({ alg: algorithm }).sign(new TextEncoder().encode(secret));
+}
+
+/** A part of a token. */
+export function encode(part: object): string {
+  return Buffer.from(JSON.stringify(part)).toString("base64url");
+}
+
+/** A token as somebody makes one up, with any signature. */
+export function forge(header: object, claims: object, signature = ""): string {
+  return `${encode(header)}.${encode(claims)}.${signature}`;
+}
+
+/** What a client with the token is answered. */
+export function ask(authorize: (request: Request) => Promise<Authorization>, token: string): Promise<Authorization> {
+  return authorize(new Request("http://relay.example/ws", { headers: { Authorization: `Bearer ${token}` } }));
+}
+
+/** How a refusal looks, with words of a regular expression that end its sentence. */
+export function refused(status: number, words: string) {
+  return { allow: false, status, message: expect.stringMatching(new RegExp(`^Cannot connect: .*${words}`)) };
+}

@@ -5,6 +5,11 @@ export type Welcome = Extract<RelayFrame, { type: "welcome" }>;
 
 export interface ConnectionOptions {
   readonly WebSocket?: ClientSocketConstructor;
+  /**
+   * What the relay is to know this client by, such as a JWT; a function is asked for each attempt to connect, so that one which has
+   * expired is replaced. Sent as the subprotocol `bearer.<token>`. Default: none.
+   */
+  readonly token?: string | (() => string | Promise<string>);
   /** Longest wait before the first retry, in milliseconds; it doubles with each further one. Default: 500. */
   readonly minDelayMs?: number;
   /** Longest wait before any retry, in milliseconds. Default: 30000. */
@@ -30,6 +35,7 @@ const GIVEN_UP = 4001;
 /** Keeps a connection to the relay: connects, watches, connects again. */
 export class Reconnecting {
   readonly #url: URL;
+  readonly #Socket: ClientSocketConstructor;
   readonly #options: ConnectionOptions;
   readonly #events: ConnectionEvents;
   #socket: ClientSocket | undefined;
@@ -38,6 +44,7 @@ export class Reconnecting {
   #failures = 0;
   #attempts = 0;
   #silenceMs = 0;
+  #isAsking = false;
   #isWelcomed = false;
   #isOver = false;
 
@@ -46,6 +53,10 @@ export class Reconnecting {
     this.#url.protocol = this.#url.protocol.replace("http", "ws");
     this.#options = options;
     this.#events = events;
+    const Socket = options.WebSocket ?? (globalThis as { WebSocket?: ClientSocketConstructor }).WebSocket;
+    if (Socket === undefined)
+      throw new TypeError("Cannot connect: there is no WebSocket here; pass one as options.WebSocket");
+    this.#Socket = Socket;
     this.#connect();
   }
 
@@ -70,19 +81,36 @@ export class Reconnecting {
 
   /** Connects now, where that would be tried later. */
   readonly retryNow = (): void => {
-    if (this.#socket === undefined && !this.#isOver) this.#connect();
+    if (this.#socket === undefined && !this.#isOver && !this.#isAsking) this.#connect();
   };
 
   #connect(): void {
-    const Socket = this.#options.WebSocket ?? (globalThis as { WebSocket?: ClientSocketConstructor }).WebSocket;
-    if (Socket === undefined)
-      throw new TypeError("Cannot connect: there is no WebSocket here; pass one as options.WebSocket");
+    const { token } = this.#options;
+    if (token === undefined) this.#open([PROTOCOL]);
+    else this.#askFor(token);
+  }
+
+  /** Connects when the token is there; where there is none, that is an attempt that failed. */
+  async #askFor(token: NonNullable<ConnectionOptions["token"]>): Promise<void> {
+    this.#isAsking = true;
+    try {
+      const bearer = typeof token === "function" ? await token() : token;
+      if (!this.#isOver) this.#open([PROTOCOL, `bearer.${bearer}`]);
+    } catch {
+      // The app has none, or one that no WebSocket would send; the next attempt asks again.
+      if (!this.#isOver) this.#lose(1006, "There is no token");
+    } finally {
+      this.#isAsking = false;
+    }
+  }
+
+  #open(protocols: string[]): void {
     if (this.#token !== "") {
       this.#url.searchParams.set("resume", this.#token);
       // So that an attempt that was given up, and reaches the relay all the same, does not take the session from a later one.
       this.#url.searchParams.set("attempt", String(++this.#attempts));
     }
-    const socket = new Socket(this.#url.href, [PROTOCOL]);
+    const socket = new this.#Socket(this.#url.href, protocols);
     this.#socket = socket;
     this.#silenceMs = this.#options.connectTimeoutMs ?? 10_000;
     this.#listen();

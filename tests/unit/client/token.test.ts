@@ -1,0 +1,58 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { startClient } from "./fakes.ts";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.spyOn(Math, "random").mockReturnValue(0.5);
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
+
+describe("a client with a token", () => {
+  test("offers it as a subprotocol, behind the one that it speaks", async () => {
+    const { socket } = startClient({ token: "a.b.c" });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(socket().offers).toEqual(["relay.v1.json", "bearer.a.b.c"]);
+  });
+
+  test("asks for a new one for each attempt, so that one which expired is replaced", async () => {
+    let issued = 0;
+    const { socket, sockets } = startClient({ token: async () => `token-${++issued}` });
+    await vi.advanceTimersByTimeAsync(0);
+    socket().welcomes();
+    socket().ends(4002);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(sockets.map(({ offers }) => offers[1])).toEqual(["bearer.token-1", "bearer.token-2"]);
+  });
+
+  test("that cannot be had tries again later", async () => {
+    const token = vi.fn<() => Promise<string>>().mockRejectedValueOnce(new Error("offline")).mockResolvedValue("t");
+    const { sockets, named } = startClient({ token });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(sockets).toEqual([]);
+    expect(named("disconnected")).toEqual([
+      ["disconnected", { code: 1006, reason: "There is no token", retryMs: 250 }],
+    ]);
+    await vi.advanceTimersByTimeAsync(250);
+    expect(sockets.length).toBe(1);
+  });
+
+  test("opens nothing when it was closed while it waited for the token, and asks once at a time", async () => {
+    let give = (_token: string): void => {};
+    const token = vi.fn(
+      () =>
+        new Promise<string>((resolve) => {
+          give = resolve;
+        }),
+    );
+    const { client, sockets } = startClient({ token });
+    globalThis.dispatchEvent?.(new Event("online"));
+    expect(token).toHaveBeenCalledTimes(1);
+    client.close();
+    give("late");
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(sockets).toEqual([]);
+  });
+});

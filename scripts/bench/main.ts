@@ -3,16 +3,17 @@ import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { killAll } from "./child.ts";
 import { LOADS } from "./loads/all.ts";
+import type { Load } from "./loads/load.ts";
 import { fileTrouble, installPeers, lookAtMachine } from "./machine.ts";
 import { PEERS } from "./paths.ts";
 import { type LoadReport, toJson, toTable } from "./report.ts";
 import { runLoad } from "./run.ts";
 import type { GeneratorRuntime } from "./station.ts";
-import { subjectsOn } from "./subjects.ts";
+import { type Subject, subjectsOn } from "./subjects.ts";
 
 const USAGE = `npm run bench -- [options]
   --only a,b            loads to run: ${LOADS.map(({ name }) => name).join(", ")} (default: all)
-  --subjects node,ws    servers to run (default: all that there is a runtime for)
+  --subjects node,ws    servers to run (default: all that there is a runtime for, and that the load is for)
   --rounds 5            rounds; each measures every subject once, one after the other
   --seconds 3           seconds measured in a round, at least 2
   --against folder      another checkout of the relay, built: its entries are subjects too, as node@other
@@ -64,12 +65,22 @@ process.stdout.write(`${machine.description}; generator on ${runtime}; ${rounds}
 const reports: LoadReport[] = [];
 for (const load of loads) {
   if (trouble !== undefined && load.needsFiles === true) continue;
-  const report = await runLoad(load, subjects, { machine, runtime, rounds, seconds });
+  const among = subjects.filter((subject) => isFor(load, subject));
+  if (among.length === 0) {
+    process.stderr.write(`${load.name}) is for none of these subjects\n`);
+    continue;
+  }
+  const report = await runLoad(load, among, { machine, runtime, rounds, seconds });
   reports.push(report);
   process.stdout.write(`${toTable(report)}\n`);
   if (values.json !== undefined) writeFileSync(values.json, toJson(machine.description, reports));
 }
 process.exit(reports.some(({ outcomes }) => outcomes.some(({ failure }) => failure !== undefined)) ? 1 : 0);
+
+function isFor({ dialects }: Load, { dialect }: Subject): boolean {
+  if (dialects !== undefined) return dialects[dialect] !== undefined;
+  return values.subjects !== undefined || dialect !== "json";
+}
 
 function chosen<T extends { readonly name: string }>(all: readonly T[], names: string | undefined, flag: string): T[] {
   if (names === undefined) return [...all];

@@ -46,7 +46,7 @@ export class Station {
       const reply = await ask(generator, {
         type: "prepare",
         load: load.name,
-        dialect: subject.dialect,
+        dialect: load.dialects?.[subject.dialect] ?? subject.dialect,
         port,
         pid: server.pid,
       });

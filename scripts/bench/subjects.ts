@@ -7,7 +7,7 @@ import { PEERS, ROOT } from "./paths.ts";
 export interface Subject {
   /** What `--subjects` and the report call it. */
   readonly name: string;
-  /** What its figures are set against: the least code that does the same on its runtime. */
+  /** What its figures are set against: the least code that does the same on its runtime; for JSON, the same entry in plain. */
   readonly baseline: string;
   readonly dialect: DialectName;
   readonly command: readonly string[];
@@ -28,23 +28,24 @@ export function subjectsOn(machine: Machine, otherCheckout: string | undefined):
 }
 
 function relays({ node, bun, deno }: Machine, folder: string, suffix: string): Subject[] {
-  const relay = (name: string, baseline: string, command: readonly string[]): Subject => {
-    return { name: name + suffix, baseline, dialect: "plain", command, folder };
-  };
-  const subjects = [relay("node", "ws", [node, "dist/node.js"])];
+  const relay = (name: string, baseline: string, command: readonly string[]): Subject[] => [
+    { name: name + suffix, baseline, dialect: "plain", command, folder },
+    { name: `${name}-json${suffix}`, baseline: name + suffix, dialect: "json", command, folder },
+  ];
+  const subjects = relay("node", "ws", [node, "dist/node.js"]);
   if (bun !== undefined) {
-    subjects.push(relay("bun", "bun-serve", [bun, "run", "src/bun.ts"]));
-    subjects.push(relay("bun-node", "bun-serve", [bun, "run", "src/node.ts"]));
+    subjects.push(...relay("bun", "bun-serve", [bun, "run", "src/bun.ts"]));
+    subjects.push(...relay("bun-node", "bun-serve", [bun, "run", "src/node.ts"]));
   }
   if (deno !== undefined) {
-    subjects.push(relay("deno", "deno-serve", [deno, ...denoTask(folder, "start")]));
-    subjects.push(relay("deno-native", "deno-serve", [deno, ...denoTask(folder, "start:native")]));
+    subjects.push(...relay("deno", "deno-serve", [deno, ...denoTask(folder, "start")]));
+    subjects.push(...relay("deno-native", "deno-serve", [deno, ...denoTask(folder, "start:native")]));
   }
   return subjects;
 }
 
 function peers({ node, bun, deno }: Machine): Subject[] {
-  const peer = (name: string, command: readonly string[], dialect: DialectName = "plain"): Subject => {
+  const peer = (name: string, command: readonly string[], dialect: DialectName = "bare"): Subject => {
     return { name, baseline: name, dialect, command, folder: PEERS };
   };
   return [

@@ -1,5 +1,5 @@
-import type { Dialect } from "./dialects.ts";
-import { clientFrame, PING, PONG, repeat, Scanner, TEXT, textOf } from "./frames.ts";
+import type { Dialect, Room } from "./dialects.ts";
+import { clientFrame, FrameRing, PING, PONG, recogniser, Scanner, TEXT, textOf } from "./frames.ts";
 import type { Connect, Wire } from "./wire.ts";
 
 /** Called with the number of messages that one read brought to the client. */
@@ -16,6 +16,9 @@ export interface ClientOptions {
   readonly onTrouble: OnTrouble;
 }
 
+/** Messages after which a client says that it has them, where the dialect wants that: a small part of what a server keeps. */
+const ACKNOWLEDGE_EVERY = 64;
+
 const nothing: OnMessages = () => {};
 
 /** One WebSocket client over a bare wire. It answers pings, counts messages, and sends frames that were built before. */
@@ -30,8 +33,11 @@ export class Client {
   #upgraded = false;
   #ending = false;
   #ready: (() => void) | undefined;
-  #frames: Uint8Array = new Uint8Array();
-  #frameBytes = 0;
+  #ring = new FrameRing([], 0);
+  #sent = 0;
+  /** Messages that arrived, which is the number of the latest where the dialect numbers them. */
+  #received = 0;
+  #unacknowledged: number;
   #expected: string | undefined = undefined;
   #arrived: ((payload: string) => void) | undefined = undefined;
   #beat: ReturnType<typeof setInterval> | undefined = undefined;
@@ -39,6 +45,13 @@ export class Client {
   constructor(options: ClientOptions) {
     this.#options = options;
     this.index = options.index;
+    // So that the members of a room do not all acknowledge at the same message.
+    this.#unacknowledged = options.index % ACKNOWLEDGE_EVERY;
+  }
+
+  /** Messages sent that the server has not answered by an ack; 0 where the dialect has no acks. */
+  get unacked(): number {
+    return this.#options.dialect.acks === undefined ? 0 : this.#sent - this.#scanner.acks;
   }
 
   /** Connects. @returns When the server takes messages from this client. */
@@ -56,10 +69,22 @@ export class Client {
   /** Has the client ready to send up to `most` messages to `to` in one write, and to count what `from` sends it. */
   aim(options: { to: number; from: number; message: string; most: number }): void {
     const { dialect } = this.#options;
-    const frame = clientFrame(TEXT, dialect.encode(this.index, options.to, options.message));
-    this.#frameBytes = frame.length;
-    this.#frames = repeat(frame, options.most);
-    this.#scanner.messageBytes = dialect.delivered(options.from, this.index, options.message).length;
+    const { to, from, message, most } = options;
+    this.#ring = this.#ringOf((ackId) => dialect.encode(this.index, to, message, ackId), most);
+    this.#count(dialect.delivered(from, this.index, message), undefined);
+  }
+
+  /** Has the client ready to publish up to `most` messages in one write to a room with so many other members. */
+  aimAtRoom(options: { message: string; most: number; recipients: number }): void {
+    const { message, most, recipients } = options;
+    const room = this.#room();
+    this.#ring = this.#ringOf((ackId) => room.publish(message, ackId), most);
+    this.#count(room.published(this.index, message), recipients);
+  }
+
+  /** Has the client ready to count what `from` publishes. */
+  listenToRoom(options: { from: number; message: string }): void {
+    this.#count(this.#room().published(options.from, options.message), undefined);
   }
 
   /**
@@ -70,18 +95,23 @@ export class Client {
   async checkId(): Promise<void> {
     const { dialect } = this.#options;
     const message = `is this ${this.index}?`;
-    this.#expected = dialect.delivered(this.index, this.index, message);
-    const arrived = new Promise<string>((resolve) => {
-      this.#arrived = resolve;
-    });
-    this.#wire?.write(clientFrame(TEXT, dialect.encode(this.index, this.index, message)));
-    const payload = await arrived;
-    if (payload !== this.#expected) throw new Error(`Client ${this.index} got ${payload}, not ${this.#expected}`);
+    await this.#ask(
+      dialect.encode(this.index, this.index, message, undefined),
+      dialect.delivered(this.index, this.index, message),
+    );
+    this.#received++;
+  }
+
+  /** Becomes a member of the room. @throws {Error} When the server says something else. */
+  async join(): Promise<void> {
+    const room = this.#room();
+    await this.#ask(room.join, room.joined(this.index));
   }
 
   /** Sends as many messages in one write; at most as `aim` was told. */
   send(messages: number): void {
-    this.#wire?.write(this.#frames.subarray(0, this.#frameBytes * messages));
+    this.#sent += messages;
+    this.#wire?.write(this.#ring.take(messages));
   }
 
   end(): void {
@@ -90,8 +120,37 @@ export class Client {
     this.#wire?.end();
   }
 
+  async #ask(payload: string, expected: string): Promise<void> {
+    this.#expected = expected;
+    const arrived = new Promise<string>((resolve) => {
+      this.#arrived = resolve;
+    });
+    this.#wire?.write(clientFrame(TEXT, payload));
+    const answer = await arrived;
+    if (answer !== expected) throw new Error(`Client ${this.index} got ${answer}, not ${expected}`);
+  }
+
+  #room(): Room {
+    const { room } = this.#options.dialect;
+    if (room === undefined) throw new Error("Cannot use a room: the dialect has none");
+    return room;
+  }
+
+  /** One frame for each `ackId`, or a single one where the dialect has no acks. */
+  #ringOf(encode: (ackId: number | undefined) => string, most: number): FrameRing {
+    return new FrameRing((this.#options.dialect.acks?.ids ?? [undefined]).map(encode), most);
+  }
+
+  /** Has the scanner count messages such as this one, and acks for so many recipients. */
+  #count(firstMessage: string, recipients: number | undefined): void {
+    const { acks } = this.#options.dialect;
+    if (acks === undefined) this.#scanner.messageBytes = firstMessage.length;
+    else this.#scanner.recognise = recogniser(firstMessage, acks.ack(recipients));
+  }
+
   #opened(wire: Wire): void {
     this.#wire = wire;
+    const { protocol } = this.#options.dialect;
     const lines = [
       `GET ${this.#options.dialect.target(this.index)} HTTP/1.1`,
       `Host: 127.0.0.1:${this.#options.port}`,
@@ -99,6 +158,7 @@ export class Client {
       "Upgrade: websocket",
       "Sec-WebSocket-Version: 13",
       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+      ...(protocol === undefined ? [] : [`Sec-WebSocket-Protocol: ${protocol}`]),
     ];
     wire.write(new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n`));
   }
@@ -106,7 +166,19 @@ export class Client {
   #data(chunk: Uint8Array, length: number): void {
     const start = this.#upgraded ? 0 : this.#readHandshake(chunk, length);
     const messages = this.#scanner.scan(chunk, length, start);
-    if (messages > 0) this.onMessages(this, messages);
+    if (messages === 0) return;
+    this.#received += messages;
+    this.#acknowledge(messages);
+    this.onMessages(this, messages);
+  }
+
+  #acknowledge(messages: number): void {
+    const { acks } = this.#options.dialect;
+    if (acks === undefined) return;
+    this.#unacknowledged += messages;
+    if (this.#unacknowledged < ACKNOWLEDGE_EVERY) return;
+    this.#unacknowledged = 0;
+    this.#wire?.write(clientFrame(TEXT, acks.acknowledge(this.#received)));
   }
 
   /** Reads the answer to the upgrade. @returns Where in the chunk the frames begin. */
@@ -126,7 +198,8 @@ export class Client {
   }
 
   #isReady(): void {
-    const { heartbeat } = this.#options.dialect;
+    const { heartbeat, acks } = this.#options.dialect;
+    if (acks !== undefined) this.#wire?.write(clientFrame(TEXT, acks.acknowledge(0)));
     if (heartbeat !== undefined) {
       const frame = clientFrame(TEXT, heartbeat.text);
       this.#beat = setInterval(() => this.#wire?.write(frame), heartbeat.everyMs);
@@ -149,6 +222,7 @@ export class Client {
     }
     const answer = opcode === TEXT ? this.#options.dialect.control(text) : undefined;
     if (answer?.type === "ready") this.#isReady();
+    else if (answer?.type === "nothing") return;
     else if (answer?.type === "send") this.#wire?.write(clientFrame(TEXT, answer.text));
     else this.#trouble(`got an unexpected frame, opcode ${opcode}: ${text.slice(0, 200)}`);
   }

@@ -44,6 +44,11 @@ export class Crowd {
     return opened;
   }
 
+  /** Makes the clients members of one room, one after the other. */
+  async join(clients: readonly Client[]): Promise<void> {
+    for (const client of clients) await this.#orTrouble(client.join());
+  }
+
   /** Opens clients that only answer the heartbeat, as fast as the server takes them. @returns Connections a second. */
   async openIdle(count: number): Promise<number> {
     const start = performance.now();

@@ -2,24 +2,54 @@
 export type Answer =
   | { readonly type: "ready" }
   | { readonly type: "send"; readonly text: string }
+  | { readonly type: "nothing" }
   | { readonly type: "unexpected" };
 
 /** How one kind of server spells what the generator says and hears. Clients count from 0 in order of connecting. */
 export interface Dialect {
   /** The request target of a client's upgrade. */
   target(client: number): string;
+  /** What the upgrade offers as subprotocol. */
+  readonly protocol?: string;
   /** Whether the server speaks first, and a client is ready only when `control` says so. */
   readonly greets: boolean;
-  /** The payload that has the server deliver `message`. */
-  encode(from: number, to: number, message: string): string;
-  /** The payload that arrives then. */
+  /** The payload that has the server deliver `message`, and answer under the `ackId` where there is one. */
+  encode(from: number, to: number, message: string, ackId: number | undefined): string;
+  /** The payload that arrives then; of the first message, where they are numbered. */
   delivered(from: number, to: number, message: string): string;
   control(text: string): Answer;
   /** What a client says unasked, so that the server knows that it lives. Absent where the server asks. */
   readonly heartbeat?: { readonly everyMs: number; readonly text: string };
+  /** Absent where a send has no answer and messages no numbers. */
+  readonly acks?: Acks;
+  /** Absent where there are no rooms. */
+  readonly room?: Room;
+}
+
+/** How sends are answered, and how a client says what it has got. */
+export interface Acks {
+  /** What sends are numbered by, in turn; more than the server remembers, and all as long. */
+  readonly ids: readonly number[];
+  /** The answer to a send that went well, or to a publish to so many; all are as long. */
+  ack(recipients: number | undefined): string;
+  /** How a client says that it has the messages up to this number. */
+  acknowledge(sequenceId: number): string;
+}
+
+/** How the one room that a load uses is spoken of. */
+export interface Room {
+  /** The payload that makes a client a member. */
+  readonly join: string;
+  /** The payload that it gets then, before anything else. */
+  joined(client: number): string;
+  /** The payload that has the server deliver `message` to all other members. */
+  publish(message: string, ackId: number | undefined): string;
+  /** The payload that arrives then; of a member's second message, where they are numbered. */
+  published(from: number, message: string): string;
 }
 
 const READY: Answer = { type: "ready" };
+const NOTHING: Answer = { type: "nothing" };
 const UNEXPECTED: Answer = { type: "unexpected" };
 
 /** `id:message` in, `message` out; the ids are 1, 2, 3 … in order of connecting. */
@@ -29,6 +59,66 @@ const plain: Dialect = {
   encode: (_from, to, message) => `${to + 1}:${message}`,
   delivered: (_from, _to, message) => message,
   control: () => UNEXPECTED,
+};
+
+/** Plain, with a room: what the baselines in `peers/` speak. */
+const bare: Dialect = {
+  ...plain,
+  room: {
+    join: "join:lobby",
+    joined: () => "joined",
+    publish: (message) => `#lobby:${message}`,
+    published: (_from, message) => message,
+  },
+};
+
+/** `relay.v1.text`. */
+const text: Dialect = {
+  target: () => "/ws",
+  protocol: "relay.v1.text",
+  greets: true,
+  encode: (_from, to, message) => `${to + 1}:${message}`,
+  delivered: (from, _to, message) => `${from + 1}:${message}`,
+  control(line) {
+    if (line.startsWith(":welcome ")) return READY;
+    return line.startsWith(":joined ") ? NOTHING : UNEXPECTED;
+  },
+  room: {
+    join: ":join lobby",
+    joined: (client) => `:joined ${client + 1} lobby`,
+    publish: (message) => `#lobby:${message}`,
+    published: (from, message) => `${from + 1}#lobby:${message}`,
+  },
+};
+
+/** The relay remembers 256. */
+const ACK_IDS = Array.from({ length: 512 }, (_value, i) => 100_000 + i);
+
+/** `relay.v1.json`. */
+const json: Dialect = {
+  target: () => "/ws",
+  protocol: "relay.v1.json",
+  greets: true,
+  encode: (_from, to, message, ackId) => JSON.stringify({ type: "send", to: String(to + 1), data: message, ackId }),
+  delivered: (from, _to, message) =>
+    JSON.stringify({ type: "message", from: String(from + 1), data: message, sequenceId: 1 }),
+  control(frame) {
+    if (frame === '{"type":"ping"}') return { type: "send", text: '{"type":"pong"}' };
+    if (frame.startsWith('{"type":"welcome"')) return READY;
+    return frame.startsWith('{"type":"presence"') ? NOTHING : UNEXPECTED;
+  },
+  acks: {
+    ids: ACK_IDS,
+    ack: (recipients) => JSON.stringify({ type: "ack", ackId: ACK_IDS[0], outcome: "delivered", recipients }),
+    acknowledge: (sequenceId) => JSON.stringify({ type: "sequenceAck", sequenceId }),
+  },
+  room: {
+    join: '{"type":"join","room":"lobby","ackId":1}',
+    joined: () => '{"type":"ack","ackId":1,"outcome":"done"}',
+    publish: (message, ackId) => JSON.stringify({ type: "publish", room: "lobby", data: message, ackId }),
+    published: (from, message) =>
+      JSON.stringify({ type: "message", from: String(from + 1), room: "lobby", data: message, sequenceId: 2 }),
+  },
 };
 
 /** Engine.IO protocol 4 with Socket.IO protocol 5 in it; each client is in a room of its id's name. */
@@ -41,6 +131,12 @@ const socketIo: Dialect = {
     if (text === "2") return { type: "send", text: "3" };
     if (text.startsWith("0{")) return { type: "send", text: "40" };
     return text.startsWith("40{") ? READY : UNEXPECTED;
+  },
+  room: {
+    join: '42["join","lobby"]',
+    joined: () => '42["joined","lobby"]',
+    publish: (message) => `42["publish","lobby","${message}"]`,
+    published: (_from, message) => `42["message","${message}"]`,
   },
 };
 
@@ -60,7 +156,10 @@ function peerJsId(client: number): string {
   return `c${String(client + 1).padStart(6, "0")}`;
 }
 
-const DIALECTS = { plain, "socket.io": socketIo, peerjs: peerJs } as const satisfies Record<string, Dialect>;
+const DIALECTS = { plain, bare, text, json, "socket.io": socketIo, peerjs: peerJs } as const satisfies Record<
+  string,
+  Dialect
+>;
 
 export type DialectName = keyof typeof DIALECTS;
 

@@ -27,16 +27,66 @@ export function clientFrame(opcode: number, payload: string | Uint8Array): Uint8
   return frame;
 }
 
-/** The frame `times` times over, so that one write sends as many. */
-export function repeat(frame: Uint8Array, times: number): Uint8Array {
-  const joined = new Uint8Array(frame.length * times);
-  for (let i = 0; i < times; i++) joined.set(frame, i * frame.length);
-  return joined;
+/** Text frames that were built before and are sent in turn, round and round, several in one write. */
+export class FrameRing {
+  readonly #count: number;
+  readonly #frameBytes: number;
+  /** All frames, and then the first ones again, so that no write has to go round the end. */
+  readonly #bytes: Uint8Array;
+  #next = 0;
+
+  /** @throws {RangeError} When the payloads differ in length. */
+  constructor(payloads: readonly string[], most: number) {
+    const frames = payloads.map((payload) => clientFrame(TEXT, payload));
+    this.#count = frames.length;
+    this.#frameBytes = frames[0]?.length ?? 0;
+    if (frames.some(({ length }) => length !== this.#frameBytes)) {
+      throw new RangeError("Cannot build a ring of frames: their lengths differ");
+    }
+    this.#bytes = new Uint8Array(this.#frameBytes * (frames.length + most));
+    for (let i = 0; i < frames.length + most; i++) {
+      this.#bytes.set(frames[i % frames.length] ?? [], i * this.#frameBytes);
+    }
+  }
+
+  /** The next frames, in one piece; as many as `most` said, at most. */
+  take(frames: number): Uint8Array {
+    const start = this.#next * this.#frameBytes;
+    this.#next = (this.#next + frames) % this.#count;
+    return this.#bytes.subarray(start, start + frames * this.#frameBytes);
+  }
+}
+
+/** What a text frame is, by its length and the first bytes of its payload, which starts at `at`. */
+export type Recognise = (payloadBytes: number, chunk: Uint8Array, at: number) => "message" | "ack" | undefined;
+
+/** Bytes of a payload that have to be there for it to be recognised. */
+const PEEK_BYTES = 16;
+/** By how much a message may be longer than the first one: the digits of its number. */
+const MORE_DIGITS = 15;
+
+/**
+ * Tells messages that grow by the digits of their number from acks of one length: by their lengths, and by the first byte in
+ * which the two differ.
+ */
+export function recogniser(firstMessage: string, ack: string): Recognise {
+  let tell = 0;
+  while (firstMessage[tell] === ack[tell] && tell < PEEK_BYTES - 1) tell++;
+  const messageByte = firstMessage.charCodeAt(tell);
+  const ackByte = ack.charCodeAt(tell);
+  return (payloadBytes, chunk, at) => {
+    const byte = chunk[at + tell];
+    if (byte === messageByte) {
+      const more = payloadBytes - firstMessage.length;
+      return more >= 0 && more <= MORE_DIGITS ? "message" : undefined;
+    }
+    return byte === ackByte && payloadBytes === ack.length ? "ack" : undefined;
+  };
 }
 
 /** What a scanner finds other than messages. */
 export interface ScannerUser {
-  /** A frame whose payload has not the length of a message, whole. Its memory is used again after the call. */
+  /** A frame that is neither a message nor an ack, whole. Its memory is used again after the call. */
   other(opcode: number, payload: Uint8Array): void;
 }
 
@@ -44,10 +94,13 @@ export interface ScannerUser {
  * Counts a server's frames by their headers alone.
  *
  * A data frame whose payload has exactly `messageBytes` is a message: its payload is stepped over, not looked at. A
- * message counts when its header has come.
+ * message counts when its header has come. Where messages have more than one length, `recognise` looks at the first bytes too.
  */
 export class Scanner {
   messageBytes = -1;
+  recognise: Recognise | undefined = undefined;
+  /** All acks that began so far. */
+  acks = 0;
   readonly #user: ScannerUser;
   #skip = 0;
   #held: Uint8Array | undefined = undefined;
@@ -77,8 +130,14 @@ export class Scanner {
       const opcode = (chunk[at] ?? 0) & 0x0f;
       const payloadBytes = payloadLength(chunk, at + 1, headerBytes);
       const end = at + headerBytes + payloadBytes;
-      if (payloadBytes === this.messageBytes && opcode < CLOSE) {
+      const seen =
+        this.recognise === undefined || opcode !== TEXT || Math.min(length, end) - at < headerBytes + PEEK_BYTES
+          ? undefined
+          : this.recognise(payloadBytes, chunk, at + headerBytes);
+      if ((payloadBytes === this.messageBytes && opcode < CLOSE) || seen === "message") {
         messages++;
+      } else if (seen === "ack") {
+        this.acks++;
       } else if (end > length) {
         this.#held = chunk.slice(at, length);
         at = length;

@@ -5,6 +5,14 @@ export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
+/** Waits until nothing is left of what is under way. @throws {Error} When something is after 10 s. */
+export async function untilNone(left: () => number, what: string): Promise<void> {
+  for (let waits = 0; left() > 0; waits++) {
+    if (waits > 1000) throw new Error(`${left()} ${what} never arrived`);
+    await sleep(10);
+  }
+}
+
 export interface Pace {
   /** Messages a second, over all pairs together. */
   readonly rate: number;
@@ -82,11 +90,8 @@ export class Pacer {
   }
 
   /** Waits until all that was sent has arrived. @throws {Error} When some has not within 10 s. */
-  async settle(): Promise<void> {
-    for (let waits = 0; this.#underWay > 0; waits++) {
-      if (waits > 1000) throw new Error(`${this.#underWay} messages never arrived`);
-      await sleep(10);
-    }
+  settle(): Promise<void> {
+    return untilNone(() => this.#underWay, "messages");
   }
 
   #arrived(due: Ring, messages: number): void {

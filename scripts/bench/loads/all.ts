@@ -2,7 +2,8 @@ import { fanIn } from "./fan-in.ts";
 import { idle } from "./idle.ts";
 import { latencyAlone, latencyBesideIdle } from "./latency.ts";
 import type { Load } from "./load.ts";
-import { pingPong1, pingPong16, pingPongKib } from "./ping-pong.ts";
+import { pingPong1, pingPong16, pingPongJson, pingPongKib } from "./ping-pong.ts";
+import { publish } from "./publish.ts";
 import { scale100, scale1000, scale10000 } from "./scale.ts";
 
 /** Every load, in the order of the report. A new one is a file of its own and a name here. */
@@ -17,4 +18,6 @@ export const LOADS: readonly Load[] = [
   scale100,
   scale1000,
   scale10000,
+  pingPongJson,
+  publish,
 ];

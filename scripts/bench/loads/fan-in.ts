@@ -1,5 +1,5 @@
 import type { Client } from "../generator/client.ts";
-import { sleep } from "../generator/pace.ts";
+import { sleep, untilNone } from "../generator/pace.ts";
 import { type Load, MESSAGE_COLUMNS } from "./load.ts";
 
 const SENDERS = 1000;
@@ -54,10 +54,7 @@ export const fanIn: Load = {
       running = false;
       // What has arrived and was not followed up is no longer under way.
       owed -= free;
-      for (let waits = 0; owed > 0; waits++) {
-        if (waits > 500) throw new Error(`${owed} messages never arrived`);
-        await sleep(10);
-      }
+      await untilNone(() => owed, "messages");
       return figures;
     };
     await play(WARM_UP_SECONDS);

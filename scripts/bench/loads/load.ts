@@ -1,4 +1,5 @@
 import type { Crowd } from "../generator/crowd.ts";
+import type { DialectName } from "../generator/dialects.ts";
 
 /** The numbers of one round, by name; which ones there are, the load's columns say. */
 export type Figures = Readonly<Record<string, number>>;
@@ -45,6 +46,11 @@ export interface Load {
   readonly freshServer?: boolean;
   /** Whether it opens 10,000 connections, and is left out where a process may not have as many files open. */
   readonly needsFiles?: boolean;
+  /**
+   * What is spoken to a subject, by its own dialect; subjects whose dialect is not here are left out. Default: each its own, and
+   * the JSON subjects only where `--subjects` names them.
+   */
+  readonly dialects?: Readonly<Partial<Record<DialectName, DialectName>>>;
   /** Opens the connections and warms the server up. */
   prepare(crowd: Crowd): Promise<Prepared>;
 }

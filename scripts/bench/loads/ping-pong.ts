@@ -1,6 +1,6 @@
 import type { Client } from "../generator/client.ts";
 import type { Crowd } from "../generator/crowd.ts";
-import { sleep } from "../generator/pace.ts";
+import { sleep, untilNone } from "../generator/pace.ts";
 import { type Figures, type Load, MESSAGE_COLUMNS } from "./load.ts";
 
 export interface PingPongOptions {
@@ -50,10 +50,8 @@ export class PingPong {
     await sleep(seconds * 1000);
     const figures = stop(this.#messages);
     this.#running = false;
-    for (let waits = 0; this.#owed > 0; waits++) {
-      if (waits > 500) throw new Error(`${this.#owed} messages never arrived`);
-      await sleep(10);
-    }
+    await untilNone(() => this.#owed, "messages");
+    await untilNone(() => this.#clients.reduce((sum, { unacked }) => sum + unacked, 0), "acks");
     return figures;
   }
 }
@@ -65,11 +63,12 @@ export async function openPingPong(crowd: Crowd, options: PingPongOptions): Prom
   return game;
 }
 
-function pingPong(name: string, title: string, options: PingPongOptions): Load {
+function pingPong(name: string, title: string, options: PingPongOptions, dialects?: Load["dialects"]): Load {
   return {
     name,
     title,
     columns: MESSAGE_COLUMNS,
+    ...(dialects === undefined ? {} : { dialects }),
     async prepare(crowd) {
       const game = await openPingPong(crowd, options);
       return { round: ({ seconds }) => game.play(seconds) };
@@ -89,3 +88,11 @@ export const pingPongKib = pingPong("c", "100 clients in pairs, 16 messages in f
   inFlight: 16,
   messageBytes: 1024,
 });
+
+/** The same as `b`, each entry in plain and in JSON, where every send is answered by an ack and messages are acknowledged. */
+export const pingPongJson = pingPong(
+  "h",
+  "JSON sends with an ack, beside plain: 100 clients in pairs, 16 messages in flight each, 64 B",
+  { inFlight: 16, messageBytes: 64 },
+  { plain: "plain", json: "json" },
+);

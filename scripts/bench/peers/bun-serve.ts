@@ -24,9 +24,16 @@ const server = Bun.serve<Data>({
     message(ws, message) {
       const text = message.toString();
       const colon = text.indexOf(":");
-      const target = clients.get(text.slice(0, colon));
-      if (target) target.send(text.slice(colon + 1));
-      else ws.send("no such id");
+      const to = text.slice(0, colon);
+      const target = clients.get(to);
+      if (target) {
+        target.send(text.slice(colon + 1));
+      } else if (to === "#lobby") {
+        ws.publish("lobby", text.slice(colon + 1));
+      } else if (to === "join") {
+        ws.subscribe("lobby");
+        ws.send("joined");
+      } else ws.send("no such id");
     },
     close(ws) {
       clients.delete(ws.data.id);

@@ -1,5 +1,7 @@
 /// <reference types="deno" />
 const clients = new Map<string, WebSocket>();
+/** The one room of the publishing load. */
+const lobby = new Set<WebSocket>();
 let lastId = 0;
 
 Deno.serve(
@@ -17,11 +19,24 @@ Deno.serve(
     socket.onmessage = ({ data }) => {
       const text = String(data);
       const colon = text.indexOf(":");
-      const target = clients.get(text.slice(0, colon));
-      if (target?.readyState === WebSocket.OPEN) target.send(text.slice(colon + 1));
-      else socket.send("no such id");
+      const to = text.slice(0, colon);
+      const target = clients.get(to);
+      if (target?.readyState === WebSocket.OPEN) {
+        target.send(text.slice(colon + 1));
+      } else if (to === "#lobby") {
+        const message = text.slice(colon + 1);
+        for (const member of lobby) {
+          if (member !== socket && member.readyState === WebSocket.OPEN) member.send(message);
+        }
+      } else if (to === "join") {
+        lobby.add(socket);
+        socket.send("joined");
+      } else socket.send("no such id");
     };
-    socket.onclose = () => clients.delete(id);
+    socket.onclose = () => {
+      clients.delete(id);
+      lobby.delete(socket);
+    };
     return response;
   },
 );

@@ -15,6 +15,13 @@ io.on("connection", (socket) => {
   socket.on("message", (to, message) => {
     io.to(to).emit("message", message);
   });
+  socket.on("join", (room) => {
+    socket.join(room);
+    socket.emit("joined", room);
+  });
+  socket.on("publish", (room, message) => {
+    socket.to(room).emit("message", message);
+  });
 });
 
 server.listen(Number(process.env.PORT), "127.0.0.1", () => {

@@ -4,6 +4,8 @@ import { WebSocketServer } from "ws";
 const server = createServer();
 const wss = new WebSocketServer({ server });
 const clients = new Map();
+/** The one room of the publishing load. */
+const lobby = new Set();
 let lastId = 0;
 
 wss.on("connection", (ws) => {
@@ -16,12 +18,23 @@ wss.on("connection", (ws) => {
   ws.on("message", (data) => {
     const text = data.toString();
     const colon = text.indexOf(":");
-    const target = clients.get(text.slice(0, colon));
-    if (target) target.send(text.slice(colon + 1));
-    else ws.send("no such id");
+    const to = text.slice(0, colon);
+    const target = clients.get(to);
+    if (target) {
+      target.send(text.slice(colon + 1));
+    } else if (to === "#lobby") {
+      const message = text.slice(colon + 1);
+      for (const member of lobby) if (member !== ws) member.send(message);
+    } else if (to === "join") {
+      lobby.add(ws);
+      ws.send("joined");
+    } else ws.send("no such id");
   });
   ws.on("error", () => {});
-  ws.on("close", () => clients.delete(id));
+  ws.on("close", () => {
+    clients.delete(id);
+    lobby.delete(ws);
+  });
 });
 
 setInterval(() => {

@@ -13,7 +13,9 @@ import { type Subject, subjectsOn } from "./subjects.ts";
 
 const USAGE = `npm run bench -- [options]
   --only a,b            loads to run: ${LOADS.map(({ name }) => name).join(", ")} (default: all)
-  --subjects node,ws    servers to run (default: all that there is a runtime for, and that the load is for)
+  --subjects node,ws    servers to run (default: all that there is a runtime for); node-json is node spoken to in JSON.
+                        A load leaves out whom it is not for: h has plain and JSON, i has no peerjs, the others have
+                        JSON only where it is named here
   --rounds 5            rounds; each measures every subject once, one after the other
   --seconds 3           seconds measured in a round, at least 2
   --against folder      another checkout of the relay, built: its entries are subjects too, as node@other

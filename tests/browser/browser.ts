@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, onTestFinished } from "vitest";
-import type { Runtime } from "../conformance/runtimes.ts";
+import type { Program } from "../conformance/runtimes.ts";
 import { PATIENCE_MS } from "../conformance/wait.ts";
 
 const EXECUTABLE = "/usr/bin/chromium";
@@ -63,6 +63,6 @@ export async function untilStatus(page: Page, text: string | RegExp): Promise<vo
 }
 
 /** An example of docs/examples, as `ownServer` starts it. */
-export function example(name: string): Runtime {
-  return { name, command: [process.execPath, `docs/examples/${name}/server.mjs`], exceptions: {} };
+export function example(name: string): Program {
+  return { command: [process.execPath, `docs/examples/${name}/server.mjs`] };
 }

@@ -2,11 +2,11 @@ import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import type { Client } from "../conformance/client.ts";
-import type { Runtime } from "../conformance/runtimes.ts";
+import type { Program } from "../conformance/runtimes.ts";
 import { ownServer } from "../conformance/subject.ts";
 import { describeInBrowser, openPage, ownContext } from "./browser.ts";
 
-const RELAY: Runtime = { name: "the relay", command: [process.execPath, "dist/node.js"], exceptions: {} };
+const RELAY: Program = { command: [process.execPath, "dist/node.js"] };
 const CLIENT = fileURLToPath(new URL("../../dist/client", import.meta.url));
 
 /** Writes into its page what its client is told. */

@@ -102,7 +102,12 @@ export class JsonClient {
 export async function connectJson(server: Server, { resume, port }: JsonOptions = {}): Promise<JsonClient> {
   await server.openRegistrar();
   const path = resume === undefined ? "/ws" : `/ws?resume=${resume}`;
-  const client = await openClient(`ws://127.0.0.1:${port ?? server.port}${path}`, [JSON_PROTOCOL]);
+  return openJson(`ws://127.0.0.1:${port ?? server.port}${path}`);
+}
+
+/** A client of the relay at this address, wherever it is mounted, past its welcome. */
+export async function openJson(url: string): Promise<JsonClient> {
+  const client = await openClient(url, [JSON_PROTOCOL]);
   return new JsonClient(client, readWelcome(await client.next()));
 }
 

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { isAlive, lastOfChain, residentBytes } from "./proc.ts";
-import { ROOT, type Runtime } from "./runtimes.ts";
+import { type Program, ROOT } from "./runtimes.ts";
 import { Inbox, within } from "./wait.ts";
 
 /** A runtime that has compiled nothing yet fetches its packages first. */
@@ -63,7 +63,7 @@ export class Process {
   #exit: Exit | undefined;
   #pid: number | undefined;
 
-  constructor({ command }: Runtime, { env = {}, args = [] }: StartOptions) {
+  constructor({ command }: Program, { env = {}, args = [] }: StartOptions) {
     this.#child = spawnUnlimited([...command, ...args], { ...cleanEnvironment(), PORT: "0", ...env });
     running.add(this);
     const { stdout, stderr } = this.#child;

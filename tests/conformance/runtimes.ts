@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 
 /** The repository's root, where the servers are started. */
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const APPS = "tests/conformance/apps/";
 const INSTALLED = `${ROOT}tests/runtimes/node_modules/.bin/`;
 
 /** What some way to start the relay cannot keep of what the others promise. */
@@ -29,33 +30,55 @@ export interface Exceptions {
   readonly refusesMethodItself?: string;
 }
 
-/** One way to start the relay; every test of this suite runs on each. */
-export interface Runtime {
-  readonly name: string;
+/** What starts a server. */
+export interface Program {
   /** The command line, to which flags can be added. */
   readonly command: readonly [string, ...string[]];
+}
+
+/** One way to start the relay; every test of this suite runs on each. */
+export interface Runtime extends Program {
+  readonly name: string;
+  /** Starts somebody's app, in which the relay is mounted (apps/). */
+  readonly app: Program;
   /** Each with its reason. The tests that meet one assert what is true in its place. */
   readonly exceptions: Exceptions;
 }
 
 const NODE_24 = `${INSTALLED}node`;
+const BUN = `${INSTALLED}bun`;
+const DENO = `${INSTALLED}deno`;
+
+/** The apps are TypeScript, which Node 20 reads with tsx alone. */
+const nodeApp = (node: string): Program => ({ command: [node, "--import", "tsx", `${APPS}node.ts`] });
+const bunApp = (file: string): Program => ({ command: [BUN, "run", `${APPS}${file}`] });
+const denoApp = (file: string): Program => ({
+  command: [DENO, "run", "--allow-net", "--allow-env", "--allow-read", "--allow-sys", `${APPS}${file}`],
+});
 
 const all: readonly Runtime[] = [
-  { name: `Node ${process.versions.node}`, command: [process.execPath, "dist/node.js"], exceptions: {} },
-  { name: "Node 24", command: [NODE_24, "dist/node.js"], exceptions: {} },
-  { name: "Bun, src/node.ts", command: [`${INSTALLED}bun`, "run", "src/node.ts"], exceptions: {} },
+  {
+    name: `Node ${process.versions.node}`,
+    command: [process.execPath, "dist/node.js"],
+    app: nodeApp(process.execPath),
+    exceptions: {},
+  },
+  { name: "Node 24", command: [NODE_24, "dist/node.js"], app: nodeApp(NODE_24), exceptions: {} },
+  { name: "Bun, src/node.ts", command: [BUN, "run", "src/node.ts"], app: bunApp("node.ts"), exceptions: {} },
   {
     name: "Bun, src/bun.ts",
-    command: [`${INSTALLED}bun`, "run", "src/bun.ts"],
+    command: [BUN, "run", "src/bun.ts"],
+    app: bunApp("bun.ts"),
     exceptions: {
       partOfFrameIsSilence: "Bun.serve tells of whole messages alone",
       closeWaitsForNobody: "Bun.serve reports a socket as closed as soon as its close frame is written",
     },
   },
-  { name: "Deno, task start", command: [`${INSTALLED}deno`, "task", "start"], exceptions: {} },
+  { name: "Deno, task start", command: [DENO, "task", "start"], app: denoApp("node.ts"), exceptions: {} },
   {
     name: "Deno, task start:native",
-    command: [`${INSTALLED}deno`, "task", "start:native"],
+    command: [DENO, "task", "start:native"],
+    app: denoApp("deno.ts"),
     exceptions: {
       partOfFrameIsSilence: "idleTimeout counts whole frames alone",
       pingIsSilence: "idleTimeout does not count pings",

@@ -1,7 +1,7 @@
 import { type Client, openClient } from "./client.ts";
 import { type LogLine, Process, type StartOptions } from "./process.ts";
 import { type HandshakeOptions, handshake, openTcp, type RawClient } from "./raw.ts";
-import type { Runtime } from "./runtimes.ts";
+import type { Program } from "./runtimes.ts";
 import { within } from "./wait.ts";
 
 export interface ConnectOptions {
@@ -96,8 +96,8 @@ export class Server {
 }
 
 /** Starts a relay that serves. */
-export async function startServer(runtime: Runtime, options: StartOptions = {}): Promise<Server> {
-  const started = new Process(runtime, options);
+export async function startServer(program: Program, options: StartOptions = {}): Promise<Server> {
+  const started = new Process(program, options);
   try {
     return new Server(started, await started.listening());
   } catch (error) {

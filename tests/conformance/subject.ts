@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, onTestFinished } from "vitest";
 import "./matchers.ts";
 import { Process, type StartOptions } from "./process.ts";
-import type { Runtime } from "./runtimes.ts";
+import type { Program, Runtime } from "./runtimes.ts";
 import { type Server, startServer } from "./server.ts";
 
 /**
@@ -10,14 +10,26 @@ import { type Server, startServer } from "./server.ts";
  * @returns Gives the server to a test.
  */
 export function sharedServer(runtime: Runtime, options: StartOptions = {}): () => Server {
+  return shared(async () => {
+    const server = await startServer(runtime, options);
+    await server.openRegistrar();
+    return server;
+  });
+}
+
+/** One process of the app (apps/) in which the relay is mounted, for all the tests of a `describe`, as `sharedServer`. */
+export function sharedApp(runtime: Runtime): () => Server {
+  return shared(() => startServer(runtime.app));
+}
+
+function shared(start: () => Promise<Server>): () => Server {
   let server: Server | undefined;
   const started = (): Server => {
     if (server === undefined) throw new Error("The server is there only while a test runs");
     return server;
   };
   beforeAll(async () => {
-    server = await startServer(runtime, options);
-    await server.openRegistrar();
+    server = await start();
   });
   afterEach(() => started().process.expectAlive());
   afterAll(() => server?.process.kill());
@@ -25,8 +37,8 @@ export function sharedServer(runtime: Runtime, options: StartOptions = {}): () =
 }
 
 /** A server for this test alone; its end is the test's own business. */
-export async function ownServer(runtime: Runtime, options: StartOptions = {}): Promise<Server> {
-  const server = await startServer(runtime, options);
+export async function ownServer(program: Program, options: StartOptions = {}): Promise<Server> {
+  const server = await startServer(program, options);
   onTestFinished(() => server.process.kill());
   return server;
 }

@@ -1,0 +1,248 @@
+import { describe, expect, test } from "vitest";
+import { openClient } from "./client.ts";
+import { type JsonClient, openJson } from "./json-client.ts";
+import { type Answer, handshake, openTcp, type RawClient } from "./raw.ts";
+import { runtimes } from "./runtimes.ts";
+import type { Server } from "./server.ts";
+import { sharedApp } from "./subject.ts";
+import { TEXT_PROTOCOL } from "./text-client.ts";
+import { until } from "./wait.ts";
+
+/** What the app says of a client with this name (apps/rules.ts), and what the client is told. */
+const REFUSALS: readonly (readonly [name: string, status: number, code: string])[] = [
+  ["refused-401", 401, "unauthorized"],
+  ["refused-403", 403, "forbidden"],
+  ["throws", 500, "internal"],
+  ["throws-nothing", 500, "internal"],
+  ["rejects", 500, "internal"],
+  ["rejects-with-text", 500, "internal"],
+  ["answers-undefined", 500, "internal"],
+  ["answers-null", 500, "internal"],
+  ["id-empty", 403, "bad_id"],
+  ["id-with-space", 403, "bad_id"],
+  ["id-too-long", 403, "bad_id"],
+  ["id-null", 403, "bad_id"],
+  ["id-number", 403, "bad_id"],
+];
+
+/** What the app does about a message with this text, and what its sender is told. */
+const VERDICTS: readonly (readonly [text: string, code: string, temporary: boolean])[] = [
+  ["refuse", "forbidden", false],
+  ["throw", "internal", true],
+  ["throw nothing", "internal", true],
+  ["promise true", "internal", true],
+  ["promise false", "internal", true],
+  ["reject", "internal", true],
+  ["reject later", "internal", true],
+];
+
+const ERRANDS = ["throws", "rejects", "rejects-later"];
+
+function address(app: Server, name: string): string {
+  return `ws://127.0.0.1:${app.port}/relay/ws?name=${name}`;
+}
+
+/** A client that speaks by hand and has asked to be let in. */
+async function ask(app: Server, name: string): Promise<RawClient> {
+  const raw = await openTcp(app.port);
+  raw.write(handshake({ path: `/relay/ws?name=${name}` }));
+  return raw;
+}
+
+async function body(raw: RawClient, answer: Answer): Promise<unknown> {
+  return JSON.parse(await raw.body(answer));
+}
+
+/** Waits until the app has something in its log about the id. */
+async function logged(app: Server, message: string, id: string): Promise<void> {
+  await app.process.log.find((line) => line.message === message && line.id === id, `"${message}" of ${id} in the log`);
+}
+
+/** Has the app answer those whom it kept waiting. */
+async function letIn(app: Server): Promise<void> {
+  expect((await fetch(app.url("/let-in"), { method: "POST" })).status).toBe(200);
+}
+
+/** Waits until nobody has the id. */
+async function untilFree(one: JsonClient, id: string): Promise<void> {
+  await until(async () => {
+    const { error } = await one.ask({ type: "send", to: id, data: "are you there?" });
+    return JSON.stringify(error ?? "").includes("no_such_id");
+  }, `${id} to be nobody's`);
+}
+
+/** @throws {Error} When the app or the relay in it no longer serves good clients. */
+async function expectToServe(app: Server): Promise<void> {
+  expect(await (await fetch(app.url("/"))).text()).toBe("somebody's app");
+  const [one, two] = [await openJson(address(app, "good-1")), await openJson(address(app, "good-2"))];
+  expect(await one.ask({ type: "send", to: "good-2", data: "still here" })).toEqual({ outcome: "delivered" });
+  expect(await two.next()).toMatchObject({ from: "good-1", data: "still here" });
+  await Promise.all([one.close(), two.close()]);
+}
+
+describe.each(runtimes)("the app around the relay on $name", (runtime) => {
+  const app = sharedApp(runtime);
+
+  test("gives its clients their ids, under the path that it mounts the relay at", async () => {
+    const [alice, bob] = [await openJson(address(app(), "alice")), await openClient(address(app(), "bob"))];
+    expect(alice.id).toBe("alice");
+    bob.send("alice:hi");
+    expect(await alice.next()).toMatchObject({ from: "bob", data: "hi" });
+    expect((await fetch(app().url("/relay/healthz"))).status).toBe(200);
+    expect((await fetch(app().url("/ws"))).status).toBe(404);
+    await expectToServe(app());
+  });
+
+  test("that gives an id to somebody else closes who had it with 4500", async () => {
+    const old = await openJson(address(app(), "carol"));
+    const now = await openJson(address(app(), "carol"));
+    expect(await old.end()).toMatchObject({ code: 4500 });
+    expect(now.welcome).toMatchObject({ id: "carol", resumed: false });
+  });
+
+  test.each(REFUSALS)(
+    "that decides on a client as %s has it told %i %s, and nothing of what failed",
+    async (...row) => {
+      const [name, status, code] = row;
+      const raw = await ask(app(), name);
+      const answer = await raw.answer();
+      expect(answer.status).toBe(status);
+      const told = await body(raw, answer);
+      expect(told).toEqual({ error: { code, message: expect.any(String) } });
+      expect(JSON.stringify(told)).not.toContain("secret");
+      await expectToServe(app());
+    },
+  );
+
+  test("that answers with true, which is no answer, lets nobody in", async () => {
+    const raw = await ask(app(), "answers-true");
+    expect((await raw.answer()).status).toBeGreaterThanOrEqual(400);
+    await expectToServe(app());
+  });
+
+  test("that decides late lets in who has waited", async () => {
+    const raw = await ask(app(), "late-patient");
+    await logged(app(), "asked", "late-patient");
+    await letIn(app());
+    expect((await raw.answer()).status).toBe(101);
+    const one = await openJson(address(app(), "dora"));
+    expect(await one.ask({ type: "send", to: "late-patient", data: "at last" })).toEqual({ outcome: "delivered" });
+    expect(await raw.next()).toBe("at last");
+  });
+
+  test("that decides late, when its clients have gone, keeps nothing of them", async () => {
+    const names = Array.from({ length: 10 }, (_, index) => `late-gone-${index}`);
+    for (const name of names) {
+      const raw = await ask(app(), name);
+      await logged(app(), "asked", name);
+      raw.reset();
+    }
+    await letIn(app());
+    const one = await openJson(address(app(), "emma"));
+    for (const name of names) await untilFree(one, name);
+    await expectToServe(app());
+  });
+
+  test("that decides late on many at once, some of whom have gone, lets in those who stayed", async () => {
+    const raws = new Map<string, RawClient>();
+    for (let index = 0; index < 20; index++) {
+      const name = `late-many-${index}`;
+      raws.set(name, await ask(app(), name));
+      await logged(app(), "asked", name);
+    }
+    const [left, stayed] = [[...raws].slice(0, 10), [...raws].slice(10)];
+    for (const [, raw] of left) raw.reset();
+    await letIn(app());
+    const one = await openJson(address(app(), "fay"));
+    for (const [name, raw] of stayed) {
+      expect((await raw.answer()).status).toBe(101);
+      expect(await one.ask({ type: "send", to: name, data: name })).toEqual({ outcome: "delivered" });
+      expect(await raw.next()).toBe(name);
+    }
+    for (const [name] of left) await untilFree(one, name);
+  });
+});
+
+describe.each(runtimes)("onMessage of the app around the relay on $name", (runtime) => {
+  const app = sharedApp(runtime);
+
+  test.each(VERDICTS)("that does %j has the sender told %s, in each protocol, and nothing is sent", async (...row) => {
+    const [words, code, temporary] = row;
+    const [one, two] = [await openJson(address(app(), "one")), await openJson(address(app(), "two"))];
+    for (const client of [one, two]) await client.ask({ type: "join", room: "lobby" });
+    expect(await one.next()).toMatchObject({ type: "presence", event: "joined" });
+    const error = { code, message: expect.not.stringContaining("secret"), temporary };
+
+    expect(await one.ask({ type: "send", to: "two", data: words })).toEqual({ outcome: "failed", error });
+    expect(await one.ask({ type: "publish", room: "lobby", data: words })).toEqual({ outcome: "failed", error });
+    one.send({ type: "send", to: "two", data: words });
+    expect(await one.next()).toEqual({ type: "error", error });
+    const plain = await openClient(address(app(), "plain"));
+    plain.send(`two:${words}`);
+    expect(await plain.next()).toMatch(new RegExp(`^:error ${code} `));
+    const text = await openClient(address(app(), "text"), [TEXT_PROTOCOL]);
+    expect(await text.next()).toBe(":welcome text");
+    text.send(`two:${words}`);
+    expect(await text.next()).toMatch(new RegExp(`^:error ${code} `));
+
+    if (code === "internal") for (const id of ["one", "plain", "text"]) await logged(app(), "failed", id);
+    expect(await one.ask({ type: "send", to: "two", data: "good" })).toEqual({ outcome: "delivered" });
+    expect(await two.next()).toMatchObject({ from: "one", data: "good", sequenceId: 1 });
+    await expect(two).toStaySilent();
+    await expectToServe(app());
+    await Promise.all([one, two, plain, text].map((client) => client.close()));
+  });
+});
+
+describe.each(runtimes)("a message that onMessage of the app looks at on $name", (runtime) => {
+  const app = sharedApp(runtime);
+
+  test("has its text as a string, whichever protocol its sender speaks", async () => {
+    const two = await openJson(address(app(), "two"));
+    for (const protocols of [[], [TEXT_PROTOCOL]]) {
+      const one = await openClient(address(app(), `one-${protocols.length}`), protocols);
+      one.send("two:only as a string");
+      expect(await two.next()).toMatchObject({ type: "message", data: "only as a string" });
+    }
+  });
+});
+
+describe.each(runtimes)("onOpen and onClose of the app around the relay on $name", (runtime) => {
+  const app = sharedApp(runtime);
+
+  test.each(ERRANDS)("that %s at the beginning of a session is reported, and the session goes on", async (errand) => {
+    const id = `open-${errand}`;
+    const one = await openJson(address(app(), id));
+    await logged(app(), "failed", id);
+    const two = await openJson(address(app(), `good-${errand}`));
+    expect(await two.ask({ type: "send", to: id, data: "hi" })).toEqual({ outcome: "delivered" });
+    expect(await one.next()).toMatchObject({ data: "hi", sequenceId: 1 });
+    await expectToServe(app());
+  });
+
+  test.each(ERRANDS)("that %s at the end of a session is reported, and the id is free", async (errand) => {
+    const id = `close-${errand}`;
+    const one = await openJson(address(app(), `good-${errand}`));
+    for (const leave of ["close", "drop"] as const) {
+      const two = await openJson(address(app(), id));
+      two[leave]();
+      await logged(app(), "failed", id);
+      await untilFree(one, id);
+    }
+    const two = await openJson(address(app(), id));
+    expect(await one.ask({ type: "send", to: id, data: "again" })).toEqual({ outcome: "delivered" });
+    expect(await two.next()).toMatchObject({ data: "again", sequenceId: 1 });
+    await expectToServe(app());
+  });
+
+  test("that fail for many sessions at once fail none of them", async () => {
+    const names = ["open-throws", "close-throws", "open-rejects", "close-rejects", "close-rejects-later"];
+    const clients = await Promise.all(names.map((name) => openJson(address(app(), name))));
+    const one = await openJson(address(app(), "gina"));
+    for (const name of names)
+      expect(await one.ask({ type: "send", to: name, data: 1 })).toEqual({ outcome: "delivered" });
+    for (const client of clients) client.drop();
+    for (const name of names) await untilFree(one, name);
+    await expectToServe(app());
+  });
+});

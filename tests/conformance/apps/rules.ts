@@ -50,7 +50,7 @@ const waiting: (() => void)[] = [];
 /** The hooks of the app, chosen by its clients: what they call themselves, and what they send. */
 export const options: AppOptions & RelayOptions = {
   heartbeatMs: 500,
-  resumeMs: 0,
+  resumeMs: 300,
   async authorize(request) {
     const name = new URL(request.url).searchParams.get("name") ?? "";
     if (name.startsWith("late")) {

@@ -88,6 +88,23 @@ describe.each(runtimes)("a client that does what few do on $name", (runtime) => 
     await expect(raw.next()).resolves.toBe("one two");
   });
 
+  test("many pings in one piece end nothing, and the last one is answered", async () => {
+    const { raw, id } = await server().connectRaw();
+    raw.send(...Array.from({ length: 200 }, (_, number) => ({ opcode: ping, payload: `ping ${number}` })));
+    while ((await raw.frame(OPCODES.pong)).payload.toString() !== "ping 199");
+    raw.text(`${id}:still here`);
+    await expect(raw.next()).resolves.toBe("still here");
+  });
+
+  test("a message of 20,000 fragments arrives like any other that is not too large", async () => {
+    const { raw, id } = await server().connectRaw();
+    const piece = { opcode: continuation, payload: "x", fin: false };
+    raw.send({ opcode: text, payload: `${id}:`, fin: false }, ...Array.from({ length: 19_998 }, () => piece), {
+      opcode: continuation,
+    });
+    await expect(raw.next()).resolves.toBe("x".repeat(19_998));
+  });
+
   test("a message of many fragments, some empty, one ending inside a character, arrives whole", async () => {
     const { raw, id } = await server().connectRaw();
     const bytes = Buffer.from(`${id}:héé`);

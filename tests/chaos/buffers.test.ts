@@ -22,7 +22,6 @@ describe.each(runtimes)("sent more than anybody reads, on $name", (runtime) => {
       // Nobody is closed meanwhile for what waits for them: it is the bound of all buffers together that must hold.
       env: { RELAY_HEARTBEAT_MS: "60000", RELAY_MAX_TOTAL_BUFFERED_BYTES: String(MAX_BYTES), RELAY_LOG: "warning" },
     });
-    await server.openRegistrar();
     const seed = chooseSeed(process.env.CHAOS_SEED);
     let peakBytes = 0;
     const sampling = setInterval(() => {
@@ -30,9 +29,10 @@ describe.each(runtimes)("sent more than anybody reads, on $name", (runtime) => {
     }, SAMPLE_MS);
     onTestFinished(() => clearInterval(sampling));
 
-    const crowd = await startAccomplice("unread.ts", server.port, RECEIVERS, SENDERS, seed);
     const pairs = await GoodPairs.open(server);
     onTestFinished(() => pairs.end());
+    const { id: lastId } = await server.connect();
+    const crowd = await startAccomplice("unread.ts", server.port, Number(lastId) + 1, RECEIVERS, SENDERS, seed);
     const latencies = await pairs.talk(SECONDS);
     const counts = await crowd.stop();
 

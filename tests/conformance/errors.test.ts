@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Client } from "./client.ts";
 import { encodeFrame, OPCODES } from "./frames.ts";
 import { runtimes } from "./runtimes.ts";
 import { ownServer, sharedServer } from "./subject.ts";
@@ -132,11 +133,35 @@ describe.each(runtimes)("RELAY_MAX_CONNECTIONS on $name", (runtime) => {
     const ready = await fetch(server.url("/readyz"));
     expect(ready.status).toBe(503);
     expect(ready.headers.get("Retry-After")).toBe("1");
+    expect(await ready.json()).toMatchObject({ error: { code: "full" } });
     await one.close();
     // The server may learn of the end of one connection after the beginning of another.
     await until(async () => (await fetch(server.url("/readyz"))).ok, "a free place");
     const next = await server.open();
     next.send("2:to myself");
     await expect(next.next()).resolves.toBe("to myself");
+  });
+
+  test("of a crowd that comes at once as many are served, the others answered 503 or closed with 1013", async () => {
+    const server = await ownServer(runtime, { env: { RELAY_MAX_CONNECTIONS: "3" } });
+    const attempts = await Promise.allSettled(Array.from({ length: 30 }, () => server.open()));
+    const served: Client[] = [];
+    for (const attempt of attempts) {
+      if (attempt.status === "rejected") {
+        expect(attempt.reason.message).toContain("503");
+        continue;
+      }
+      const client = attempt.value;
+      client.send("nobody:are you there?");
+      const answer = await client.next().catch(() => client.end());
+      if (typeof answer === "string") served.push(client);
+      else expect(answer).toEqual({ code: 1013, reason: "The relay has no place left" });
+    }
+    expect(served.length).toBe(3);
+    for (const client of served) await client.close();
+    await until(async () => (await fetch(server.url("/readyz"))).ok, "free places");
+    const crowd = await Promise.all([server.open(), server.open(), server.open()]);
+    for (const client of crowd) client.send("nobody:are you there?");
+    for (const client of crowd) await expect(client.next()).resolves.toMatch(/^:error no_such_id /);
   });
 });

@@ -15,19 +15,19 @@ const GOOD: readonly (readonly [string, HandshakeOptions])[] = [
   ["an extension", { headers: { "Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits" } }],
 ];
 
-/** Handshakes that no server may accept (RFC 6455 §4.2.1), and the status of the answer. */
-const BAD: readonly (readonly [string, HandshakeOptions, number])[] = [
-  ["no key", { headers: { "Sec-WebSocket-Key": undefined } }, 400],
-  ["a key that is not base64", { headers: { "Sec-WebSocket-Key": "not base64 at all, not" } }, 400],
-  ["a key of the wrong length", { headers: { "Sec-WebSocket-Key": "dGhlIHNhbXBsZQ==" } }, 400],
-  ["no version", { headers: { "Sec-WebSocket-Version": undefined } }, 426],
-  ["no Connection: Upgrade", { headers: { Connection: "keep-alive" } }, 426],
-  ["an old version", { headers: { "Sec-WebSocket-Version": "8" } }, 426],
-  ["a version that is no number", { headers: { "Sec-WebSocket-Version": "latest" } }, 426],
-  ["the method POST", { method: "POST", headers: { "Content-Length": "0" } }, 405],
-  ["a subprotocol with a space inside", { headers: { "Sec-WebSocket-Protocol": "x y" } }, 400],
-  ["an empty subprotocol among others", { headers: { "Sec-WebSocket-Protocol": "x,,y" } }, 400],
-  ["an address that is not there", { path: "/nowhere" }, 404],
+/** Handshakes that no server may accept (RFC 6455 §4.2.1), and the status and the code of the answer. */
+const BAD: readonly (readonly [string, HandshakeOptions, number, string])[] = [
+  ["no key", { headers: { "Sec-WebSocket-Key": undefined } }, 400, "bad_handshake"],
+  ["a key that is not base64", { headers: { "Sec-WebSocket-Key": "not base64 at all, not" } }, 400, "bad_handshake"],
+  ["a key of the wrong length", { headers: { "Sec-WebSocket-Key": "dGhlIHNhbXBsZQ==" } }, 400, "bad_handshake"],
+  ["no version", { headers: { "Sec-WebSocket-Version": undefined } }, 426, "bad_handshake"],
+  ["no Connection: Upgrade", { headers: { Connection: "keep-alive" } }, 426, "upgrade_required"],
+  ["an old version", { headers: { "Sec-WebSocket-Version": "8" } }, 426, "bad_handshake"],
+  ["a version that is no number", { headers: { "Sec-WebSocket-Version": "latest" } }, 426, "bad_handshake"],
+  ["the method POST", { method: "POST", headers: { "Content-Length": "0" } }, 405, "method_not_allowed"],
+  ["a subprotocol with a space inside", { headers: { "Sec-WebSocket-Protocol": "x y" } }, 400, "bad_handshake"],
+  ["an empty subprotocol among others", { headers: { "Sec-WebSocket-Protocol": "x,,y" } }, 400, "bad_handshake"],
+  ["an address that is not there", { path: "/nowhere" }, 404, "not_found"],
 ];
 
 /** Addresses on which node-ws 1.3.1 ends its process. */
@@ -52,7 +52,8 @@ describe.each(runtimes)("the opening handshake on $name", (runtime) => {
     await expect(raw.next()).resolves.toBe("res:hello");
   });
 
-  test.each(BAD)("is refused with %s, by a status, headers and a sentence", async (_name, options, status) => {
+  test.each(BAD)("is refused with %s, by a status, headers, a code and a sentence", async (...row) => {
+    const [, options, status, code] = row;
     const raw = await openTcp(server().port);
     raw.write(handshake(options));
     const answer = await raw.answer();
@@ -62,7 +63,8 @@ describe.each(runtimes)("the opening handshake on $name", (runtime) => {
     }
     expect(answer.status).toBe(status);
     expect(answer.headers.get("content-type")).toContain("application/json");
-    expect(JSON.parse(await raw.body(answer)).error.message).toMatch(/^Cannot /);
+    const error = { code, message: expect.stringMatching(/^Cannot /) };
+    expect(JSON.parse(await raw.body(answer))).toEqual({ error });
     await server().relayOne();
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { openClient } from "./client.ts";
-import { type JsonClient, openJson } from "./json-client.ts";
+import { JSON_PROTOCOL, type JsonClient, openJson } from "./json-client.ts";
 import { type Answer, handshake, openTcp, type RawClient } from "./raw.ts";
 import { runtimes } from "./runtimes.ts";
 import type { Server } from "./server.ts";
@@ -198,13 +198,31 @@ describe.each(runtimes)("a message that onMessage of the app looks at on $name",
   const app = sharedApp(runtime);
 
   test("has its text as a string, whichever protocol its sender speaks", async () => {
-    const two = await openJson(address(app(), "two"));
-    for (const protocols of [[], [TEXT_PROTOCOL]]) {
-      const one = await openClient(address(app(), `one-${protocols.length}`), protocols);
-      one.send("two:only as a string");
-      expect(await two.next()).toMatchObject({ type: "message", data: "only as a string" });
-    }
+    const plain = await openClient(address(app(), "plain"));
+    plain.send("plain:only as a string");
+    expect(await plain.next()).toBe("only as a string");
+    const text = await openClient(address(app(), "text"), [TEXT_PROTOCOL]);
+    text.send("text:only as a string");
+    for (const line of [":welcome text", "text:only as a string"]) expect(await text.next()).toBe(line);
   });
+});
+
+describe.each(runtimes)("a fault in the relay on $name", (runtime) => {
+  const app = sharedApp(runtime);
+
+  test.each([[[]], [[TEXT_PROTOCOL]], [[JSON_PROTOCOL]]])(
+    "with a client of %j closes its connection with 1011, and nobody else's",
+    async (protocols) => {
+      const two = await openJson(address(app(), "two"));
+      const one = await openClient(address(app(), "unlucky"), protocols);
+      one.send('{"type":"ping","text":"a fault in the relay"}');
+      while (!String(await one.next()).includes("internal"));
+      expect(await one.end()).toEqual({ code: 1011, reason: "The relay failed on this connection" });
+      await logged(app(), "failed", "unlucky");
+      await untilFree(two, "unlucky");
+      await expectToServe(app());
+    },
+  );
 });
 
 describe.each(runtimes)("onOpen and onClose of the app around the relay on $name", (runtime) => {

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import type { Closed } from "./client.ts";
 import { closePayload, encodeFrame, FrameReader, OPCODES, type ReceivedFrame, type WireFrame } from "./frames.ts";
 import { Inbox, within } from "./wait.ts";
 
@@ -129,11 +130,18 @@ export class RawClient {
 
   /** The code of the close frame that comes, or 1006 when the connection goes without one. */
   async closeCode(): Promise<number> {
+    return (await this.closed()).code;
+  }
+
+  /** The close frame that comes; its code is 1006 when the connection goes without one. */
+  async closed(): Promise<Closed> {
     const frame = this.frame(OPCODES.close);
     const ended = within(this.gone, "the end of the connection").then(() => undefined);
     const closed = await Promise.race([frame.catch(() => undefined), ended.catch(() => undefined)]);
     if (closed === undefined && !this.#isGone) throw new Error("Waited for a close frame, or the end");
-    return closed === undefined ? 1006 : closed.payload.length < 2 ? 1005 : closed.payload.readUInt16BE(0);
+    if (closed === undefined) return { code: 1006, reason: "" };
+    const { payload } = closed;
+    return { code: payload.length < 2 ? 1005 : payload.readUInt16BE(0), reason: payload.subarray(2).toString() };
   }
 
   #read(piece: Buffer): void {

@@ -65,7 +65,13 @@ export const options: AppOptions & RelayOptions = {
     onOpen: (id) => doErrand("open", id),
     onClose: (id) => doErrand("close", id),
   },
-  observer: { failed: (id, error) => tell("failed", id, error) },
+  observer: {
+    failed: (id, error) => tell("failed", id, error),
+    // It may not throw; what is done where something does all the same is seen by it.
+    received: (_id, { payload }) => {
+      if (String(payload).includes("a fault in the relay")) fail(defect);
+    },
+  },
 };
 
 /** The app around the relay, with routes of its own. */

@@ -1,0 +1,69 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+
+const ROOT = new URL("../../", import.meta.url);
+const CONFORMANCE = new URL("tests/conformance/", ROOT);
+
+const page = readFileSync(new URL("docs/protocol.md", ROOT), "utf8");
+
+/** The suite's source. Not the fuzz: it sends everything, and says of nothing what should come of it. */
+const suite = readdirSync(CONFORMANCE, { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".ts") && !name.startsWith("fuzz"))
+  .map((name) => readFileSync(new URL(name, CONFORMANCE), "utf8"))
+  .join("\n");
+
+/** The cells of one column of the first table in the section with this heading. */
+function column(heading: string, index: number): string[] {
+  const start = page.indexOf(`\n${heading}\n`);
+  if (start < 0) throw new Error(`Cannot find the section "${heading}" in docs/protocol.md`);
+  const [first = ""] = /(?:^\|.*\n)+/m.exec(page.slice(start + heading.length)) ?? [];
+  const [_head, _rule, ...rows] = first.trimEnd().split("\n");
+  return rows.map((row) => row.split("|")[index + 1]?.trim() ?? "");
+}
+
+/** What stands in backquotes in the cells. */
+function quoted(cells: readonly string[]): string[] {
+  return cells.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name));
+}
+
+const table = {
+  errors: quoted(column("## Errors", 0)),
+  closeCodes: column("## Close codes", 0).flatMap((cell) => cell.match(/\d{4}/g) ?? []),
+  reasons: quoted(column("## Close codes", 1)),
+  toTheRelay: quoted(column("### From the client", 0)),
+  fromTheRelay: quoted(column("### From the relay", 0)),
+  commands: quoted(column("## Text", 0)).flatMap((command) => command.match(/^:\w+/) ?? []),
+};
+
+/** Those of the names that stand nowhere in the suite as the pattern has them. */
+function missing(names: readonly string[], pattern: (name: string) => string): string[] {
+  return names.filter((name) => !new RegExp(pattern(name)).test(suite));
+}
+
+describe("a test in tests/conformance is there", () => {
+  test.each([
+    ["each error", table.errors, 10, (code: string) => `"${code}"|:error ${code}\\b`],
+    ["each close code", table.closeCodes, 10, (code: string) => `\\b${code}\\b`],
+    ["each reason text", table.reasons, 5, (reason: string) => reason],
+    ["each frame of JSON to the relay", table.toTheRelay, 10, (type: string) => `type"?: ?"${type}"`],
+    ["each frame of JSON from the relay", table.fromTheRelay, 7, (type: string) => `type: "${type}"`],
+    ["each command of text", table.commands, 5, (command: string) => `["\`]${command}\\b`],
+  ])("for %s that docs/protocol.md lists", (_what, names, atLeast, pattern) => {
+    expect(names.length).toBeGreaterThanOrEqual(atLeast);
+    expect(missing(names, pattern)).toEqual([]);
+  });
+
+  test("for each code that an upgrade can be refused with", () => {
+    // The page has two tables there; the second says with which.
+    const [, section = ""] = page.split("A request that cannot be upgraded");
+    const codes = quoted(
+      section
+        .split("\n## ")[0]
+        ?.split("\n")
+        .filter((line) => /^\| \d/.test(line))
+        .map((line) => line.split("|")[2] ?? "") ?? [],
+    );
+    expect(codes.length).toBeGreaterThanOrEqual(8);
+    expect(missing(codes, (code) => `"${code}"`)).toEqual([]);
+  });
+});

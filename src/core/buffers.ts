@@ -1,7 +1,10 @@
 import type { Limits } from "./limits.ts";
 
-/** What a connection may have waiting however little is left for all: enough for an ack, an error, or a short message. */
-const RESERVED_BYTES = 4096;
+/** What a connection may have waiting however little is left for all: enough for acks, errors and short messages. */
+const RESERVED_BYTES = 16_384;
+
+/** Memory that a waiting byte takes: itself, and what was written before it and is not collected yet. */
+const COST = 2;
 
 /** How old the sum may be when it decides that something is refused, in milliseconds. */
 const STALE_MS = 10;
@@ -25,7 +28,7 @@ export class Buffers {
   #countedAt = 0;
 
   constructor(limits: Pick<Limits, "maxTotalBufferedBytes">) {
-    this.#max = limits.maxTotalBufferedBytes;
+    this.#max = limits.maxTotalBufferedBytes / COST;
   }
 
   /** All that waits, in bytes; UTF-16 units where a message is a string. */

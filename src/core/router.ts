@@ -1,9 +1,9 @@
 import { badId, duplicate, forbidden, internal, noSuchId, notInRoom, type SendError } from "./errors.ts";
-import type { Frame } from "./frame.ts";
+import { type Frame, textOf } from "./frame.ts";
 import { isGranted } from "./grant.ts";
 import { isId } from "./id.ts";
 import type { Limits } from "./limits.ts";
-import type { Message } from "./message.ts";
+import { Message } from "./message.ts";
 import type { Command, Outcome, Protocol } from "./protocol/protocol.ts";
 import type { Registry } from "./registry.ts";
 import type { Rooms } from "./rooms.ts";
@@ -17,6 +17,7 @@ export interface Passing {
   readonly to: string | undefined;
   /** The room that it is published in; absent where it is sent to an id. */
   readonly room: string | undefined;
+  /** Text and JSON as a string, bytes as a Uint8Array. */
   readonly message: Message;
 }
 
@@ -151,7 +152,7 @@ export class Router {
     const { onMessage } = this.#parts.hooks;
     if (onMessage === undefined) return undefined;
     try {
-      const allowed: unknown = onMessage({ from: sender.id, to, room, message });
+      const allowed: unknown = onMessage({ from: sender.id, to, room, message: asText(message) });
       if (allowed === false) return forbidden(to ?? room ?? "", "this relay refused the message");
       if (typeof allowed !== "object" || allowed === null) return undefined;
       // Nothing waits for it here; a promise lets nothing through, and what it rejects with ends no process.
@@ -224,6 +225,12 @@ export class Router {
       if (member !== session || !member.canResume) member.tell({ type: "presence", id: session.id, room, event });
     }
   }
+}
+
+/** Text as a string, for who looks into it: some runtimes hand it over as the bytes that came. */
+function asText(message: Message): Message {
+  const { payload, kind } = message;
+  return kind === "bytes" || typeof payload === "string" ? message : new Message(textOf(payload), kind);
 }
 
 function failed(error: SendError): Outcome {

@@ -143,7 +143,7 @@ class Door<E extends Env> {
     const authorization = await this.#ask(authorize, c.req.raw);
     if (authorization === undefined) return failed(c);
     if (!authorization.allow) return refused(c, authorization.status, authorization.message);
-    if (authorization.id !== undefined && !isId(authorization.id)) {
+    if (authorization.id !== undefined && !(typeof authorization.id === "string" && isId(authorization.id))) {
       return failure(
         c,
         403,
@@ -180,12 +180,21 @@ class Door<E extends Env> {
   /** What the app decides; `undefined` where it throws or rejects, whatever with: Hono catches nothing but an Error. */
   async #ask(authorize: NonNullable<AppOptions["authorize"]>, request: Request): Promise<Authorization | undefined> {
     try {
-      return await authorize(request);
+      const authorization: unknown = await authorize(request);
+      if (isAuthorization(authorization)) return authorization;
+      throw new TypeError("Cannot let a client in: what authorize returned is no Authorization");
     } catch (error) {
       this.#options.observer?.failed?.("authorize", error);
       return undefined;
     }
   }
+}
+
+/** Whether the app's answer is one: JavaScript may return anything, and what cannot be read must let nobody in. */
+function isAuthorization(answer: unknown): answer is Authorization {
+  if (typeof answer !== "object" || answer === null || !("allow" in answer)) return false;
+  if (answer.allow === true) return true;
+  return answer.allow === false && "status" in answer && [401, 403, 503].includes(Number(answer.status));
 }
 
 function listed<List>(name: string, text: string, parse: (text: string) => List | undefined): List {

@@ -96,13 +96,13 @@ describe.each(runtimes)("a client that does what few do on $name", (runtime) => 
     await expect(raw.next()).resolves.toBe("still here");
   });
 
-  test("a message of 20,000 fragments arrives like any other that is not too large", async () => {
+  test("a message of 10,000 fragments arrives like any other that is not too large", async () => {
     const { raw, id } = await server().connectRaw();
     const piece = { opcode: continuation, payload: "x", fin: false };
-    raw.send({ opcode: text, payload: `${id}:`, fin: false }, ...Array.from({ length: 19_998 }, () => piece), {
+    raw.send({ opcode: text, payload: `${id}:`, fin: false }, ...Array.from({ length: 9998 }, () => piece), {
       opcode: continuation,
     });
-    await expect(raw.next()).resolves.toBe("x".repeat(19_998));
+    await expect(raw.next()).resolves.toBe("x".repeat(9998));
   });
 
   test("a message of many fragments, some empty, one ending inside a character, arrives whole", async () => {

@@ -4,7 +4,7 @@ import { isGranted } from "./grant.ts";
 import { isId } from "./id.ts";
 import type { Limits } from "./limits.ts";
 import { Message } from "./message.ts";
-import type { Command, Outcome, Protocol } from "./protocol/protocol.ts";
+import type { Command, Outcome, Protocol, RelayEvent } from "./protocol/protocol.ts";
 import type { Registry } from "./registry.ts";
 import type { Rooms } from "./rooms.ts";
 import type { Session } from "./session.ts";
@@ -221,8 +221,16 @@ export class Router {
 
   /** Members are told; the session itself too where its protocol has no acks to tell it by. */
   #tellRoom(room: string, session: Session, event: "joined" | "left" | "online" | "offline"): void {
-    for (const member of this.#parts.rooms.members(room)) {
-      if (member !== session || !member.canResume) member.tell({ type: "presence", id: session.id, room, event });
+    const members = this.#parts.rooms.members(room);
+    const news: RelayEvent = { type: "presence", id: session.id, room, event };
+    const frames = new Map<Protocol, Frame>();
+    for (const member of members) {
+      if (member === session && member.canResume) continue;
+      const frame = frames.get(member.protocol) ?? member.protocol.encode(news);
+      if (frame === undefined) continue;
+      frame.shared = members.size > 2;
+      frames.set(member.protocol, frame);
+      member.tell(news, frame);
     }
   }
 }

@@ -147,9 +147,10 @@ export class Session implements LinkOwner {
   /**
    * Tells the client what is no message. A client that does not read what it is told loses what goes past its buffer;
    * one that was promised an ack for everything loses its connection instead, and asks again when it is back.
+   *
+   * @param frame The event as this session's protocol spells it, where that is known.
    */
-  tell(event: RelayEvent): void {
-    const frame = this.protocol.encode(event);
+  tell(event: RelayEvent, frame = this.protocol.encode(event)): void {
     if (frame === undefined || this.#link === undefined) return;
     if (!this.#link.send(frame) && event.type === "ack") this.#link.close(CLOSE_CODES.tooSlow);
   }

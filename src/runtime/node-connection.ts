@@ -74,7 +74,7 @@ function join(frames: readonly Frame[]): Buffer {
   let most = 0;
   for (const frame of frames)
     most += LONGEST_HEADER + mostBytes(frame) + (frame.head === undefined ? 0 : mostBytes(frame.head));
-  if (most > SLAB_BYTES / 4) return joinInto(Buffer.allocUnsafeSlow(exactBytes(frames)), 0, frames);
+  if (most > SLAB_BYTES / 2) return joinInto(Buffer.allocUnsafeSlow(exactBytes(frames)), 0, frames);
   if (used + most > SLAB_BYTES) {
     slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
     used = 0;

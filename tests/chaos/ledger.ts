@@ -6,6 +6,8 @@ interface Pair {
   readonly refused: Set<number>;
   /** In order of arrival. */
   readonly received: number[];
+  /** Messages that were forgotten: acknowledged, and received in order. */
+  forgotten: number;
 }
 
 /** The book of who sent what to whom, what they were told of it, and what arrived. */
@@ -28,6 +30,7 @@ export class Ledger {
       acknowledged: new Set(),
       refused: new Set(),
       received: [],
+      forgotten: 0,
     }));
   }
 
@@ -74,6 +77,38 @@ export class Ledger {
     return this.#pairs.every(({ sent, received }) => received.at(-1) === (sent === 0 ? undefined : sent));
   }
 
+  /** Whether all that was acknowledged to its senders has arrived at this client. */
+  arrivedAt(client: number): boolean {
+    return this.#pairs.every(({ acknowledged, received }, index) => {
+      if (index % this.#count !== client || acknowledged.size === 0) return true;
+      const numbers = new Set(received);
+      return [...acknowledged].every((number) => numbers.has(number));
+    });
+  }
+
+  /** Forgets the beginning of each pair as far as it is as it should be: a long run would fill the memory. */
+  forget(): void {
+    for (const pair of this.#pairs) {
+      const { acknowledged, received } = pair;
+      let done = 0;
+      // The last one stays, to tell whether the next is in order.
+      for (; done < received.length - 1; done++) {
+        const [number = 0, next = 0] = received.slice(done, done + 2);
+        if (number >= next || !acknowledged.delete(number)) break;
+      }
+      received.splice(0, done);
+      pair.forgotten += done;
+    }
+  }
+
+  get acknowledgedCount(): number {
+    return this.#total((pair) => pair.acknowledged.size + pair.forgotten);
+  }
+
+  get receivedCount(): number {
+    return this.#total((pair) => pair.received.length + pair.forgotten);
+  }
+
   get resumes(): number {
     return this.#resumes;
   }
@@ -103,8 +138,8 @@ export class Ledger {
     const refusals = [...this.#refusals].map(([code, count]) => `${count} ${code}`).join(", ");
     return [
       `${this.#total((pair) => pair.sent)} sent`,
-      `${this.#total((pair) => pair.acknowledged.size)} acknowledged`,
-      `${this.#total((pair) => pair.received.length)} received`,
+      `${this.acknowledgedCount} acknowledged`,
+      `${this.receivedCount} received`,
       `refused: ${refusals === "" ? "none" : refusals}`,
       `${this.#disconnects} reconnects`,
       `${this.#resumes} resumes`,

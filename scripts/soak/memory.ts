@@ -1,0 +1,25 @@
+const SAMPLE_MS = 500;
+
+/** Samples the resident memory of a process, from when it is made until `stop`. */
+export class MemorySamples {
+  #samples: number[] = [];
+  readonly #timer: ReturnType<typeof setInterval>;
+
+  /** @param read Bytes now. */
+  constructor(read: () => number) {
+    this.#samples.push(read());
+    this.#timer = setInterval(() => this.#samples.push(read()), SAMPLE_MS);
+  }
+
+  /** The median in bytes of the samples since the last call, or the beginning; they are forgotten. */
+  takeMedian(): number {
+    const sorted = this.#samples.sort((one, other) => one - other);
+    const median = sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+    this.#samples = [];
+    return median;
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+}

@@ -12,7 +12,7 @@ const LARGE_CHARACTERS = 8000;
 const ROOMS = 8;
 const MOST_WATCHED = 5;
 const LITTER = "x".repeat(60_000);
-const LITTER_COUNTS = { much: 70, little: 5 };
+const LITTER_COUNTS = { much: 70, little: 2 };
 
 /** What they send each other. The number is 0 where it is published in a room. */
 interface Letter {

@@ -1,5 +1,7 @@
-import { spawnSync } from "node:child_process";
-import { expect, test } from "vitest";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { text } from "node:stream/consumers";
+import { expect, onTestFinished, test } from "vitest";
 import { ROOT } from "../conformance/runtimes.ts";
 
 const MINUTES = Number(process.env.SOAK_MINUTES ?? 1);
@@ -7,10 +9,14 @@ const SETTLE_MS = 90_000;
 
 test(`for ${MINUTES} min of every kind of client, memory stays level, the book comes out even and nothing is left`, {
   timeout: MINUTES * 60_000 + SETTLE_MS,
-}, () => {
+}, async () => {
   const seed = process.env.CHAOS_SEED === undefined ? [] : ["--seed", process.env.CHAOS_SEED];
   const args = ["--import", "tsx", "scripts/soak/main.ts", "--minutes", String(MINUTES), ...seed];
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: ROOT, encoding: "utf8" });
-  console.log(stdout.trim());
-  expect({ problems: stderr, status }).toEqual({ problems: "", status: 0 });
+  const soak = spawn(process.execPath, args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
+  onTestFinished(() => {
+    soak.kill();
+  });
+  const [summary, problems, [status]] = await Promise.all([text(soak.stdout), text(soak.stderr), once(soak, "exit")]);
+  console.log(summary.trim());
+  expect({ problems, status }).toEqual({ problems: "", status: 0 });
 });

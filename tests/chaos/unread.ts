@@ -3,8 +3,7 @@
 // Nobody else may connect until it says that it is connected: nobody tells the clients their ids.
 
 import { once } from "node:events";
-import type { Socket } from "node:net";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { encodeFrame, OPCODES } from "../conformance/frames.ts";
 import { handshake } from "../conformance/raw.ts";
 import { Random } from "./random.ts";

@@ -38,6 +38,9 @@ export interface HeartbeatOptions {
 /** Ticks that one beat is spread over. With more of them an idle process wakes more often, and each of its pings costs more. */
 const TICKS = 5;
 
+/** A tick that comes later than this, in ticks, shows that the process was suspended or has more to do than it can. */
+const LATE_TICKS = 2;
+
 /** Visits in one turn of the event loop: a ping costs 10 µs, and no message waits for more than these. */
 const VISITS_A_TURN = 32;
 
@@ -48,12 +51,14 @@ const VISITS_A_TURN = 32;
  * between four fifths of a beat and one beat after it was last heard. However many are due together, only a few are pinged in one
  * turn of the event loop. Each further beat in silence is a miss. With `misses` 3 a connection is lost between 3.8 and 4
  * beats after it was last heard, and never before three whole beats have passed since the first ping that it left
- * unanswered. Time is counted in ticks of the timer: a clock that jumps or a process that was suspended loses nobody.
+ * unanswered. Time is counted in ticks of the timer, and a beat in which the process itself had no time counts for nobody: a clock that jumps or a
+ * process that was suspended or is flooded loses nobody.
  */
 export class Heartbeat {
   readonly #misses: number;
   readonly #schedule: Schedule;
   readonly #ticked: () => void;
+  readonly #tickMs: number;
   readonly #timer: ReturnType<typeof setInterval>;
   /** The pulses to visit, by tick of a beat. */
   readonly #slices: Set<Pulse>[] = Array.from({ length: TICKS }, () => new Set());
@@ -61,6 +66,10 @@ export class Heartbeat {
   readonly #due: Pulse[] = [];
   #visited = 0;
   #tick = 0;
+  /** When the latest tick came, by `performance.now()`. */
+  #tickedAt = performance.now();
+  /** Until which tick silence says nothing: this process itself had no time to listen. */
+  #deafUntil = 0;
 
   /** @throws {RangeError} When an option is not a positive number. */
   constructor(options: HeartbeatOptions) {
@@ -71,7 +80,8 @@ export class Heartbeat {
     this.#misses = options.misses;
     this.#schedule = options.schedule ?? queueMicrotask;
     this.#ticked = options.ticked ?? (() => {});
-    this.#timer = setInterval(() => this.#pass(), intervalMs / TICKS);
+    this.#tickMs = intervalMs / TICKS;
+    this.#timer = setInterval(() => this.#pass(), this.#tickMs);
   }
 
   /** Looks after the pulse from now on, until it is removed. */
@@ -109,6 +119,9 @@ export class Heartbeat {
 
   #pass(): void {
     this.#tick++;
+    const now = performance.now();
+    if (now - this.#tickedAt > this.#tickMs * LATE_TICKS) this.#deafUntil = this.#tick + TICKS;
+    this.#tickedAt = now;
     const slice = this.#tick % TICKS;
     const isBehind = this.#due.length > 0;
     for (const pulse of this.#slices[slice] ?? []) this.#due.push(pulse);
@@ -135,6 +148,8 @@ export class Heartbeat {
   #visit(pulse: Pulse): void {
     if (pulse.asked && pulse.hasStirred()) {
       pulse.misses = 0;
+    } else if (pulse.asked && this.#tick < this.#deafUntil) {
+      // What it answered may be waiting to be read: it is asked again, and what it missed before counts on.
     } else if (pulse.asked) {
       pulse.misses++;
       pulse.missed();

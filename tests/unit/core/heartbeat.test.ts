@@ -196,6 +196,19 @@ describe("time", () => {
     expect(pulse.counted).toEqual([1]);
   });
 
+  test("in which the process had none loses nobody: its silence counts again after a beat", () => {
+    const pulse = addPulse();
+    passBeats(3.5);
+    expect(pulse.counted).toEqual([1, 2]);
+    const clock = vi.spyOn(performance, "now").mockReturnValue(performance.now() + BEAT_MS);
+    vi.advanceTimersByTime(TICK_MS);
+    clock.mockRestore();
+    passBeats(1);
+    expect([pulse.counted, pulse.lostAt]).toEqual([[1, 2], undefined]);
+    passBeats(1);
+    expect(pulse.lostAt).toBeDefined();
+  });
+
   test("is told in whole beats since a tick", () => {
     const { now } = heartbeat;
     passBeats(2);

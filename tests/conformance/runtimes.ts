@@ -22,6 +22,8 @@ export interface Exceptions {
   readonly cannotTerminate?: string;
   /** A socket ends with the relay's close frame; the client's answer is not waited for. */
   readonly closeWaitsForNobody?: string;
+  /** A message that waits for its receiver takes much more memory than its bytes. */
+  readonly keepsMessagesInObjects?: string;
   /** A client that closes with 1001 counts as one whose connection was lost: its session is kept. */
   readonly goingAwayIsLoss?: string;
   /** A client that breaks the protocol is dropped without a code that says so, and some breaches are let pass. */
@@ -87,6 +89,7 @@ const all: readonly Runtime[] = [
       sizeIsKnownLate: "Deno.serve reads a message whole before it hands it over",
       remembersTheGone: "Deno.serve 2.9 keeps what belongs to idleTimeout until it is over",
       cannotTerminate: "Deno.serve has no terminate",
+      keepsMessagesInObjects: "Deno.serve has an operation of its own for each message that is not sent yet",
       goingAwayIsLoss: "Deno.serve ends with 1001 whom its idleTimeout found, and reports that as a client's own 1001",
       laxProtocol:
         "Deno.serve reads frames without a mask and long close frames, and drops a client without a close frame",

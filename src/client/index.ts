@@ -239,10 +239,15 @@ export class Room<Data> implements AsyncIterable<RelayMessage<Data>> {
     this.#joined.add(this.name);
   }
 
-  /** Ends the membership. @throws {RelayError} */
+  /** Ends the membership; harmless where there is none. @throws {RelayError} */
   async leave(): Promise<void> {
     this.#joined.delete(this.name);
-    await this.#ask({ type: "leave", room: this.name });
+    try {
+      await this.#ask({ type: "leave", room: this.name });
+    } catch (error) {
+      // Asked again after a resume, because the first answer was lost.
+      if (!(error instanceof RelayError && error.code === "not_in_room")) throw error;
+    }
   }
 
   /**

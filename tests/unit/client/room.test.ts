@@ -53,6 +53,14 @@ describe("a room", () => {
     ]);
   });
 
+  test("that was left already is left: the first answer may have been lost", async () => {
+    const { client, socket } = startWelcomed();
+    const left = client.room("lobby").leave();
+    const error = { code: "not_in_room", message: "Cannot use room", temporary: false } as const;
+    socket().tells({ type: "ack", ackId: 1, outcome: "failed", error });
+    expect(await stateOf(left)).toBeUndefined();
+  });
+
   test("that refuses says why", async () => {
     const { client, socket } = startWelcomed();
     const joined = client.room("a b").join();

@@ -6,10 +6,16 @@ import { createAdaptorServer } from "@hono/node-server";
 import { createNodeRelay } from "./runtime/node.ts";
 import { start } from "./start.ts";
 
+/**
+ * A client that has not said in time what it wants is dropped; looked for every second, as the half minute that Node takes by default
+ * is longer than the time itself. Node, and the node:http of Bun 1.4 and Deno 2.9, count from the connection's first moment.
+ */
+const HANDSHAKE = { headersTimeout: 10_000, connectionsCheckingInterval: 1000 };
+
 await start(async (options, config) => {
   const { relay, routes, attach } = createNodeRelay(options);
   // Without createServer among its options, createAdaptorServer makes a node:http server.
-  const server = createAdaptorServer({ fetch: routes.fetch }) as Server;
+  const server = createAdaptorServer({ fetch: routes.fetch, serverOptions: HANDSHAKE }) as Server;
   attach(server, routes);
   server.listen(config.port, config.host);
   await once(server, "listening");

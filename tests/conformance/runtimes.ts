@@ -30,6 +30,8 @@ export interface Exceptions {
   readonly laxProtocol?: string;
   /** An upgrade with a method other than GET is refused by the runtime, before the relay sees it. */
   readonly refusesMethodItself?: string;
+  /** A client that never finishes its handshake keeps its socket. */
+  readonly handshakeNeverTimesOut?: string;
 }
 
 /** What starts a server. */
@@ -94,6 +96,8 @@ const all: readonly Runtime[] = [
       laxProtocol:
         "Deno.serve reads frames without a mask and long close frames, and drops a client without a close frame",
       refusesMethodItself: "Deno.serve answers it 400",
+      handshakeNeverTimesOut:
+        "Deno.serve 2.9 waits for the headers of a request without an end, and has no option for it",
     },
   },
 ];

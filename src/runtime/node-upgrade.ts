@@ -71,6 +71,9 @@ export function createNodeUpgrade(options: NodeUpgradeOptions): NodeUpgrade {
   wss.options.maxPayload = options.maxMessageBytes;
   // An option of ws 8.19 and later that its types do not have yet.
   Object.assign(wss.options, { closeTimeout: options.closeTimeoutMs ?? 2000 });
+  // ws 8.23 drops a client with more than 60 pings in one piece; RelaySocket answers them. Bun 1.4's ws
+  // drops nobody for it, but keeps a pong for each, however many wait.
+  wss.options.autoPong = false;
   wss.options.WebSocket = RelaySocket;
 
   const emitter = new EventEmitter({ captureRejections: true });
@@ -145,6 +148,9 @@ export function createNodeUpgrade(options: NodeUpgradeOptions): NodeUpgrade {
 class RelaySocket extends WebSocket {
   link: Link | undefined = undefined;
   clients: Set<WebSocket> | undefined = undefined;
+  /** The latest ping that has no pong yet. */
+  #ping: Buffer | undefined = undefined;
+  #isAnswering = false;
 
   override on(): this {
     return this;
@@ -158,6 +164,9 @@ class RelaySocket extends WebSocket {
         link?.receive(data as Buffer, detail === true);
         return true;
       case "ping":
+        this.#answer(data as Buffer);
+        link?.pong();
+        return true;
       case "pong":
         link?.pong();
         return true;
@@ -172,6 +181,25 @@ class RelaySocket extends WebSocket {
       default:
         return false;
     }
+  }
+
+  /**
+   * Answers a ping, but one that has followed it in its place (RFC 6455 §5.5.3): one pong for all that came in one piece, and no
+   * other before it is on its way. So who sends pings and reads nothing has one pong wait for it, not one for each.
+   */
+  #answer(ping: Buffer): void {
+    // Of the piece that came, no more than this is kept.
+    this.#ping = Buffer.from(ping);
+    if (this.#isAnswering) return;
+    this.#isAnswering = true;
+    queueMicrotask(() => this.#sendPong());
+  }
+
+  #sendPong(): void {
+    const ping = this.#ping;
+    this.#ping = undefined;
+    this.#isAnswering = ping !== undefined;
+    if (ping !== undefined) super.pong(ping, false, () => this.#sendPong());
   }
 
   /**

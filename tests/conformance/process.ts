@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { isAlive, lastOfChain, residentBytes } from "./proc.ts";
+import { isAlive, lastOfChain, openDescriptors, residentBytes } from "./proc.ts";
 import { type Program, ROOT } from "./runtimes.ts";
 import { Inbox, within } from "./wait.ts";
 
@@ -14,6 +14,8 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Flags. */
   readonly args?: readonly string[];
+  /** How many files and sockets the process may have open. Default: as many as the machine allows. */
+  readonly descriptors?: number;
 }
 
 /** One line of the server's log. */
@@ -41,8 +43,13 @@ function cleanEnvironment(): Record<string, string | undefined> {
 
 /** Starts a process that may have as many sockets open as the machine allows; the usual 1,024 are too few for some tests. */
 export function spawnUnlimited(command: readonly string[], env: NodeJS.ProcessEnv = process.env): ChildProcess {
-  const raise = 'ulimit -n "$(ulimit -Hn)"; exec "$@"';
-  return spawn("sh", ["-c", raise, "sh", ...command], { cwd: ROOT, env, stdio: ["ignore", "pipe", "pipe"] });
+  return spawnLimited(command, env, '"$(ulimit -Hn)"');
+}
+
+/** @param limit For the hard limit too: runtimes raise the soft one to it by themselves. */
+function spawnLimited(command: readonly string[], env: NodeJS.ProcessEnv, limit: string): ChildProcess {
+  const start = `ulimit -n ${limit}; exec "$@"`;
+  return spawn("sh", ["-c", start, "sh", ...command], { cwd: ROOT, env, stdio: ["ignore", "pipe", "pipe"] });
 }
 
 /** Processes that must not outlive this one, however it ends. */
@@ -63,8 +70,12 @@ export class Process {
   #exit: Exit | undefined;
   #pid: number | undefined;
 
-  constructor({ command }: Program, { env = {}, args = [] }: StartOptions) {
-    this.#child = spawnUnlimited([...command, ...args], { ...cleanEnvironment(), PORT: "0", ...env });
+  constructor({ command }: Program, { env = {}, args = [], descriptors }: StartOptions) {
+    const environment = { ...cleanEnvironment(), PORT: "0", ...env };
+    this.#child =
+      descriptors === undefined
+        ? spawnUnlimited([...command, ...args], environment)
+        : spawnLimited([...command, ...args], environment, String(descriptors));
     running.add(this);
     const { stdout, stderr } = this.#child;
     if (stdout === null || stderr === null) throw new Error("Cannot read the server's output");
@@ -102,6 +113,11 @@ export class Process {
 
   get rssBytes(): number {
     return residentBytes(this.pid);
+  }
+
+  /** How many files and sockets the process has open. */
+  get descriptors(): number {
+    return openDescriptors(this.pid);
   }
 
   /** Everything on stderr so far. */

@@ -1,0 +1,279 @@
+import { createConnection, type Socket } from "node:net";
+import { connect, type RelayClient } from "hono-relay/client";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { WebSocket } from "ws";
+import type { Client } from "./client.ts";
+import { connectJson, type JsonClient, type JsonFrame } from "./json-client.ts";
+import { freePort } from "./proc.ts";
+import type { LogLine } from "./process.ts";
+import { handshake } from "./raw.ts";
+import { runtimes } from "./runtimes.ts";
+import type { Server } from "./server.ts";
+import { ownServer } from "./subject.ts";
+import { Inbox, until, within } from "./wait.ts";
+import { hasFakeTime, WallClock } from "./wall-clock.ts";
+
+const SENDERS = 20;
+/** Sends that each has under way. */
+const UNDER_WAY = 10;
+/** The signal comes in the middle: so many were acknowledged before it. */
+const ACKNOWLEDGED_BEFORE = 3000;
+
+/** Enough for each runtime's own files; clients beyond have no place. */
+const DESCRIPTORS = 300;
+
+/** Longer than all misses of a heartbeat of 200 ms, also in Deno's whole seconds. */
+const STOPPED_MS = 2500;
+
+const DAY_MS = 86_400_000;
+if (!hasFakeTime) console.warn("Skipped: the wall clock; apt-get install libfaketime");
+
+const LIBRARY_CLIENTS = 10;
+/** A new process may have to compile first. */
+const COMEBACK_MS = 30_000;
+
+describe.each(runtimes)("SIGTERM under load on $name", (runtime) => {
+  test("what was acknowledged as delivered has arrived, and everybody sees 1001", async () => {
+    const server = await ownServer(runtime);
+    const clients = await Promise.all(Array.from({ length: SENDERS }, () => connectJson(server)));
+    const senders = clients.map((client) => new Sender(client));
+    const busy = new Promise<void>((resolve) => {
+      let count = 0;
+      for (const sender of senders) sender.onAck = () => ++count === ACKNOWLEDGED_BEFORE && resolve();
+    });
+    const ids = clients.map(({ id }) => id);
+    for (const sender of senders) sender.start(ids.filter((id) => id !== sender.id));
+    await within(busy, `${ACKNOWLEDGED_BEFORE} acknowledged messages`);
+    server.process.signal("SIGTERM");
+    const ends = await Promise.all(clients.map(async (client) => ({ id: client.id, ...(await client.end()) })));
+    await Promise.all(senders.map((sender) => sender.ended));
+    const resets = ends.filter(({ code }) => code === 1006).map(({ id }) => id);
+    if (runtime.exceptions.closeResetsSenders === undefined) expect(resets).toEqual([]);
+    const others = ends.filter(({ id }) => !resets.includes(id));
+    expect(new Set(others.map(({ code, reason }) => `${code} ${reason}`))).toEqual(
+      new Set(["1001 The relay is shutting down"]),
+    );
+    const received = new Map(senders.map(({ id, received }) => [id, received]));
+    const lost = senders
+      .flatMap(({ delivered }) => delivered)
+      .filter(({ to, mark }) => !resets.includes(to) && !received.get(to)?.has(mark));
+    expect(lost).toEqual([]);
+    expect((await server.process.exit()).code).toBe(0);
+  });
+});
+
+describe.each(runtimes)("SIGKILL on $name", (runtime) => {
+  test("clients of the library come back to the next process by themselves, each with its id", async () => {
+    const env = { PORT: String(await freePort()), RELAY_SECRET: "a secret of thirty-two bytes or more" };
+    const first = await ownServer(runtime, { env });
+    const clients = Array.from({ length: LIBRARY_CLIENTS }, () => connectLibrary(first.port));
+    await within(Promise.all(clients.map(({ ready }) => ready)), "every client's welcome");
+    const ids = clients.map(({ id }) => id);
+    expect(new Set(ids).size).toBe(LIBRARY_CLIENTS);
+    const lost = clients.map((client) => once(client, "disconnected"));
+    const back = clients.map((client) => once(client, "connected"));
+    first.process.signal("SIGKILL");
+    await within(Promise.all(lost), "everybody to lose the connection");
+    await first.process.exit();
+    const second = await ownServer(runtime, { env });
+    expect(second.port).toBe(first.port);
+    const welcomes = await within(Promise.all(back), "everybody to come back", COMEBACK_MS);
+    expect(welcomes).toEqual(ids.map((id) => ({ id, resumed: false, recovered: false })));
+    expect(clients.map(({ id }) => id)).toEqual(ids);
+    await everybodyReachesEverybody(clients);
+  });
+});
+
+describe.each(runtimes)("a relay out of file descriptors on $name", (runtime) => {
+  test("goes on for those who are there, and serves new clients when others have gone", async () => {
+    const server = await ownServer(runtime, { descriptors: DESCRIPTORS });
+    const [one, two] = [await server.connect(), await server.connect()];
+    const crowd = Array.from({ length: DESCRIPTORS * 2 }, () => openCrowdMember(server.port));
+    if (runtime.exceptions.endsWithoutDescriptors !== undefined) {
+      const exit = await server.process.exit();
+      expect(exit.stderr).toContain("Too many open files");
+      expect(exit.code).toBe(1);
+      return;
+    }
+    await until(async () => server.process.descriptors >= DESCRIPTORS - 2, "the descriptors to run out");
+    await talk(one, two);
+    for (const socket of crowd) socket.resetAndDestroy();
+    await until(async () => server.process.descriptors < DESCRIPTORS / 2, "descriptors to be free again");
+    await talk(one, two);
+    if (runtime.exceptions.deafWithoutDescriptors === undefined) await server.relayOne();
+    server.process.signal("SIGTERM");
+    expect((await server.process.exit()).code).toBe(0);
+  });
+});
+
+describe.each(runtimes)("a relay that was stopped for a while on $name", (runtime) => {
+  test("drops nobody who is alive", async () => {
+    const server = await ownServer(runtime, { env: { RELAY_HEARTBEAT_MS: "200" } });
+    const living = await Living.connect(server);
+    server.process.signal("SIGSTOP");
+    // The time is what happens to the relay here, not what the test waits for.
+    await new Promise((resolve) => setTimeout(resolve, STOPPED_MS));
+    server.process.signal("SIGCONT");
+    await findSilentClient(server);
+    await living.expectAlive();
+  });
+});
+
+describe.each(runtimes)("a relay whose wall clock is set on $name", (runtime) => {
+  test.skipIf(!hasFakeTime)("drops nobody who is alive, and still finds who is silent", async () => {
+    const clock = new WallClock();
+    const server = await ownServer(runtime, { env: { RELAY_HEARTBEAT_MS: "200", ...clock.env } });
+    const living = await Living.connect(server);
+    for (const days of [1, -1, 0]) {
+      clock.set(days);
+      const left = await findSilentClient(server);
+      const offsetMs = Date.parse(String(left["@timestamp"])) - Date.now();
+      expect(Math.round(offsetMs / DAY_MS) === days).toBe(true);
+      await living.expectAlive();
+    }
+    server.process.signal("SIGTERM");
+    expect((await server.process.exit()).code).toBe(0);
+  });
+});
+
+/** Two plain clients and one of `relay.v1.json`, which say nothing and answer pings. */
+class Living {
+  readonly #one: Client;
+  readonly #two: Client;
+  readonly #json: JsonClient;
+  /** What came to the last but pings. */
+  readonly #frames = new Inbox<JsonFrame>();
+
+  private constructor(one: Client, two: Client, json: JsonClient) {
+    this.#one = one;
+    this.#two = two;
+    this.#json = json;
+    void this.#read();
+  }
+
+  static async connect(server: Server): Promise<Living> {
+    return new Living(await server.connect(), await server.connect(), await connectJson(server));
+  }
+
+  async expectAlive(): Promise<void> {
+    await talk(this.#one, this.#two);
+    this.#json.send({ type: "members", room: "nowhere", ackId: 1 });
+    await expect(this.#frames.next("an answer")).resolves.toMatchObject({ ackId: 1 });
+  }
+
+  async #read(): Promise<void> {
+    for (;;) {
+      const frame = await this.#json.next().catch((error: unknown) => this.#frames.end(String(error)));
+      if (frame === undefined) return;
+      this.#frames.push(frame);
+    }
+  }
+}
+
+/** Has a client answer no ping, until the relay drops it. @returns The line of the log that says so. */
+async function findSilentClient(server: Server): Promise<LogLine> {
+  const { raw, id } = await server.connectRaw();
+  const line = await server.left(id);
+  expect(line.code).toBe(1006);
+  await raw.gone;
+  return line;
+}
+
+/** A client that sends to others as fast as the relay acknowledges, and keeps the book. */
+class Sender {
+  readonly id: string;
+  /** What the relay said was delivered, and to whom. */
+  readonly delivered: { readonly to: string; readonly mark: string }[] = [];
+  readonly received = new Set<unknown>();
+  /** Resolves when the connection is over and all that came was read. */
+  readonly ended: Promise<void>;
+  onAck = (): void => {};
+  readonly #client: JsonClient;
+  readonly #underWay = new Map<unknown, string>();
+  #others: readonly string[] = [];
+  #sent = 0;
+
+  constructor(client: JsonClient) {
+    this.#client = client;
+    this.id = client.id;
+    this.ended = this.#read();
+  }
+
+  start(others: readonly string[]): void {
+    this.#others = others;
+    for (let count = 0; count < UNDER_WAY; count++) this.#send();
+  }
+
+  #send(): void {
+    const to = this.#others[this.#sent % this.#others.length] ?? "";
+    const ackId = ++this.#sent;
+    this.#underWay.set(ackId, to);
+    this.#client.send({ type: "send", to, data: `${this.id} ${ackId}`, ackId });
+  }
+
+  async #read(): Promise<void> {
+    for (;;) {
+      const frame = await this.#client.next().catch(() => undefined);
+      if (frame === undefined) return;
+      if (frame.type === "message") this.received.add(frame.data);
+      if (frame.type !== "ack") continue;
+      const to = this.#underWay.get(frame.ackId);
+      this.#underWay.delete(frame.ackId);
+      if (to !== undefined && frame.outcome === "delivered") {
+        this.delivered.push({ to, mark: `${this.id} ${frame.ackId}` });
+      }
+      this.onAck();
+      this.#send();
+    }
+  }
+}
+
+function connectLibrary(port: number): RelayClient {
+  const client = connect(`ws://127.0.0.1:${port}/ws`, { WebSocket, minDelayMs: 50, maxDelayMs: 500 });
+  onTestFinished(() => client.close());
+  return client;
+}
+
+/** The next event with this name. */
+function once(client: RelayClient, name: "connected" | "disconnected"): Promise<unknown> {
+  return new Promise((resolve) => {
+    const stop = client.on(name, (event) => {
+      stop();
+      resolve(event);
+    });
+  });
+}
+
+/** A client that may never be served. */
+function openCrowdMember(port: number): Socket {
+  const socket = createConnection(port, "127.0.0.1");
+  socket.on("error", () => {});
+  socket.write(handshake());
+  onTestFinished(() => void socket.destroy());
+  return socket;
+}
+
+/** Both hear from each other. */
+async function talk(one: Client, two: Client): Promise<void> {
+  one.send(`${two.id}:hello`);
+  await expect(two.next()).resolves.toBe("hello");
+  two.send(`${one.id}:and back`);
+  await expect(one.next()).resolves.toBe("and back");
+}
+
+async function everybodyReachesEverybody(clients: readonly RelayClient[]): Promise<void> {
+  const expected = clients.map(({ id }) => id);
+  const arrivals = clients.map((client) => {
+    const from = new Set<string>();
+    return new Promise<void>((resolve) => {
+      client.on("message", (message) => {
+        from.add(message.from);
+        if (from.size === expected.length) resolve();
+      });
+    });
+  });
+  const sends = clients.flatMap((client) => expected.map((id) => client.send(id, "back again")));
+  const outcomes = await within(Promise.all(sends), "an answer to each send");
+  expect(new Set(outcomes)).toEqual(new Set(["delivered"]));
+  await within(Promise.all(arrivals), "a message from each at each");
+}

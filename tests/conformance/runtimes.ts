@@ -38,6 +38,8 @@ export interface Exceptions {
   readonly refusesMethodItself?: string;
   /** A client that never finishes its handshake keeps its socket. */
   readonly handshakeNeverTimesOut?: string;
+  /** A client that resets its connection between its request and the answer costs a socket. */
+  readonly keepsSocketOfReset?: string;
 }
 
 /** What starts a server. */
@@ -115,6 +117,7 @@ const all: readonly Runtime[] = [
       refusesMethodItself: "Deno.serve answers it 400",
       handshakeNeverTimesOut:
         "Deno.serve 2.9 waits for the headers of a request without an end, and has no option for it",
+      keepsSocketOfReset: "Deno.serve 2.9 does not close the socket of an upgrade that was reset before its answer",
     },
   },
 ];

@@ -2,6 +2,7 @@ import { createConnection, type Socket } from "node:net";
 import { connect, type RelayClient } from "hono-relay/client";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
+import { BusySender } from "./busy-sender.ts";
 import type { Client } from "./client.ts";
 import { connectJson, type JsonClient, type JsonFrame } from "./json-client.ts";
 import { freePort } from "./proc.ts";
@@ -14,8 +15,6 @@ import { Inbox, until, within } from "./wait.ts";
 import { hasFakeTime, WallClock } from "./wall-clock.ts";
 
 const SENDERS = 20;
-/** Sends that each has under way. */
-const UNDER_WAY = 10;
 /** The signal comes in the middle: so many were acknowledged before it. */
 const ACKNOWLEDGED_BEFORE = 3000;
 
@@ -36,7 +35,7 @@ describe.each(runtimes)("SIGTERM under load on $name", (runtime) => {
   test("what was acknowledged as delivered has arrived, and everybody sees 1001", async () => {
     const server = await ownServer(runtime);
     const clients = await Promise.all(Array.from({ length: SENDERS }, () => connectJson(server)));
-    const senders = clients.map((client) => new Sender(client));
+    const senders = clients.map((client) => new BusySender(client));
     const busy = new Promise<void>((resolve) => {
       let count = 0;
       for (const sender of senders) sender.onAck = () => ++count === ACKNOWLEDGED_BEFORE && resolve();
@@ -177,55 +176,6 @@ async function findSilentClient(server: Server): Promise<LogLine> {
   expect(line.code).toBe(1006);
   await raw.gone;
   return line;
-}
-
-/** A client that sends to others as fast as the relay acknowledges, and keeps the book. */
-class Sender {
-  readonly id: string;
-  /** What the relay said was delivered, and to whom. */
-  readonly delivered: { readonly to: string; readonly mark: string }[] = [];
-  readonly received = new Set<unknown>();
-  /** Resolves when the connection is over and all that came was read. */
-  readonly ended: Promise<void>;
-  onAck = (): void => {};
-  readonly #client: JsonClient;
-  readonly #underWay = new Map<unknown, string>();
-  #others: readonly string[] = [];
-  #sent = 0;
-
-  constructor(client: JsonClient) {
-    this.#client = client;
-    this.id = client.id;
-    this.ended = this.#read();
-  }
-
-  start(others: readonly string[]): void {
-    this.#others = others;
-    for (let count = 0; count < UNDER_WAY; count++) this.#send();
-  }
-
-  #send(): void {
-    const to = this.#others[this.#sent % this.#others.length] ?? "";
-    const ackId = ++this.#sent;
-    this.#underWay.set(ackId, to);
-    this.#client.send({ type: "send", to, data: `${this.id} ${ackId}`, ackId });
-  }
-
-  async #read(): Promise<void> {
-    for (;;) {
-      const frame = await this.#client.next().catch(() => undefined);
-      if (frame === undefined) return;
-      if (frame.type === "message") this.received.add(frame.data);
-      if (frame.type !== "ack") continue;
-      const to = this.#underWay.get(frame.ackId);
-      this.#underWay.delete(frame.ackId);
-      if (to !== undefined && frame.outcome === "delivered") {
-        this.delivered.push({ to, mark: `${this.id} ${frame.ackId}` });
-      }
-      this.onAck();
-      this.#send();
-    }
-  }
 }
 
 function connectLibrary(port: number): RelayClient {

@@ -1,10 +1,26 @@
 import { createDenoRelay } from "./runtime/deno.ts";
 import { start } from "./start.ts";
 
+/** Milliseconds until a listener that has ended is opened again. */
+const REOPEN_MS = 250;
+
 await start((options, config) => {
   const { relay, routes } = createDenoRelay(options);
-  const server = Deno.serve({ hostname: config.host, port: config.port, onListen: () => {} }, (request, info) =>
-    routes.fetch(request, info),
-  );
+  const listen = (port: number): Deno.HttpServer<Deno.NetAddr> =>
+    Deno.serve({ hostname: config.host, port, onListen: () => {} }, (request, info) => routes.fetch(request, info));
+  /** Deno 2.9 ends the listener, and with it the process, when there is no file descriptor for a connection that came. */
+  const keepListening = (server: Deno.HttpServer<Deno.NetAddr>): void => {
+    const { port } = server.addr;
+    const reopen = (): void => {
+      try {
+        keepListening(listen(port));
+      } catch {
+        setTimeout(reopen, REOPEN_MS);
+      }
+    };
+    server.finished.catch(() => setTimeout(reopen, REOPEN_MS));
+  };
+  const server = listen(config.port);
+  keepListening(server);
   return { relay, port: server.addr.port, stop: () => {} };
 });

@@ -229,7 +229,7 @@ export class Link implements Pulse {
 }
 
 /** Codes with which a runtime ends a connection by itself (RFC 6455 §7.4.1): what came broke the protocol. */
-const RUNTIME_CODES: readonly number[] = [1002, 1007, 1009];
+const RUNTIME_CODES: readonly number[] = [1002, 1007, 1008, 1009];
 
 function whoCloses(code: number): Ending["by"] {
   return RUNTIME_CODES.includes(code) ? "relay" : "client";

@@ -28,8 +28,6 @@ export interface Exceptions {
   readonly closeResetsSenders?: string;
   /** Once a connection could not be accepted for want of a file descriptor, none is accepted any more. */
   readonly deafWithoutDescriptors?: string;
-  /** The process ends when a connection cannot be accepted for want of a file descriptor. */
-  readonly endsWithoutDescriptors?: string;
   /** A client that closes with 1001 counts as one whose connection was lost: its session is kept. */
   readonly goingAwayIsLoss?: string;
   /** A client that breaks the protocol is dropped without a code that says so, and some breaches are let pass. */
@@ -108,7 +106,6 @@ const all: readonly Runtime[] = [
       sizeIsKnownLate: "Deno.serve reads a message whole before it hands it over",
       remembersTheGone: "Deno.serve 2.9 keeps what belongs to idleTimeout until it is over",
       closeResetsSenders: "Deno.serve 2.9 at times ends a busy socket without the close frame that the relay gave it",
-      endsWithoutDescriptors: "Deno.serve 2.9 takes an EMFILE for its own end",
       cannotTerminate: "Deno.serve has no terminate",
       keepsMessagesInObjects: "Deno.serve has an operation of its own for each message that is not sent yet",
       goingAwayIsLoss: "Deno.serve ends with 1001 whom its idleTimeout found, and reports that as a client's own 1001",

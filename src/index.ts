@@ -6,7 +6,8 @@ export type { Ending, Link } from "./core/link.ts";
 export { Message } from "./core/message.ts";
 export type { RelayObserver } from "./core/observer.ts";
 export { negotiate } from "./core/protocol/negotiate.ts";
-export { type Handshake, type Holdings, Relay, type RelayOptions } from "./core/relay.ts";
+export { Relay } from "./core/relay.ts";
+export type { Handshake, Holdings, RelayOptions } from "./core/relay-options.ts";
 export type { Passing, RelayHooks } from "./core/router.ts";
 export {
   type AppOptions,

@@ -1,5 +1,5 @@
 import { createHmac } from "node:crypto";
-import type { RelayOptions } from "../core/relay.ts";
+import type { RelayOptions } from "../core/relay-options.ts";
 import type { AppOptions } from "../http/app.ts";
 
 /** A relay and the routes to it. */

@@ -8,7 +8,8 @@ import type { Ending, Link, LinkCare } from "../../src/core/link.ts";
 import { type Schedule, Turn } from "../../src/core/outbox.ts";
 import { plain } from "../../src/core/protocol/plain.ts";
 import type { Protocol } from "../../src/core/protocol/protocol.ts";
-import { type Handshake, Relay, type RelayOptions } from "../../src/core/relay.ts";
+import { Relay } from "../../src/core/relay.ts";
+import type { Handshake, RelayOptions } from "../../src/core/relay-options.ts";
 import { Session } from "../../src/core/session.ts";
 
 /** One beat of every heartbeat that these tests start. */

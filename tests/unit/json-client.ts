@@ -1,6 +1,6 @@
 import { json } from "../../src/core/protocol/json.ts";
 import { type ClientFrame, type RelayFrame, relayFrame } from "../../src/core/protocol/json-frames.ts";
-import type { Handshake, RelayOptions } from "../../src/core/relay.ts";
+import type { Handshake, RelayOptions } from "../../src/core/relay-options.ts";
 import { FakeClient, FakeConnection, startRelay } from "./fakes.ts";
 
 type FrameOf<Type extends RelayFrame["type"]> = Extract<RelayFrame, { type: Type }>;

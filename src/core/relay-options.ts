@@ -1,0 +1,62 @@
+import type { Limits } from "./limits.ts";
+import type { RelayObserver } from "./observer.ts";
+import type { Schedule } from "./outbox.ts";
+import type { Protocol } from "./protocol/protocol.ts";
+import type { IdKind } from "./registry.ts";
+import type { TokenSigner } from "./resume-tokens.ts";
+import type { RelayHooks } from "./router.ts";
+import type { Terms } from "./session.ts";
+
+export interface RelayOptions {
+  /** Milliseconds of one beat of the heartbeat. Default: 5000. */
+  readonly heartbeatMs?: number;
+  /** Beats that a connection may let pass in silence before it is dropped. Default: 3. */
+  readonly heartbeatMisses?: number;
+  /** Milliseconds that a session may be without a connection; 0: it ends with its connection. Default: 30000. */
+  readonly resumeMs?: number;
+  /** Default: those of `DEFAULT_LIMITS`. */
+  readonly limits?: Partial<Limits>;
+  /** How clients get their ids: 1, 2, 3 … or unguessable ones. Default: sequential. */
+  readonly ids?: IdKind;
+  /** Signs resume tokens, so that a client can have its id again from the process after this one. Default: none are signed. */
+  readonly signer?: TokenSigner | undefined;
+  /** Milliseconds that a client has to answer a close. Default: 2000. */
+  readonly closeTimeoutMs?: number;
+  /**
+   * Calls the function once, at the end of this turn of the event loop; `setImmediate` where there is one.
+   * Default: a microtask, which joins only what one frame brought about.
+   */
+  readonly schedule?: Schedule;
+  readonly observer?: RelayObserver;
+  readonly hooks?: RelayHooks;
+}
+
+/** What a client said when it asked for its connection, and what the app made of it. */
+export interface Handshake extends Terms {
+  readonly protocol?: Protocol;
+  /** The id that the app gave its bearer; the next number without one. Who had it is closed as replaced. */
+  readonly id?: string | undefined;
+  /** The token of the session that the client wants to go on with. */
+  readonly resume?: string | undefined;
+  /**
+   * Which of the client's attempts to connect this is, counted up. One that was held up on the way and comes after a later one must
+   * not take the session away from it.
+   */
+  readonly attempt?: number | undefined;
+}
+
+/** What a relay holds. */
+export interface Holdings {
+  /** Open sockets, those of the echo and those that are closing among them. */
+  readonly connections: number;
+  /** Sessions that can be sent to, those that are away among them. */
+  readonly sessions: number;
+  /** Rooms with members. */
+  readonly rooms: number;
+  /** Ids that somebody watches. */
+  readonly watches: number;
+  /** Messages in mailboxes. */
+  readonly waitingMessages: number;
+  /** What waits in mailboxes and for connections, in bytes; UTF-16 units where a message is a string. */
+  readonly bufferedBytes: number;
+}

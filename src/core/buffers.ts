@@ -1,7 +1,7 @@
 import type { Limits } from "./limits.ts";
 
 /** What a connection may have waiting however little is left for all: enough for acks, errors and short messages. */
-const RESERVED_BYTES = 16_384;
+const RESERVED_BYTES = 32_768;
 
 /** Memory that a waiting byte takes: itself, and what was written before it and is not collected yet. */
 const COST = 2;

@@ -118,8 +118,9 @@ export class RawClient {
   }
 
   /** The next text or binary message, whole; control frames before it are left out. */
-  async next(): Promise<string | Buffer> {
-    const { opcode, payload } = await this.#frames.find(({ opcode }) => opcode < 8, "the next message");
+  async next(patienceMs?: number): Promise<string | Buffer> {
+    const isData = ({ opcode }: ReceivedFrame): boolean => opcode < 8;
+    const { opcode, payload } = await this.#frames.find(isData, "the next message", patienceMs);
     return opcode === OPCODES.text ? payload.toString() : payload;
   }
 

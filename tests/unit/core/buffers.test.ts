@@ -32,7 +32,7 @@ describe("what may wait in all", () => {
   test("is a few kilobytes for everybody, whatever the others have", () => {
     const buffers = new Buffers({ maxTotalBufferedBytes: 2 * TOTAL });
     buffers.count(TOTAL);
-    expect([buffers.allows(0, 16_384), buffers.allows(1, 16_384)]).toEqual([true, false]);
+    expect([buffers.allows(0, 32_768), buffers.allows(1, 32_768)]).toEqual([true, false]);
   });
 
   test("is counted anew before somebody is refused for what has gone meanwhile", () => {
@@ -84,7 +84,7 @@ describe("a relay's buffers", () => {
     relay.open(slow);
     const good = connect();
     slow.waitingBytes = 60_000;
-    sender.says(`2:${"x".repeat(20_000)}`);
+    sender.says(`2:${"x".repeat(41_000)}`);
     expect(sender.heard).toEqual([expect.stringMatching(/^:error too_slow /)]);
     sender.says("3:hello");
     turn.end();
@@ -92,10 +92,10 @@ describe("a relay's buffers", () => {
   });
 
   test("are bounded for mailboxes too: a send to one that is away is told so", () => {
-    const { connectJson } = startJsonRelay({ limits: { maxTotalBufferedBytes: 120_000 } });
+    const { connectJson } = startJsonRelay({ limits: { maxTotalBufferedBytes: 240_000 } });
     const [one, two] = [connectJson(), connectJson()];
     two.vanishes();
-    const outcomes = Array.from({ length: 6 }, (_, at) => one.sends("2", "x".repeat(10_000), at)?.outcome);
+    const outcomes = Array.from({ length: 6 }, (_, at) => one.sends("2", "x".repeat(20_000), at)?.outcome);
     expect(outcomes).toEqual(["queued", "queued", "queued", "failed", "failed", "failed"]);
     expect(one.all("ack").at(-1)?.error?.code).toBe("mailbox_full");
   });

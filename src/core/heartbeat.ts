@@ -38,8 +38,12 @@ export interface HeartbeatOptions {
 /** Ticks that one beat is spread over. With more of them an idle process wakes more often, and each of its pings costs more. */
 const TICKS = 5;
 
-/** A tick that comes later than this, in ticks, shows that the process was suspended or has more to do than it can. */
-const LATE_TICKS = 2;
+/**
+ * A tick that comes so much too late, in milliseconds and at least in parts of a tick, shows that the process was suspended or has
+ * more to do than it can. (Deno 2.9 reads some sockets all the time then, and others not for seconds.)
+ */
+const LATE_MS = 100;
+const LATE_TICKS = 0.25;
 
 /** Visits in one turn of the event loop: a ping costs 10 µs, and no message waits for more than these. */
 const VISITS_A_TURN = 32;
@@ -120,7 +124,8 @@ export class Heartbeat {
   #pass(): void {
     this.#tick++;
     const now = performance.now();
-    if (now - this.#tickedAt > this.#tickMs * LATE_TICKS) this.#deafUntil = this.#tick + TICKS;
+    const lateMs = now - this.#tickedAt - this.#tickMs;
+    if (lateMs > Math.max(LATE_MS, this.#tickMs * LATE_TICKS)) this.#deafUntil = this.#tick + TICKS;
     this.#tickedAt = now;
     const slice = this.#tick % TICKS;
     const isBehind = this.#due.length > 0;

@@ -2,13 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Limits } from "../../../src/core/limits.ts";
 import { createApp, type Open } from "../../../src/http/app.ts";
 import { FakeClient, FakeConnection, startRelay } from "../fakes.ts";
-
-const HANDSHAKE = {
-  Upgrade: "websocket",
-  Connection: "Upgrade",
-  "Sec-WebSocket-Version": "13",
-  "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-};
+import { HANDSHAKE } from "./good-handshake.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();

@@ -49,7 +49,7 @@ export const SETTINGS = {
   maxTotalBufferedBytes: {
     variable: "RELAY_MAX_TOTAL_BUFFERED_BYTES",
     placeholder: "bytes",
-    description: "What may wait altogether, for connections and in mailboxes; the fullest are refused first",
+    description: "Memory for all that waits, for connections and in mailboxes; the fullest are refused first",
     default: "268435456",
   },
   maxConnections: {

@@ -3,8 +3,8 @@ import type { Limits } from "./limits.ts";
 /** What a connection may have waiting however little is left for all: enough for acks, errors and short messages. */
 const RESERVED_BYTES = 32_768;
 
-/** Memory that a waiting byte takes: itself, and what was written before it and is not collected yet. */
-const COST = 2;
+/** Memory that a waiting byte takes: itself, what the runtime holds beside it, and what passed before it and is not collected yet. */
+const COST = 4;
 
 /** How old the sum may be when it decides that something is refused, in milliseconds. */
 const STALE_MS = 10;
@@ -26,6 +26,7 @@ export class Buffers {
   readonly #backlogs = new Set<Backlog>();
   #bytes = 0;
   #countedAt = 0;
+  #refusals = 0;
 
   constructor(limits: Pick<Limits, "maxTotalBufferedBytes">) {
     this.#max = limits.maxTotalBufferedBytes / COST;
@@ -34,6 +35,11 @@ export class Buffers {
   /** All that waits, in bytes; UTF-16 units where a message is a string. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** How often there was not enough left. */
+  get refusals(): number {
+    return this.#refusals;
   }
 
   /** Adds so many bytes to the sum, or takes them off where they are negative. */
@@ -54,9 +60,12 @@ export class Buffers {
   allows(waiting: number, more: number): boolean {
     const wanted = waiting + more;
     if (wanted <= RESERVED_BYTES || wanted <= this.#max - this.#bytes) return true;
-    if (performance.now() - this.#countedAt < STALE_MS) return false;
-    this.recount();
-    return wanted <= this.#max - this.#bytes;
+    if (performance.now() - this.#countedAt >= STALE_MS) {
+      this.recount();
+      if (wanted <= this.#max - this.#bytes) return true;
+    }
+    this.#refusals++;
+    return false;
   }
 
   /** Counts anew what may have shrunk. */

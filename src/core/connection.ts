@@ -11,6 +11,11 @@ export interface Connection {
    * from one that is gone. Absent where the runtime does not count them.
    */
   receivedBytes?(): number;
+  /**
+   * What the client sends is refused, over its rate or because the relay has no memory left for it: reads less from it for a while.
+   * Absent where the runtime reads whatever comes.
+   */
+  slowDown?(): void;
   /** Sends a WebSocket ping; the entry reports the pong to the link. Absent where the runtime pings by itself. */
   ping?(): void;
   /** Starts the closing handshake (RFC 6455 §7.1.2). Harmless when repeated. */

@@ -4,7 +4,7 @@ export interface Limits {
   readonly maxMessageBytes: number;
   /** With more than this waiting for a connection, in bytes, further messages to it are refused. */
   readonly maxBufferedBytes: number;
-  /** What may wait in the relay altogether: for connections, and in mailboxes. Who has most waiting is refused first. */
+  /** Memory for all that waits, for connections and in mailboxes, in bytes; a quarter of it is for the messages themselves. Who has most waiting is refused first. */
   readonly maxTotalBufferedBytes: number;
   /** Connections open at the same time. */
   readonly maxConnections: number;

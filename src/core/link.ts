@@ -89,8 +89,11 @@ export class Link implements Pulse {
       this.close(CLOSE_CODES.tooLarge);
       return;
     }
+    const { buffers } = this.#care;
+    const refusals = buffers.refusals;
     try {
       this.#owner.received(new Frame(payload, binary));
+      if (buffers.refusals !== refusals) this.#connection.slowDown?.();
     } catch (error) {
       this.#owner.failed(error);
       this.close(CLOSE_CODES.internal);
@@ -142,8 +145,10 @@ export class Link implements Pulse {
    */
   allows(bytes: number): boolean {
     const verdict = this.#rate?.count(bytes) ?? "allowed";
+    if (verdict === "allowed") return true;
+    this.#connection.slowDown?.();
     if (verdict === "enough") this.close(CLOSE_CODES.rateExceeded);
-    return verdict === "allowed";
+    return false;
   }
 
   /** Sends what must not be refused, whatever waits already: a welcome, and what a resumed session missed. */

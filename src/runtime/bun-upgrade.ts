@@ -3,6 +3,7 @@ import type { Connection } from "../core/connection.ts";
 import { type Frame, frameText } from "../core/frame.ts";
 import type { Link } from "../core/link.ts";
 import type { Open, UpgradeWebSocket } from "../http/app.ts";
+import { collectInTime } from "./bun-memory.ts";
 
 /** What Bun keeps with each socket: what to call when it is open, then its link. */
 export interface BunSocketData {
@@ -46,6 +47,7 @@ export function createBunWebSocket(options: BunWebSocketOptions): WebSocketHandl
       ws.data.link = ws.data.open(new BunConnection(ws));
     },
     message(ws, message) {
+      collectInTime(message.length);
       ws.data.link?.receive(message, typeof message !== "string");
     },
     ping(ws) {

@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import type { WebSocket } from "ws";
 import type { Connection } from "../core/connection.ts";
 import type { Frame } from "../core/frame.ts";
+import { Intake } from "./node-intake.ts";
 
 const FIN_TEXT = 0x81;
 const FIN_BINARY = 0x82;
@@ -13,8 +14,9 @@ const SLAB_BYTES = 16_384;
 const WAITING_WRITE_BYTES = 512;
 
 /**
- * Where frames are joined: a slab that is used up from its start, so that one allocation serves many turns. A write that waits keeps
- * its slab from being freed, so slabs are small, and a socket that does not take what it has already is given no part of one.
+ * Where frames are joined: a slab that is used again as soon as the operating system has taken all, and otherwise used up from its start.
+ * A write that waits keeps its slab from being freed, so slabs are small, and a socket that does not take what it has already is given
+ * no part of one.
  */
 let slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
 let used = 0;
@@ -26,6 +28,7 @@ let used = 0;
 export class NodeConnection implements Connection {
   readonly #ws: WebSocket;
   readonly #socket: Socket;
+  readonly #intake: Intake;
   #waitingWrites = 0;
   /** Made when a write has to wait for the first time: most connections never need it. */
   #written: (() => void) | undefined = undefined;
@@ -33,12 +36,15 @@ export class NodeConnection implements Connection {
   constructor(ws: WebSocket, socket: Socket) {
     this.#ws = ws;
     this.#socket = socket;
+    this.#intake = new Intake(ws, socket);
   }
 
   write(frames: readonly Frame[]): void {
     if (!this.#socket.writable) return;
     if (this.#socket.writableLength === 0) {
       this.#socket.write(join(frames));
+      // What is written whole is in nobody's hands any more, and the next may take its place.
+      if (this.#socket.writableLength === 0) used = 0;
       return;
     }
     this.#waitingWrites++;
@@ -56,11 +62,16 @@ export class NodeConnection implements Connection {
     return this.#socket.bytesRead;
   }
 
+  slowDown(): void {
+    this.#intake.slowDown();
+  }
+
   ping(): void {
     if (this.#socket.writable) this.#socket.write(PING);
   }
 
   close(code: number, reason: string): void {
+    this.#intake.stop();
     this.#ws.close(code, reason);
   }
 

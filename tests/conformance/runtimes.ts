@@ -22,8 +22,8 @@ export interface Exceptions {
   readonly cannotTerminate?: string;
   /** A socket ends with the relay's close frame; the client's answer is not waited for. */
   readonly closeWaitsForNobody?: string;
-  /** A message that waits for its receiver takes much more memory than its bytes. */
-  readonly keepsMessagesInObjects?: string;
+  /** What a flood leaves behind is collected late: the process takes far more than its bound. */
+  readonly collectsLate?: string;
   /** At the relay's end a client whose frames were not read yet may see a reset in place of the close frame. */
   readonly closeResetsSenders?: string;
   /** Once a connection could not be accepted for want of a file descriptor, none is accepted any more. */
@@ -107,7 +107,8 @@ const all: readonly Runtime[] = [
       remembersTheGone: "Deno.serve 2.9 keeps what belongs to idleTimeout until it is over",
       closeResetsSenders: "Deno.serve 2.9 at times ends a busy socket without the close frame that the relay gave it",
       cannotTerminate: "Deno.serve has no terminate",
-      keepsMessagesInObjects: "Deno.serve has an operation of its own for each message that is not sent yet",
+      collectsLate:
+        "Deno.serve reads whatever comes, and its heap and its buffers grow by a gigabyte before they are collected",
       goingAwayIsLoss: "Deno.serve ends with 1001 whom its idleTimeout found, and reports that as a client's own 1001",
       laxProtocol:
         "Deno.serve reads frames without a mask and long close frames, and drops a client without a close frame",

@@ -20,7 +20,7 @@ export const TICK_MS = BEAT_MS / 5;
 
 /** A connection that keeps what was done to it; its client takes and sends bytes when the test says so. */
 export class FakeConnection implements Connection {
-  /** Everything that was done to it, in order: `write a,b`, `ping`, `close 1001`, `terminate`. */
+  /** Everything that was done to it, in order: `write a,b`, `slowDown`, `ping`, `close 1001`, `terminate`. */
   readonly did: string[] = [];
   readonly frames: Frame[] = [];
   readonly reasons: string[] = [];
@@ -40,6 +40,10 @@ export class FakeConnection implements Connection {
 
   receivedBytes(): number {
     return this.arrivedBytes;
+  }
+
+  slowDown(): void {
+    this.did.push("slowDown");
   }
 
   ping(): void {

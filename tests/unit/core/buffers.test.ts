@@ -10,12 +10,12 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** What may wait: half of the bound, as each waiting byte costs another. */
+/** What may wait: a quarter of the bound, as each waiting byte costs three others. */
 const TOTAL = 1_000_000;
 
 describe("what may wait in all", () => {
   test("is shared evenly among those who read nothing, and leaves as much free", () => {
-    const buffers = new Buffers({ maxTotalBufferedBytes: 2 * TOTAL });
+    const buffers = new Buffers({ maxTotalBufferedBytes: 4 * TOTAL });
     const waiting = Array.from({ length: 9 }, () => 0);
     for (let round = 0; round < 1000; round++) {
       waiting.forEach((bytes, at) => {
@@ -30,13 +30,13 @@ describe("what may wait in all", () => {
   });
 
   test("is a few kilobytes for everybody, whatever the others have", () => {
-    const buffers = new Buffers({ maxTotalBufferedBytes: 2 * TOTAL });
+    const buffers = new Buffers({ maxTotalBufferedBytes: 4 * TOTAL });
     buffers.count(TOTAL);
     expect([buffers.allows(0, 32_768), buffers.allows(1, 32_768)]).toEqual([true, false]);
   });
 
   test("is counted anew before somebody is refused for what has gone meanwhile", () => {
-    const buffers = new Buffers({ maxTotalBufferedBytes: 2 * TOTAL });
+    const buffers = new Buffers({ maxTotalBufferedBytes: 4 * TOTAL });
     buffers.count(TOTAL);
     buffers.watch({ recount: () => buffers.count(-buffers.bytes) });
     vi.advanceTimersByTime(1000);
@@ -78,7 +78,7 @@ describe("a relay's buffers", () => {
   });
 
   test("are bounded: a receiver that reads nothing is refused, one that reads is served", () => {
-    const { turn, relay, connect } = startRelay({ limits: { maxTotalBufferedBytes: 200_000 } });
+    const { turn, relay, connect } = startRelay({ limits: { maxTotalBufferedBytes: 400_000 } });
     const sender = connect();
     const slow = new FakeConnection();
     relay.open(slow);
@@ -91,8 +91,21 @@ describe("a relay's buffers", () => {
     expect(good.heard).toEqual(["hello"]);
   });
 
+  test("have less read from a client whose message they had no place for, and from no other", () => {
+    const { relay } = startRelay({ limits: { maxTotalBufferedBytes: 400_000, maxBufferedBytes: 50_000 } });
+    const sender = new FakeConnection();
+    const slow = new FakeConnection();
+    const [link] = [relay.open(sender), relay.open(slow)];
+    slow.waitingBytes = 60_000;
+    link.receive("2:too much waits for this one alone", false);
+    expect(sender.count("slowDown")).toBe(0);
+    slow.waitingBytes = 45_000;
+    link.receive(`2:${"x".repeat(56_000)}`, false);
+    expect([sender.count("slowDown"), slow.count("slowDown")]).toEqual([1, 0]);
+  });
+
   test("are bounded for mailboxes too: a send to one that is away is told so", () => {
-    const { connectJson } = startJsonRelay({ limits: { maxTotalBufferedBytes: 240_000 } });
+    const { connectJson } = startJsonRelay({ limits: { maxTotalBufferedBytes: 480_000 } });
     const [one, two] = [connectJson(), connectJson()];
     two.vanishes();
     const outcomes = Array.from({ length: 6 }, (_, at) => one.sends("2", "x".repeat(20_000), at)?.outcome);

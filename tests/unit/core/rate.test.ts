@@ -44,6 +44,15 @@ describe("a client that sends more than it may", () => {
     expect(client.heard.at(-1)).toContain("rate_limited");
   });
 
+  test("is read from less", () => {
+    const { connect } = startRelay(SLOW);
+    const client = connect();
+    for (let times = 0; times < 3; times++) client.says("1:x");
+    expect(client.did).not.toContain("slowDown");
+    client.says("1:x");
+    expect(client.did).toContain("slowDown");
+  });
+
   test("and does not stop is closed with 1008", () => {
     const { connect } = startRelay(SLOW);
     const client = connect();

@@ -1,0 +1,91 @@
+import type { Socket } from "node:net";
+import process from "node:process";
+import type { WebSocket } from "ws";
+import { collectInTime } from "./bun-memory.ts";
+
+/** What one connection may send before the others have their turn, in bytes: what Node reads in one piece. */
+const SHARE_BYTES = 65_536;
+
+/** How many who have more to send are read from in one turn of the event loop. */
+const SERVED_A_TURN = 16;
+
+/** How long a client waits for each share while what it sends is refused, in milliseconds. */
+const SLOW_MS = 250;
+
+const isBun = "bun" in process.versions;
+
+/** Those who have had their share and wait for the next, in the order of coming. */
+const waiting: Intake[] = [];
+let isScheduled = false;
+
+function wait(intake: Intake): void {
+  waiting.push(intake);
+  schedule();
+}
+
+function schedule(): void {
+  if (isScheduled) return;
+  isScheduled = true;
+  setImmediate(serve);
+}
+
+function serve(): void {
+  isScheduled = false;
+  for (const intake of waiting.splice(0, SERVED_A_TURN)) intake.serve();
+  if (waiting.length > 0) schedule();
+}
+
+/**
+ * Reads from one connection no more than its share at a time, in turn with the others.
+ *
+ * Left alone, a runtime reads each socket until it is empty, up to 2 MiB in one turn of the event loop (Node, Deno): a hundred who send
+ * without end have everybody else wait for a second, and fill the heap faster than it is collected. Bun reads 512 KiB in one
+ * piece, and who sent that waits for as many shares.
+ */
+export class Intake {
+  readonly #ws: WebSocket;
+  /** What has been read beyond what it was served for. */
+  #bytes = 0;
+  #isWaiting = false;
+  #isSlow = false;
+  #isStopped = false;
+
+  constructor(ws: WebSocket, socket: Socket) {
+    this.#ws = ws;
+    socket.on("data", (piece: Buffer) => {
+      this.#bytes += piece.length;
+      if (isBun) collectInTime(piece.length);
+      if (this.#bytes >= SHARE_BYTES && !this.#isWaiting && !this.#isStopped) this.#wait();
+    });
+  }
+
+  /** Has the connection wait longer for its next share, this once. */
+  slowDown(): void {
+    this.#isSlow = true;
+  }
+
+  /** Reads all from now on: nobody is told what comes, but the client's close is behind it. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#ws.resume();
+  }
+
+  /** Gives it a share; it is read from again when that was the last it owes. */
+  serve(): void {
+    this.#bytes -= SHARE_BYTES;
+    if (this.#bytes >= SHARE_BYTES && !this.#isStopped) {
+      wait(this);
+      return;
+    }
+    this.#isWaiting = false;
+    this.#ws.resume();
+  }
+
+  #wait(): void {
+    this.#isWaiting = true;
+    this.#ws.pause();
+    if (this.#isSlow) setTimeout(wait, SLOW_MS * Math.floor(this.#bytes / SHARE_BYTES), this);
+    else wait(this);
+    this.#isSlow = false;
+  }
+}

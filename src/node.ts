@@ -2,7 +2,9 @@
 import { once } from "node:events";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import process from "node:process";
 import { createAdaptorServer } from "@hono/node-server";
+import { listenAnewAfterExhaustion } from "./runtime/deno-listen.ts";
 import { createNodeRelay } from "./runtime/node.ts";
 import { start } from "./start.ts";
 
@@ -20,6 +22,7 @@ await start(async (options, config) => {
   server.listen(config.port, config.host);
   await once(server, "listening");
   const { port } = server.address() as AddressInfo; // A server that listens on TCP has such an address.
+  if ("deno" in process.versions) listenAnewAfterExhaustion(server, port, config.host);
   return {
     relay,
     port,

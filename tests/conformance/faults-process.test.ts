@@ -83,34 +83,38 @@ describe.each(runtimes)("SIGKILL on $name", (runtime) => {
   });
 });
 
-/** Whether somebody takes a connection there. */
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = createConnection(port, "127.0.0.1");
-    socket.once("error", () => resolve(false));
-    socket.once("connect", () => {
-      socket.resetAndDestroy();
-      resolve(true);
-    });
-  });
+/** Whether a new client is served. */
+async function serves(server: Server): Promise<boolean> {
+  const client = await server.open("/echo").catch(() => undefined);
+  await client?.close();
+  return client !== undefined;
 }
 
 describe.each(runtimes)("a relay out of file descriptors on $name", (runtime) => {
   test("goes on for those who are there, and serves new clients when others have gone", async () => {
     const server = await ownServer(runtime, { descriptors: DESCRIPTORS });
     const [one, two] = [await server.connect(), await server.connect()];
-    const crowd = Array.from({ length: DESCRIPTORS * 2 }, () => openCrowdMember(server.port));
-    await until(async () => server.process.descriptors >= DESCRIPTORS - 2, "the descriptors to run out");
-    await talk(one, two);
-    for (const socket of crowd) socket.resetAndDestroy();
-    await until(async () => server.process.descriptors < DESCRIPTORS / 2, "descriptors to be free again");
-    await talk(one, two);
-    if (runtime.exceptions.deafWithoutDescriptors === undefined) {
+    for (const times of ["once", "once more"]) {
+      const crowd = await takeDescriptors(server);
+      await talk(one, two);
+      for (const socket of crowd) socket.resetAndDestroy();
+      await until(async () => server.process.descriptors < DESCRIPTORS / 2, `descriptors to be free again, ${times}`);
+      await talk(one, two);
       // A listener that has ended is opened again after a moment.
-      await until(() => accepts(server.port), "the relay to accept connections again");
+      await until(() => serves(server), `the relay to serve again, ${times}`);
       await server.relayOne();
     }
     server.process.signal("SIGTERM");
+    await expect(one.end()).resolves.toMatchObject({ code: 1001 });
+    expect((await server.process.exit()).code).toBe(0);
+  });
+
+  test("ends in order", async () => {
+    const server = await ownServer(runtime, { descriptors: DESCRIPTORS });
+    const one = await server.connect();
+    await takeDescriptors(server);
+    server.process.signal("SIGTERM");
+    await expect(one.end()).resolves.toMatchObject({ code: 1001 });
     expect((await server.process.exit()).code).toBe(0);
   });
 });
@@ -211,6 +215,13 @@ function openCrowdMember(port: number): Socket {
   socket.write(handshake());
   onTestFinished(() => void socket.destroy());
   return socket;
+}
+
+/** Has more clients come than the server has descriptors for, and waits until it has none. @returns Those who came. */
+async function takeDescriptors(server: Server): Promise<Socket[]> {
+  const crowd = Array.from({ length: DESCRIPTORS * 2 }, () => openCrowdMember(server.port));
+  await until(async () => server.process.descriptors >= DESCRIPTORS - 2, "the descriptors to run out");
+  return crowd;
 }
 
 /** Both hear from each other. */

@@ -26,8 +26,6 @@ export interface Exceptions {
   readonly collectsLate?: string;
   /** At the relay's end a client whose frames were not read yet may see a reset in place of the close frame. */
   readonly closeResetsSenders?: string;
-  /** Once a connection could not be accepted for want of a file descriptor, none is accepted any more. */
-  readonly deafWithoutDescriptors?: string;
   /** A client that closes with 1001 counts as one whose connection was lost: its session is kept. */
   readonly goingAwayIsLoss?: string;
   /** A client that breaks the protocol is dropped without a code that says so, and some breaches are let pass. */
@@ -90,9 +88,7 @@ const all: readonly Runtime[] = [
     name: "Deno, task start",
     command: [DENO, "task", "start"],
     app: denoApp("node.ts"),
-    exceptions: {
-      deafWithoutDescriptors: "node:net of Deno 2.9 stops listening at the first EMFILE, and says nothing",
-    },
+    exceptions: {},
   },
   {
     name: "Deno, task start:native",

@@ -12,8 +12,12 @@ const EX_CONFIG = 78;
 export interface Listening {
   readonly relay: Relay;
   readonly port: number;
-  /** Stops listening and lets go of every socket. */
-  stop(): void | Promise<void>;
+  /**
+   * Stops listening and lets go of every socket.
+   *
+   * @param closed How many connections the relay has just closed.
+   */
+  stop(closed: number): void | Promise<void>;
 }
 
 /** Makes a relay with the options and listens on the config's host and port, in the way of one runtime. */
@@ -84,9 +88,10 @@ export async function start(listen: Listen): Promise<void> {
   host.onStop(async () => {
     if (stopping) host.exit(1);
     stopping = true;
-    logger.info("shutting down with {connections} connections", { ...listening.relay.holdings });
+    const { holdings } = listening.relay;
+    logger.info("shutting down with {connections} connections", { ...holdings });
     await listening.relay.shutdown();
-    await listening.stop();
+    await listening.stop(holdings.connections);
     host.exit(0);
   });
 }

@@ -80,8 +80,6 @@ const all: readonly Runtime[] = [
     exceptions: {
       partOfFrameIsSilence: "Bun.serve tells of whole messages alone",
       closeWaitsForNobody: "Bun.serve reports a socket as closed as soon as its close frame is written",
-      closeResetsSenders:
-        "Bun.serve 1.4 closes the socket right behind its close frame, and Linux resets one with unread bytes",
     },
   },
   {

@@ -121,7 +121,8 @@ export const SETTINGS = {
   ids: {
     variable: "RELAY_IDS",
     placeholder: "kind",
-    description: "sequential: 1, 2, 3 …; random: ids that nobody can guess",
+    description:
+      "sequential: 1, 2, 3 …, with RELAY_SECRET after a mark of the process; random: ids that nobody can guess",
     default: "sequential",
   },
   origins: {

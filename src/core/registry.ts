@@ -1,6 +1,6 @@
 import type { Session } from "./session.ts";
 
-/** How clients get their ids: 1, 2, 3 … in order of connecting, or at random. */
+/** How clients get their ids: numbers 1, 2, 3 … in order of connecting, or at random. */
 export type IdKind = "sequential" | "random";
 
 const RANDOM_BYTES = 16;
@@ -9,23 +9,22 @@ const RANDOM_BYTES = 16;
 export class Registry {
   readonly #sessions = new Map<string, Session>();
   readonly #kind: IdKind;
-  #lastId = 0;
+  readonly #prefix: string;
+  #lastNumber = 0;
 
-  constructor(kind: IdKind = "sequential") {
+  /** @param prefix Stands before each number. */
+  constructor(kind: IdKind = "sequential", prefix = "") {
     this.#kind = kind;
+    this.#prefix = prefix;
   }
 
   /** The next id, past those that somebody brought along. None is given twice; a random one cannot be guessed. */
   nextId(): string {
     if (this.#kind === "random") return randomId();
-    let id = String(++this.#lastId);
-    while (this.#sessions.has(id)) id = String(++this.#lastId);
+    let id: string;
+    do id = `${this.#prefix}${++this.#lastNumber}`;
+    while (this.#sessions.has(id));
     return id;
-  }
-
-  /** Has `nextId` go on after an id that was given by the process before this one. */
-  passOver(id: string): void {
-    if (/^[1-9]\d{0,14}$/.test(id)) this.#lastId = Math.max(this.#lastId, Number(id));
   }
 
   add(session: Session): void {

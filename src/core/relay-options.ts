@@ -16,9 +16,12 @@ export interface RelayOptions {
   readonly resumeMs?: number;
   /** Default: those of `DEFAULT_LIMITS`. */
   readonly limits?: Partial<Limits>;
-  /** How clients get their ids: 1, 2, 3 … or unguessable ones. Default: sequential. */
+  /** How clients get their ids: 1, 2, 3 …, or unguessable ones. Default: sequential. */
   readonly ids?: IdKind;
-  /** Signs resume tokens, so that a client can have its id again from the process after this one. Default: none are signed. */
+  /**
+   * Signs resume tokens, so that a client can have its id again from the process after this one; a mark of its process then stands
+   * before each sequential id. Default: none are signed.
+   */
   readonly signer?: TokenSigner | undefined;
   /** Milliseconds that a client has to answer a close. Default: 2000. */
   readonly closeTimeoutMs?: number;

@@ -47,8 +47,8 @@ export class Relay {
     for (const [name, value] of Object.entries({ ...this.limits, closeTimeoutMs })) {
       if (!(value > 0)) throw new RangeError(`Cannot make a relay: ${name} is ${value}`);
     }
-    this.#registry = new Registry(options.ids ?? "sequential");
     this.#tokens = new ResumeTokens(options.signer);
+    this.#registry = new Registry(options.ids, this.#tokens.idPrefix);
     this.#buffers = new Buffers(this.limits);
     this.#observer = options.observer ?? {};
     this.#hooks = options.hooks ?? {};
@@ -177,9 +177,7 @@ export class Relay {
   /** The id that the token of an earlier process stands for, where nobody has it now. */
   #reclaim(resume: string | undefined): string | undefined {
     const id = resume === undefined ? undefined : this.#tokens.reclaim(resume);
-    if (id === undefined || this.#registry.find(id) !== undefined) return undefined;
-    this.#registry.passOver(id);
-    return id;
+    return id === undefined || this.#registry.find(id) !== undefined ? undefined : id;
   }
 
   #resume(connection: Connection, session: Session, handshake: Handshake): Link {

@@ -7,6 +7,7 @@ export interface TokenSigner {
 
 const TOKEN_BYTES = 24;
 const PROCESS_BYTES = 8;
+const PREFIX_CHARACTERS = 8;
 
 /** A signed token: what cannot be guessed, which process issued it, the id, and the signature. */
 const SIGNED = /^([0-9a-f]{48})([0-9a-f]{16})([A-Za-z0-9._~-]{1,64})!(.+)$/;
@@ -28,6 +29,14 @@ export class ResumeTokens {
   /** @param signer Signs every token, so that the next process knows whose id it stands for. */
   constructor(signer?: TokenSigner) {
     this.#signer = signer;
+  }
+
+  /**
+   * What the numbers of this process begin with: none of them may be an id that a client of an earlier process comes back for.
+   * Empty where no id outlives its process.
+   */
+  get idPrefix(): string {
+    return this.#signer === undefined ? "" : `${this.#process.slice(0, PREFIX_CHARACTERS)}-`;
   }
 
   /**

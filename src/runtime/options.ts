@@ -5,7 +5,10 @@ import type { AppOptions } from "../http/app.ts";
 /** A relay and the routes to it. */
 export type RuntimeOptions = Omit<RelayOptions, "signer"> &
   AppOptions & {
-    /** Signs resume tokens: with the same secret the next process gives a client its id back. Default: none is signed. */
+    /**
+     * Signs resume tokens: with the same secret the next process gives a client its id back. A mark of its process then stands before
+     * each sequential id. Default: none is signed.
+     */
     readonly secret?: string | undefined;
   };
 

@@ -27,6 +27,7 @@ const STOPPED_MS = 2500;
 const DAY_MS = 86_400_000;
 if (!hasFakeTime) console.warn("Skipped: the wall clock; apt-get install libfaketime");
 
+const SECRET = "a secret of thirty-two bytes or more";
 const LIBRARY_CLIENTS = 10;
 /** A new process may have to compile first. */
 const COMEBACK_MS = 30_000;
@@ -63,7 +64,7 @@ describe.each(runtimes)("SIGTERM under load on $name", (runtime) => {
 
 describe.each(runtimes)("SIGKILL on $name", (runtime) => {
   test("clients of the library come back to the next process by themselves, each with its id", async () => {
-    const env = { PORT: String(await freePort()), RELAY_SECRET: "a secret of thirty-two bytes or more" };
+    const env = { PORT: String(await freePort()), RELAY_SECRET: SECRET };
     const first = await ownServer(runtime, { env });
     const clients = Array.from({ length: LIBRARY_CLIENTS }, () => connectLibrary(first.port));
     await within(Promise.all(clients.map(({ ready }) => ready)), "every client's welcome");
@@ -81,7 +82,40 @@ describe.each(runtimes)("SIGKILL on $name", (runtime) => {
     expect(clients.map(({ id }) => id)).toEqual(ids);
     await everybodyReachesEverybody(clients);
   });
+
+  test("with RELAY_SECRET the next process gives nobody an id that a client of the first may come back for", async () => {
+    const env = { RELAY_SECRET: SECRET };
+    const first = await ownServer(runtime, { env });
+    const before = [await connectJson(first), await connectJson(first), await connectJson(first)];
+    await kill(first);
+    const second = await ownServer(runtime, { env });
+    const strangers = [await connectJson(second), await connectJson(second), await connectJson(second)];
+    const back = [];
+    for (const { token } of before) back.push(await connectJson(second, { resume: encodeURIComponent(token) }));
+    expect(back.map(({ id }) => id)).toEqual(before.map(({ id }) => id));
+    expect(new Set([...strangers, ...back].map(({ id }) => id)).size).toBe(6);
+    for (const client of back) {
+      strangers[0]?.send({ type: "send", to: client.id, data: "welcome back" });
+      await expect(client.next()).resolves.toMatchObject({ type: "message", data: "welcome back" });
+    }
+  });
+
+  test("without RELAY_SECRET the next process counts from 1, and who comes back is somebody new", async () => {
+    const first = await ownServer(runtime);
+    const before = await connectJson(first);
+    await kill(first);
+    const second = await ownServer(runtime);
+    const stranger = await connectJson(second);
+    expect([before.id, stranger.id]).toEqual(["2", "2"]);
+    const back = await connectJson(second, { resume: before.token });
+    expect(back.welcome).toMatchObject({ id: "3", resumed: false, recovered: false });
+  });
 });
+
+async function kill({ process }: Server): Promise<void> {
+  process.signal("SIGKILL");
+  await process.exit();
+}
 
 /** Whether a new client is served. */
 async function serves(server: Server): Promise<boolean> {

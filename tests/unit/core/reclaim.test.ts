@@ -16,18 +16,24 @@ const signedBy = (secret: string) => ({
 
 const ours = { signer: signedBy("ours") };
 
+/** The first id that a relay with a signer gives. */
+const FIRST = /^[0-9a-f]{8}-1$/;
+
 describe("the token of an earlier process", () => {
   test("gives its bearer the same id, as a new session", () => {
-    const before = startJsonRelay(ours);
-    before.connectJson();
-    const { resumeToken } = before.connectJson().welcome;
+    const { id, resumeToken } = startJsonRelay(ours).connectJson().welcome;
     const after = startJsonRelay(ours);
-    expect(after.connectJson({ resume: resumeToken }).welcome).toMatchObject({
-      id: "2",
-      resumed: false,
-      recovered: false,
-    });
-    expect(after.connectJson().welcome.id).toBe("3");
+    expect(after.connectJson({ resume: resumeToken }).welcome).toMatchObject({ id, resumed: false, recovered: false });
+  });
+
+  test("gives it also when others came first: none of them was given an id of the earlier process", () => {
+    const before = startJsonRelay(ours);
+    const welcomes = Array.from({ length: 3 }, () => before.connectJson().welcome);
+    const after = startJsonRelay(ours);
+    const others = Array.from({ length: 5 }, () => after.connectJson().welcome.id);
+    const back = welcomes.map(({ resumeToken }) => after.connectJson({ resume: resumeToken }).welcome.id);
+    expect(back).toEqual(welcomes.map(({ id }) => id));
+    expect(new Set([...others, ...back]).size).toBe(8);
   });
 
   test("is good once", () => {
@@ -35,14 +41,15 @@ describe("the token of an earlier process", () => {
     const after = startJsonRelay(ours);
     const first = after.connectJson({ resume: resumeToken });
     first.leaves();
-    expect([first.welcome.id, after.connectJson({ resume: resumeToken }).welcome.id]).toEqual(["alice", "1"]);
+    expect(first.welcome.id).toBe("alice");
+    expect(after.connectJson({ resume: resumeToken }).welcome.id).toMatch(FIRST);
   });
 
   test("takes the id from nobody who has it", () => {
-    const { resumeToken } = startJsonRelay(ours).connectJson().welcome;
+    const { resumeToken } = startJsonRelay(ours).connectJson({ id: "alice" }).welcome;
     const after = startJsonRelay(ours);
-    const holder = after.connectJson();
-    expect(after.connectJson({ resume: resumeToken }).welcome.id).toBe("2");
+    const holder = after.connectJson({ id: "alice" });
+    expect(after.connectJson({ resume: resumeToken }).welcome.id).toMatch(FIRST);
     expect(holder.did).not.toContain("close 4500");
   });
 
@@ -56,9 +63,10 @@ describe("the token of an earlier process", () => {
     const forged = resumeToken.replace("alice", "admin");
     const cut = resumeToken.slice(0, -1);
     for (const token of [forged, cut, "!", `${resumeToken}!`]) {
-      expect(startJsonRelay(ours).connectJson({ resume: token }).welcome.id).toBe("1");
+      expect(startJsonRelay(ours).connectJson({ resume: token }).welcome.id).toMatch(FIRST);
     }
-    expect(startJsonRelay({ signer: signedBy("theirs") }).connectJson({ resume: resumeToken }).welcome.id).toBe("1");
+    const theirs = startJsonRelay({ signer: signedBy("theirs") });
+    expect(theirs.connectJson({ resume: resumeToken }).welcome.id).toMatch(FIRST);
     expect(startJsonRelay().connectJson({ resume: resumeToken }).welcome.id).toBe("1");
   });
 
@@ -66,7 +74,7 @@ describe("the token of an earlier process", () => {
     const { resumeToken } = startJsonRelay(ours).connectJson({ id: "alice" }).welcome;
     const after = startJsonRelay(ours);
     vi.advanceTimersByTime(300_001);
-    expect(after.connectJson({ resume: resumeToken }).welcome.id).toBe("1");
+    expect(after.connectJson({ resume: resumeToken }).welcome.id).toMatch(FIRST);
   });
 });
 
@@ -74,7 +82,9 @@ test("a signed token of this process is used up like any other, and gives no id 
   const { connectJson } = startJsonRelay(ours);
   const client = connectJson({ id: "alice" });
   client.leaves();
-  expect(connectJson({ resume: client.welcome.resumeToken }).welcome).toMatchObject({ id: "1", resumed: false });
+  const { id, resumed } = connectJson({ resume: client.welcome.resumeToken }).welcome;
+  expect(id).toMatch(FIRST);
+  expect(resumed).toBe(false);
 });
 
 test("random ids are 22 characters that nobody can guess, each another", () => {

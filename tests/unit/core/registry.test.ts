@@ -17,6 +17,12 @@ test("ids are 1, 2, 3 … in order, whoever has left in between", () => {
   expect([first.id, registry.nextId(), registry.nextId()]).toEqual(["1", "2", "3"]);
 });
 
+test("a prefix stands before each number", () => {
+  const registry = new Registry("sequential", "here-");
+  registry.add(fakeSession("here-1"));
+  expect([registry.nextId(), registry.nextId()]).toEqual(["here-2", "here-3"]);
+});
+
 test("an id that somebody brought along is passed over", () => {
   const registry = new Registry();
   const theirs = fakeSession("2");

@@ -238,21 +238,6 @@ describe.each(runtimes)("with RELAY_IDS=random on $name", (runtime) => {
   });
 });
 
-describe.each(runtimes)("with RELAY_SECRET on $name", (runtime) => {
-  test("a client of a process that was killed has its id again from the next one", async () => {
-    const env = { RELAY_SECRET: SECRET };
-    const before = await ownServer(runtime, { env });
-    const { welcome } = await connectRawJson(before);
-    before.process.signal("SIGKILL");
-    await before.process.exit();
-    const after = await ownServer(runtime, { env });
-    const again = (await connectRawJson(after, encodeURIComponent(welcome.resumeToken))).welcome;
-    expect(again).toMatchObject({ id: welcome.id, resumed: false, recovered: false });
-    const stolen = (await connectRawJson(after, encodeURIComponent(welcome.resumeToken))).welcome;
-    expect(stolen.id).not.toBe(welcome.id);
-  });
-});
-
 describe.each(runtimes)("the start on $name", (runtime) => {
   test("warns of what is open to everybody beyond this machine, once, and of nothing that is not", async () => {
     const open = await ownServer(runtime, { env: { HOST: "0.0.0.0" } });

@@ -1,11 +1,8 @@
 import { createConnection, type Socket } from "node:net";
-import { connect, type RelayClient } from "hono-relay/client";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { WebSocket } from "ws";
 import { BusySender } from "./busy-sender.ts";
 import type { Client } from "./client.ts";
 import { connectJson, type JsonClient, type JsonFrame } from "./json-client.ts";
-import { freePort } from "./proc.ts";
 import type { LogLine } from "./process.ts";
 import { handshake } from "./raw.ts";
 import { runtimes } from "./runtimes.ts";
@@ -26,11 +23,6 @@ const STOPPED_MS = 2500;
 
 const DAY_MS = 86_400_000;
 if (!hasFakeTime) console.warn("Skipped: the wall clock; apt-get install libfaketime");
-
-const SECRET = "a secret of thirty-two bytes or more";
-const LIBRARY_CLIENTS = 10;
-/** A new process may have to compile first. */
-const COMEBACK_MS = 30_000;
 
 describe.each(runtimes)("SIGTERM under load on $name", (runtime) => {
   test("what was acknowledged as delivered has arrived, and everybody sees 1001", async () => {
@@ -61,61 +53,6 @@ describe.each(runtimes)("SIGTERM under load on $name", (runtime) => {
     expect((await server.process.exit()).code).toBe(0);
   });
 });
-
-describe.each(runtimes)("SIGKILL on $name", (runtime) => {
-  test("clients of the library come back to the next process by themselves, each with its id", async () => {
-    const env = { PORT: String(await freePort()), RELAY_SECRET: SECRET };
-    const first = await ownServer(runtime, { env });
-    const clients = Array.from({ length: LIBRARY_CLIENTS }, () => connectLibrary(first.port));
-    await within(Promise.all(clients.map(({ ready }) => ready)), "every client's welcome");
-    const ids = clients.map(({ id }) => id);
-    expect(new Set(ids).size).toBe(LIBRARY_CLIENTS);
-    const lost = clients.map((client) => once(client, "disconnected"));
-    const back = clients.map((client) => once(client, "connected"));
-    first.process.signal("SIGKILL");
-    await within(Promise.all(lost), "everybody to lose the connection");
-    await first.process.exit();
-    const second = await ownServer(runtime, { env });
-    expect(second.port).toBe(first.port);
-    const welcomes = await within(Promise.all(back), "everybody to come back", COMEBACK_MS);
-    expect(welcomes).toEqual(ids.map((id) => ({ id, resumed: false, recovered: false })));
-    expect(clients.map(({ id }) => id)).toEqual(ids);
-    await everybodyReachesEverybody(clients);
-  });
-
-  test("with RELAY_SECRET the next process gives nobody an id that a client of the first may come back for", async () => {
-    const env = { RELAY_SECRET: SECRET };
-    const first = await ownServer(runtime, { env });
-    const before = [await connectJson(first), await connectJson(first), await connectJson(first)];
-    await kill(first);
-    const second = await ownServer(runtime, { env });
-    const strangers = [await connectJson(second), await connectJson(second), await connectJson(second)];
-    const back = [];
-    for (const { token } of before) back.push(await connectJson(second, { resume: encodeURIComponent(token) }));
-    expect(back.map(({ id }) => id)).toEqual(before.map(({ id }) => id));
-    expect(new Set([...strangers, ...back].map(({ id }) => id)).size).toBe(6);
-    for (const client of back) {
-      strangers[0]?.send({ type: "send", to: client.id, data: "welcome back" });
-      await expect(client.next()).resolves.toMatchObject({ type: "message", data: "welcome back" });
-    }
-  });
-
-  test("without RELAY_SECRET the next process counts from 1, and who comes back is somebody new", async () => {
-    const first = await ownServer(runtime);
-    const before = await connectJson(first);
-    await kill(first);
-    const second = await ownServer(runtime);
-    const stranger = await connectJson(second);
-    expect([before.id, stranger.id]).toEqual(["2", "2"]);
-    const back = await connectJson(second, { resume: before.token });
-    expect(back.welcome).toMatchObject({ id: "3", resumed: false, recovered: false });
-  });
-});
-
-async function kill({ process }: Server): Promise<void> {
-  process.signal("SIGKILL");
-  await process.exit();
-}
 
 /** Whether a new client is served. */
 async function serves(server: Server): Promise<boolean> {
@@ -226,22 +163,6 @@ async function findSilentClient(server: Server): Promise<LogLine> {
   return line;
 }
 
-function connectLibrary(port: number): RelayClient {
-  const client = connect(`ws://127.0.0.1:${port}/ws`, { WebSocket, minDelayMs: 50, maxDelayMs: 500 });
-  onTestFinished(() => client.close());
-  return client;
-}
-
-/** The next event with this name. */
-function once(client: RelayClient, name: "connected" | "disconnected"): Promise<unknown> {
-  return new Promise((resolve) => {
-    const stop = client.on(name, (event) => {
-      stop();
-      resolve(event);
-    });
-  });
-}
-
 /** A client that may never be served. */
 function openCrowdMember(port: number): Socket {
   const socket = createConnection(port, "127.0.0.1");
@@ -264,21 +185,4 @@ async function talk(one: Client, two: Client): Promise<void> {
   await expect(two.next()).resolves.toBe("hello");
   two.send(`${one.id}:and back`);
   await expect(one.next()).resolves.toBe("and back");
-}
-
-async function everybodyReachesEverybody(clients: readonly RelayClient[]): Promise<void> {
-  const expected = clients.map(({ id }) => id);
-  const arrivals = clients.map((client) => {
-    const from = new Set<string>();
-    return new Promise<void>((resolve) => {
-      client.on("message", (message) => {
-        from.add(message.from);
-        if (from.size === expected.length) resolve();
-      });
-    });
-  });
-  const sends = clients.flatMap((client) => expected.map((id) => client.send(id, "back again")));
-  const outcomes = await within(Promise.all(sends), "an answer to each send");
-  expect(new Set(outcomes)).toEqual(new Set(["delivered"]));
-  await within(Promise.all(arrivals), "a message from each at each");
 }

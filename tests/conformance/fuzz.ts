@@ -1,4 +1,5 @@
 import type { Random } from "../chaos/random.ts";
+import { FOREIGN } from "../foreign.ts";
 import { closePayload, OPCODES, type WireFrame } from "./frames.ts";
 import { JSON_PROTOCOL } from "./json-client.ts";
 import type { TEXT_PROTOCOL } from "./text-client.ts";
@@ -38,24 +39,6 @@ const JSON_VALUES: Choices<unknown> = [
   {},
   { toString: 1, constructor: { prototype: null } },
   "x".repeat(300),
-];
-
-/** Put into what would read. */
-const FOREIGN: Choices<string> = [
-  ":",
-  "#",
-  '"',
-  "{",
-  "}",
-  "[",
-  "\\",
-  ",",
-  "null",
-  "1e999",
-  "\u0000",
-  "\n",
-  "é",
-  "\ud83d",
 ];
 
 const TYPES: Choices<string> = [

@@ -1,5 +1,5 @@
 import type { Dialect, Room } from "./dialects.ts";
-import { clientFrame, FrameRing, PING, PONG, recogniser, Scanner, TEXT, textOf } from "./frames.ts";
+import { clientFrame, FrameRow, PING, PONG, recogniser, Scanner, TEXT, textOf } from "./frames.ts";
 import type { Connect, Wire } from "./wire.ts";
 
 /** Called with the number of messages that one read brought to the client. */
@@ -33,7 +33,7 @@ export class Client {
   #upgraded = false;
   #ending = false;
   #ready: (() => void) | undefined;
-  #ring = new FrameRing([], 0);
+  #row = new FrameRow("", 0);
   #sent = 0;
   /** Messages that arrived, which is the number of the latest where the dialect numbers them. */
   #received = 0;
@@ -70,7 +70,7 @@ export class Client {
   aim(options: { to: number; from: number; message: string; most: number }): void {
     const { dialect } = this.#options;
     const { to, from, message, most } = options;
-    this.#ring = this.#ringOf((ackId) => dialect.encode(this.index, to, message, ackId), most);
+    this.#row = this.#rowOf((ackId) => dialect.encode(this.index, to, message, ackId), most);
     this.#count(dialect.delivered(from, this.index, message), undefined);
   }
 
@@ -78,7 +78,7 @@ export class Client {
   aimAtRoom(options: { message: string; most: number; recipients: number }): void {
     const { message, most, recipients } = options;
     const room = this.#room();
-    this.#ring = this.#ringOf((ackId) => room.publish(message, ackId), most);
+    this.#row = this.#rowOf((ackId) => room.publish(message, ackId), most);
     this.#count(room.published(this.index, message), recipients);
   }
 
@@ -110,8 +110,8 @@ export class Client {
 
   /** Sends as many messages in one write; at most as `aim` was told. */
   send(messages: number): void {
+    this.#wire?.write(this.#row.take(messages, this.#sent));
     this.#sent += messages;
-    this.#wire?.write(this.#ring.take(messages));
   }
 
   end(): void {
@@ -136,9 +136,11 @@ export class Client {
     return room;
   }
 
-  /** One frame for each `ackId`, or a single one where the dialect has no acks. */
-  #ringOf(encode: (ackId: number | undefined) => string, most: number): FrameRing {
-    return new FrameRing((this.#options.dialect.acks?.ids ?? [undefined]).map(encode), most);
+  #rowOf(encode: (ackId: number | undefined) => string, most: number): FrameRow {
+    const first = this.#options.dialect.acks?.firstId;
+    const payload = encode(first);
+    if (first === undefined) return new FrameRow(payload, most);
+    return new FrameRow(payload, most, { first, at: payload.lastIndexOf(String(first)) });
   }
 
   /** Has the scanner count messages such as this one, and acks for so many recipients. */

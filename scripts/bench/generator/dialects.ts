@@ -28,8 +28,8 @@ export interface Dialect {
 
 /** How sends are answered, and how a client says what it has got. */
 export interface Acks {
-  /** What sends are numbered by, in turn; more than the server remembers, and all as long. */
-  readonly ids: readonly number[];
+  /** What a client's sends are numbered from, counting up; as long as all that follow in a run. */
+  readonly firstId: number;
   /** The answer to a send that went well, or to a publish to so many; all are as long. */
   ack(recipients: number | undefined): string;
   /** How a client says that it has the messages up to this number. */
@@ -91,8 +91,8 @@ const text: Dialect = {
   },
 };
 
-/** The relay remembers 256. */
-const ACK_IDS = Array.from({ length: 512 }, (_value, i) => 100_000 + i);
+/** Enough digits for an hour of sends at the pace of the fastest server. */
+const FIRST_ACK_ID = 10_000_000;
 
 /** `relay.v1.json`. */
 const json: Dialect = {
@@ -108,8 +108,8 @@ const json: Dialect = {
     return frame.startsWith('{"type":"presence"') ? NOTHING : UNEXPECTED;
   },
   acks: {
-    ids: ACK_IDS,
-    ack: (recipients) => JSON.stringify({ type: "ack", ackId: ACK_IDS[0], outcome: "delivered", recipients }),
+    firstId: FIRST_ACK_ID,
+    ack: (recipients) => JSON.stringify({ type: "ack", ackId: FIRST_ACK_ID, outcome: "delivered", recipients }),
     acknowledge: (sequenceId) => JSON.stringify({ type: "sequenceAck", sequenceId }),
   },
   room: {

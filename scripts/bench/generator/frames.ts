@@ -2,6 +2,7 @@ export const TEXT = 1;
 const CLOSE = 8;
 export const PING = 9;
 export const PONG = 10;
+const DIGIT_0 = 0x30;
 
 /** Any key but zero: `ws` skips the unmasking where all four bytes are 0, and no real client sends that. */
 const MASK = Uint8Array.of(0x37, 0xfa, 0x21, 0x3d);
@@ -27,33 +28,49 @@ export function clientFrame(opcode: number, payload: string | Uint8Array): Uint8
   return frame;
 }
 
-/** Text frames that were built before and are sent in turn, round and round, several in one write. */
-export class FrameRing {
-  readonly #count: number;
-  readonly #frameBytes: number;
-  /** All frames, and then the first ones again, so that no write has to go round the end. */
-  readonly #bytes: Uint8Array;
-  #next = 0;
+/** The number that each frame has in its payload; all have as many digits as the first. */
+export interface Numbering {
+  readonly first: number;
+  /** Where its digits begin in the payload. */
+  readonly at: number;
+}
 
-  /** @throws {RangeError} When the payloads differ in length. */
-  constructor(payloads: readonly string[], most: number) {
-    const frames = payloads.map((payload) => clientFrame(TEXT, payload));
-    this.#count = frames.length;
-    this.#frameBytes = frames[0]?.length ?? 0;
-    if (frames.some(({ length }) => length !== this.#frameBytes)) {
-      throw new RangeError("Cannot build a ring of frames: their lengths differ");
-    }
-    this.#bytes = new Uint8Array(this.#frameBytes * (frames.length + most));
-    for (let i = 0; i < frames.length + most; i++) {
-      this.#bytes.set(frames[i % frames.length] ?? [], i * this.#frameBytes);
-    }
+/** Copies of one text frame that was built before, several in one write. */
+export class FrameRow {
+  readonly #frameBytes: number;
+  readonly #bytes: Uint8Array;
+  readonly #numbering: Numbering | undefined;
+
+  constructor(payload: string, most: number, numbering?: Numbering) {
+    const frame = clientFrame(TEXT, payload);
+    this.#frameBytes = frame.length;
+    this.#bytes = new Uint8Array(frame.length * most);
+    for (let i = 0; i < most; i++) this.#bytes.set(frame, i * frame.length);
+    this.#numbering = numbering;
   }
 
-  /** The next frames, in one piece; as many as `most` said, at most. */
-  take(frames: number): Uint8Array {
-    const start = this.#next * this.#frameBytes;
-    this.#next = (this.#next + frames) % this.#count;
-    return this.#bytes.subarray(start, start + frames * this.#frameBytes);
+  /**
+   * So many frames in one piece, which is good until the next call; as many as `most` said, at most.
+   *
+   * @param taken How many the client took before, from this row or another: where numbers count on from.
+   * @throws {RangeError} When the numbers have become longer than the first.
+   */
+  take(frames: number, taken: number): Uint8Array {
+    if (this.#numbering !== undefined) {
+      for (let i = 0; i < frames; i++) this.#number(i, this.#numbering, taken + i);
+    }
+    return this.#bytes.subarray(0, frames * this.#frameBytes);
+  }
+
+  /** Writes a frame's number, masked as the rest of it is. */
+  #number(frame: number, { first, at }: Numbering, taken: number): void {
+    const payloadStart = frame * this.#frameBytes + headerLength(this.#bytes[1] ?? 0) + MASK.length;
+    let left = first + taken;
+    for (let place = at + String(first).length - 1; place >= at; place--) {
+      this.#bytes[payloadStart + place] = (DIGIT_0 + (left % 10)) ^ (MASK[place & 3] ?? 0);
+      left = Math.floor(left / 10);
+    }
+    if (left > 0) throw new RangeError(`Cannot number a frame ${first + taken}: that is longer than ${first}`);
   }
 }
 
@@ -152,9 +169,11 @@ export class Scanner {
   }
 }
 
+/** The bytes of a frame's header by its second byte, the mask not counted. */
 function headerLength(second: number): 2 | 4 | 10 {
-  if (second < 126) return 2;
-  return second === 126 ? 4 : 10;
+  const length = second & 0x7f;
+  if (length < 126) return 2;
+  return length === 126 ? 4 : 10;
 }
 
 function payloadLength(chunk: Uint8Array, at: number, headerBytes: number): number {

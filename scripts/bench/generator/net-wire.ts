@@ -14,7 +14,7 @@ class NetWire implements Wire {
   }
 
   write(bytes: Uint8Array): void {
-    this.#socket.write(bytes);
+    this.#socket.write(bytes.slice());
   }
 
   end(): void {

@@ -1,6 +1,6 @@
 /** One TCP connection to a server, as the generator needs it: bytes in, bytes out, no streams. */
 export interface Wire {
-  /** Writes the bytes, or keeps a copy of what the operating system does not take at once. */
+  /** Writes the bytes, or keeps a copy of what the operating system does not take at once: their memory is used again. */
   write(bytes: Uint8Array): void;
   /** Drops the connection. */
   end(): void;

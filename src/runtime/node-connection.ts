@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { WebSocket } from "ws";
 import type { Connection } from "../core/connection.ts";
-import type { Frame } from "../core/frame.ts";
+import type { Frame, Payload } from "../core/frame.ts";
 import { Intake } from "./node-intake.ts";
 
 const FIN_TEXT = 0x81;
@@ -51,7 +51,7 @@ export class NodeConnection implements Connection {
     this.#written ??= () => {
       this.#waitingWrites--;
     };
-    this.#socket.write(joinInto(Buffer.allocUnsafeSlow(exactBytes(frames)), 0, frames), this.#written);
+    this.#socket.write(joinAlone(frames), this.#written);
   }
 
   bufferedBytes(): number {
@@ -83,9 +83,10 @@ export class NodeConnection implements Connection {
 /** The frames as they go on the wire (RFC 6455 §5.2), one after the other in one piece. */
 function join(frames: readonly Frame[]): Buffer {
   let most = 0;
-  for (const frame of frames)
-    most += LONGEST_HEADER + mostBytes(frame) + (frame.head === undefined ? 0 : mostBytes(frame.head));
-  if (most > SLAB_BYTES / 2) return joinInto(Buffer.allocUnsafeSlow(exactBytes(frames)), 0, frames);
+  for (const { head, payload } of frames) {
+    most += LONGEST_HEADER + mostBytes(payload) + (head === undefined ? 0 : mostBytes(head.payload));
+  }
+  if (most > SLAB_BYTES) return joinAlone(frames);
   if (used + most > SLAB_BYTES) {
     slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
     used = 0;
@@ -95,30 +96,25 @@ function join(frames: readonly Frame[]): Buffer {
   return joined;
 }
 
-/** The bytes that a payload takes at the most: three for each UTF-16 unit. */
-function mostBytes({ payload, bytes }: Frame): number {
-  if (bytes !== undefined) return bytes.length;
-  return typeof payload === "string" ? payload.length * 3 : payload.length;
-}
-
-function exactBytes(frames: readonly Frame[]): number {
-  let total = 0;
+/** The same in a buffer of its own that is no larger than it has to be. */
+function joinAlone(frames: readonly Frame[]): Buffer {
+  let bytes = 0;
   for (const frame of frames) {
-    const length = frameBytes(frame);
-    total += headerBytes(length) + length;
+    const length = payloadBytes(frame) + (frame.head === undefined ? 0 : payloadBytes(frame.head));
+    bytes += headerBytes(length) + length;
   }
-  return total;
+  return joinInto(Buffer.allocUnsafeSlow(bytes), 0, frames);
 }
 
-function frameBytes(frame: Frame): number {
-  return payloadBytes(frame) + (frame.head === undefined ? 0 : payloadBytes(frame.head));
+/** The bytes that a payload takes at the most: three for each UTF-16 unit. */
+function mostBytes(payload: Payload): number {
+  return typeof payload === "string" ? payload.length * 3 : payload.length;
 }
 
 function payloadBytes(frame: Frame): number {
   const { payload } = frame;
   if (typeof payload !== "string") return payload.length;
-  if (frame.shared) frame.bytes ??= Buffer.from(payload);
-  return frame.bytes === undefined ? Buffer.byteLength(payload) : frame.bytes.length;
+  return frame.shared ? sharedBytes(frame, payload).length : Buffer.byteLength(payload);
 }
 
 function headerBytes(length: number): number {
@@ -128,15 +124,24 @@ function headerBytes(length: number): number {
 
 function joinInto(target: Buffer, start: number, frames: readonly Frame[]): Buffer {
   let at = start;
-  for (const frame of frames) {
-    at = writeHeader(target, at, frame.binary ? FIN_BINARY : FIN_TEXT, frameBytes(frame));
-    if (frame.head !== undefined) at = writePayload(target, at, frame.head);
-    at = writePayload(target, at, frame);
-  }
+  for (const frame of frames) at = writeFrame(target, at, frame);
   return target.subarray(start, at);
 }
 
-function writeHeader(target: Buffer, at: number, first: number, length: number): number {
+/** Writes the frame at `at`; returns where it ends. */
+function writeFrame(target: Buffer, at: number, frame: Frame): number {
+  // Nearly all text is ASCII. How long it is, one knows when it is written; asking before costs as much as writing it.
+  const expected = headerBytes(frame.size);
+  const start = at + expected;
+  const end = writePayload(target, frame.head === undefined ? start : writePayload(target, start, frame.head), frame);
+  const length = end - start;
+  const header = headerBytes(length);
+  if (header !== expected) target.copyWithin(at + header, start, end);
+  writeHeader(target, at, frame.binary ? FIN_BINARY : FIN_TEXT, length);
+  return at + header + length;
+}
+
+function writeHeader(target: Buffer, at: number, first: number, length: number): void {
   target[at] = first;
   if (length < 126) {
     target[at + 1] = length;
@@ -148,12 +153,19 @@ function writeHeader(target: Buffer, at: number, first: number, length: number):
     target.writeUInt32BE(0, at + 2);
     target.writeUInt32BE(length, at + 6);
   }
-  return at + headerBytes(length);
 }
 
-function writePayload(target: Buffer, at: number, { payload, bytes }: Frame): number {
-  const source = bytes ?? payload;
-  if (typeof source === "string") return at + target.write(source, at, "utf8");
-  target.set(source, at);
-  return at + source.length;
+/** Writes a frame's payload, without its head; returns where it ends. */
+function writePayload(target: Buffer, at: number, frame: Frame): number {
+  const { payload } = frame;
+  if (typeof payload === "string" && !frame.shared) return at + target.write(payload, at);
+  const bytes = typeof payload === "string" ? sharedBytes(frame, payload) : payload;
+  target.set(bytes, at);
+  return at + bytes.length;
+}
+
+/** The bytes of a text that goes to more than one receiver, made once. */
+function sharedBytes(frame: Frame, payload: string): Uint8Array {
+  frame.bytes ??= Buffer.from(payload);
+  return frame.bytes;
 }

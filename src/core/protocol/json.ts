@@ -7,9 +7,29 @@ import type { Command, Outcome, Protocol, RelayEvent } from "./protocol.ts";
 
 function decode(frame: Frame): Command {
   if (frame.binary) return refused("relay.v1.json takes text frames", undefined);
+  const text = textOf(frame.payload);
+  return readUsualSend(text) ?? decodeAny(text);
+}
+
+/**
+ * A `send` of a text, spelled as `JSON.stringify` does with nothing to escape, as most frames are. It can be read in one way only,
+ * and nothing in it is left to check.
+ */
+const USUAL_SEND =
+  /^\{"type":"send","to":"([A-Za-z0-9._~-]*)","data":"([ !#-[\]-\uffff]*)"(?:,"ackId":(0|[1-9]\d{0,14}))?\}$/;
+
+function readUsualSend(text: string): Command | undefined {
+  const fields = USUAL_SEND.exec(text);
+  if (fields === null) return undefined;
+  const [, to = "", data = "", ackId] = fields;
+  return { type: "send", to, message: new Message(data, "text"), ackId: ackId === undefined ? ackId : Number(ackId) };
+}
+
+/** The same by JSON's grammar and the schema, for everything else that a client may send or get wrong. */
+function decodeAny(text: string): Command {
   let value: unknown;
   try {
-    value = JSON.parse(textOf(frame.payload));
+    value = JSON.parse(text);
   } catch {
     return refused("it is not JSON", undefined);
   }
@@ -83,10 +103,18 @@ function toMessage(data: unknown, encoding: "base64" | undefined): Message | und
   return bytes === undefined ? undefined : new Message(bytes, "bytes");
 }
 
+/** Text that JSON does not escape: neither control characters, `"` and `\`, nor what may be half of a surrogate pair. */
+const UNESCAPED = /^[ !#-[\]-\ud7ff\ue000-\uffff]*$/;
+
+/** The text as a JSON string. */
+function quoted(text: string): string {
+  return UNESCAPED.test(text) ? `"${text}"` : JSON.stringify(text);
+}
+
 /** The fields of a message's `data`, as JSON text. */
 function dataFields({ payload, kind }: Message): string {
   if (kind === "json") return `"data":${textOf(payload)}`;
-  if (kind === "text") return `"data":${JSON.stringify(textOf(payload))}`;
+  if (kind === "text") return `"data":${quoted(textOf(payload))}`;
   const bytes = typeof payload === "string" ? new TextEncoder().encode(payload) : payload;
   return `"data":"${toBase64(bytes)}","encoding":"base64"`;
 }

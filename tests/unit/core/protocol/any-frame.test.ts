@@ -8,6 +8,7 @@ import { text } from "../../../../src/core/protocol/text.ts";
 import {
   anyBytes,
   anyId,
+  anyJson,
   anyText,
   asPayload,
   jsonFrameTo,
@@ -105,5 +106,72 @@ describe.each<[string, Protocol, fc.Arbitrary<string>]>([
     for (const frame of [nested, `{"type":"send","to":"7","data":${nested}}`]) {
       expectCommand(protocol.decode(new Frame(frame, false)));
     }
+  });
+});
+
+describe("a send of relay.v1.json reads the same however it is spelled", () => {
+  const to = fc.oneof(anyId, anyText).map((id) => JSON.stringify(id));
+  const data = fc.oneof(anyText, anyId, anyJson).map((value) => JSON.stringify(value));
+  const number = fc.oneof(
+    fc.maxSafeNat().map(String),
+    fc.constantFrom(
+      "0",
+      "-0",
+      "00",
+      "07",
+      "-1",
+      "1.0",
+      "1e3",
+      "1e999",
+      "null",
+      '"1"',
+      "999999999999999",
+      "9007199254740992",
+    ),
+  );
+  const ack = fc.oneof(
+    number.map((digits) => `,"ackId":${digits}`),
+    fc.constantFrom(
+      "",
+      ',"ackId":1,"ackId":2',
+      ',"encoding":"base64"',
+      ',"encoding":"base64","ackId":1',
+      ',"to":"8"',
+      " ",
+    ),
+  );
+  const usual = fc.tuple(to, data, ack).map(([id, value, rest]) => `{"type":"send","to":${id},"data":${value}${rest}}`);
+  const escaped = fc.constantFrom(
+    '{"type":"send","to":"7","data":"\\ud83d","ackId":1}',
+    '{"type":"send","to":"7","data":"\\u0041","ackId":1}',
+    '{"type":"send","to":"7","data":"a\tb","ackId":1}',
+    '{"type":"send","to":"7","data":"a\u0000b","ackId":1}',
+    '{"type":"send","to":"7","data":"a\u2028b\u007f","ackId":1}',
+    '{"type":"send","to":"\\u0037","data":"a","ackId":1}',
+    '{"type":"send","to":"7","data":"a","ackId":1}\n',
+    '{"type":"send","to":"7","data":"a","data":"b","ackId":1}',
+    '{"type":"send","to":"7","data":"a","__proto__":{"ackId":1}}',
+  );
+
+  /** The command, with its message as receivers of JSON and of text get it. */
+  function readAs(frame: Frame): unknown {
+    const command = json.decode(frame);
+    if (command.type !== "send") return command;
+    const { message, ...rest } = command;
+    const arrives = [json, plain].map((protocol) => protocol.encodeMessage("3", undefined, message));
+    return { ...rest, kind: message.kind, arrives };
+  }
+
+  test("with white space before it, as no client writes it, or without", () => {
+    fc.assert(
+      fc.property(fc.oneof(usual, mutated(usual), escaped, mutated(escaped)), (spelled) => {
+        // Half of a surrogate pair is in no frame: UTF-8 has none.
+        const frame = Buffer.from(spelled).toString();
+        const expected = readAs(new Frame(` ${frame}`, false));
+        expect(readAs(new Frame(frame, false))).toEqual(expected);
+        expect(readAs(new Frame(Buffer.from(frame), false))).toEqual(expected);
+      }),
+      { numRuns: 20_000 },
+    );
   });
 });

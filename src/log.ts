@@ -1,7 +1,7 @@
 import { configureSync, getJsonLinesFormatter, getLogger, type Logger } from "@logtape/logtape";
 import { getPrettyFormatter } from "@logtape/pretty";
 import type { Config } from "./config.ts";
-import type { Frame } from "./core/frame.ts";
+import { type Frame, frameText } from "./core/frame.ts";
 import type { RelayObserver } from "./core/observer.ts";
 
 const CONTENT_CHARACTERS = 200;
@@ -51,9 +51,11 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder = new TextEncoder();
 
 /** A frame's size and the beginning of its content, cut at 200 characters. */
-function describe({ payload, binary }: Frame): { bytes: number; binary: boolean; content: string } {
-  const text = typeof payload === "string" ? payload : decoder.decode(payload.subarray(0, CONTENT_CHARACTERS * 4));
+function describe(frame: Frame): { bytes: number; binary: boolean; content: string } {
+  const { payload, binary } = frame;
+  const text =
+    typeof payload === "string" ? frameText(frame) : decoder.decode(payload.subarray(0, CONTENT_CHARACTERS * 4));
   const content = text.slice(0, CONTENT_CHARACTERS);
-  const bytes = typeof payload === "string" ? encoder.encode(payload).length : payload.length;
+  const bytes = typeof payload === "string" ? encoder.encode(text).length : payload.length;
   return { bytes, binary, content: content.length < text.length ? `${content}…` : content };
 }

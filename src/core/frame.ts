@@ -1,5 +1,12 @@
+import type { Envelope } from "./envelope.ts";
+
 /** What a frame carries: text as a string, or as UTF-8 bytes that the runtime has checked already; bytes as they are. */
 export type Payload = string | Uint8Array;
+
+/** Where an entry keeps the bytes of a text that more than one receiver gets. */
+export interface SharedBytes {
+  bytes: Uint8Array | undefined;
+}
 
 /**
  * One WebSocket message, without what the wire adds to it.
@@ -10,25 +17,42 @@ export class Frame {
   readonly payload: Payload;
   /** Whether it travels as a binary frame. A text frame may still have its payload as UTF-8 bytes. */
   readonly binary: boolean;
-  /** What goes before the payload, in the same frame: the part that other receivers get too. */
-  readonly head: Frame | undefined;
-  /** Whether it has, or is the head of, frames for more than one receiver. */
-  shared = false;
-  /** For the entry alone: the payload's bytes, kept where the frame is shared. */
-  bytes: Uint8Array | undefined = undefined;
+  /** What stands around the payload in the same frame. Without one, the payload is all. */
+  readonly envelope: Envelope | undefined;
+  /** ASCII that an envelope has before the payload. */
+  readonly address: string;
+  /** What an envelope has behind the payload: a whole number from 0 to 2^53 - 1. */
+  readonly number: number;
+  /** Whether the payload goes to more than one receiver; what is here then is for the entry alone. */
+  shared: SharedBytes | undefined = undefined;
 
-  constructor(payload: Payload, binary: boolean, head?: Frame) {
+  constructor(payload: Payload, binary: boolean, envelope?: Envelope, address = "", number = 0) {
     this.payload = payload;
     this.binary = binary;
-    this.head = head;
+    this.envelope = envelope;
+    this.address = address;
+    this.number = number;
   }
 
   /**
-   * The size with the head: bytes where a payload is bytes, UTF-16 units where it is a string, which is at least a third of
-   * its UTF-8. It bounds what waits within one turn; what is written is counted by the connection, in bytes.
+   * The size without the digits of its number: bytes where the payload is bytes, UTF-16 units where it is a string, which is at
+   * least a third of its UTF-8. It bounds what waits within one turn; what is written is counted by the connection, in bytes.
    */
   get size(): number {
-    return this.payload.length + (this.head?.payload.length ?? 0);
+    const { payload, envelope } = this;
+    return envelope === undefined ? payload.length : payload.length + this.address.length + envelope.size;
+  }
+
+  /** The same with another number. */
+  numbered(number: number): Frame {
+    const frame = new Frame(this.payload, this.binary, this.envelope, this.address, number);
+    frame.shared = this.shared;
+    return frame;
+  }
+
+  /** Says that more than one receiver gets the payload. */
+  share(): void {
+    this.shared ??= { bytes: undefined };
   }
 }
 
@@ -41,9 +65,11 @@ export function textOf(payload: Payload): string {
   return typeof payload === "string" ? payload : decoder.decode(payload);
 }
 
-/** The whole text of a text frame, its head before its payload. */
-export function frameText({ head, payload }: Frame): string {
-  return head === undefined ? textOf(payload) : textOf(head.payload) + textOf(payload);
+/** The whole text of a text frame, with its envelope. */
+export function frameText({ payload, envelope, address, number }: Frame): string {
+  if (envelope === undefined) return textOf(payload);
+  const { opening, beforePayload, beforeNumber, closing } = envelope;
+  return opening.text + address + beforePayload.text + textOf(payload) + beforeNumber.text + number + closing.text;
 }
 
 /** Two payloads in one, as bytes where the second is bytes. */

@@ -1,14 +1,9 @@
 import type { Buffers } from "./buffers.ts";
-import { Frame } from "./frame.ts";
+import type { Frame } from "./frame.ts";
 import type { Limits } from "./limits.ts";
 
 /** What keeping a message takes besides its payload. */
 const ENTRY_BYTES = 128;
-
-interface Entry {
-  readonly sequenceId: number;
-  readonly body: Frame;
-}
 
 /**
  * What a session was sent and did not acknowledge yet, in order: what waits while it is away, and what may have been lost with its
@@ -17,9 +12,9 @@ interface Entry {
 export class Mailbox {
   readonly #limits: Limits;
   readonly #buffers: Buffers;
-  readonly #number: (sequenceId: number) => string;
-  #entries: Entry[] = [];
-  /** Entries before this one are acknowledged, and wait to be cut off together. */
+  /** Messages as they are sent. */
+  #frames: Frame[] = [];
+  /** Messages before this one are acknowledged, and wait to be cut off together. */
   #first = 0;
   #size = 0;
   #lastSequenceId = 0;
@@ -29,11 +24,9 @@ export class Mailbox {
   #told = 0;
   #known = 0;
 
-  /** @param number What stands behind a message as its number; see Protocol. */
-  constructor(limits: Limits, buffers: Buffers, number: (sequenceId: number) => string) {
+  constructor(limits: Limits, buffers: Buffers) {
     this.#limits = limits;
     this.#buffers = buffers;
-    this.#number = number;
   }
 
   /** Whether the client has ever acknowledged a message; only then is a full mailbox its own doing. */
@@ -56,12 +49,13 @@ export class Mailbox {
   }
 
   /** Numbers the message and keeps it, whatever is here already; returns it as it is sent. */
-  add(body: Frame): Frame {
-    const entry = { sequenceId: ++this.#lastSequenceId, body };
-    this.#entries.push(entry);
-    this.#size += body.size;
-    this.#buffers.count(body.size + ENTRY_BYTES);
-    return this.#numbered(entry);
+  add(message: Frame): Frame {
+    const frame = message.numbered(++this.#lastSequenceId);
+    const { size } = frame;
+    this.#frames.push(frame);
+    this.#size += size;
+    this.#buffers.count(size + ENTRY_BYTES);
+    return frame;
   }
 
   /** Drops the oldest messages until one of this size has room: their client never says what it got. */
@@ -81,14 +75,13 @@ export class Mailbox {
   acknowledge(sequenceId: number): boolean {
     this.#acknowledging = true;
     const before = this.messages;
-    while (this.messages > 0 && (this.#entries[this.#first]?.sequenceId ?? Number.POSITIVE_INFINITY) <= sequenceId)
-      this.#dropFirst();
+    while ((this.#frames[this.#first]?.number ?? Number.POSITIVE_INFINITY) <= sequenceId) this.#dropFirst();
     return this.messages < before;
   }
 
   /** All that is not acknowledged, as it is sent, in order. */
   waiting(): Frame[] {
-    return this.#entries.slice(this.#first).map((entry) => this.#numbered(entry));
+    return this.#frames.slice(this.#first);
   }
 
   /** Drops all: the session is over. */
@@ -109,20 +102,16 @@ export class Mailbox {
 
   /** How many messages are kept. */
   get messages(): number {
-    return this.#entries.length - this.#first;
-  }
-
-  #numbered({ sequenceId, body }: Entry): Frame {
-    return new Frame(this.#number(sequenceId), false, body);
+    return this.#frames.length - this.#first;
   }
 
   #dropFirst(): void {
-    const size = this.#entries[this.#first]?.body.size ?? 0;
+    const size = this.#frames[this.#first]?.size ?? 0;
     this.#size -= size;
     this.#buffers.count(-size - ENTRY_BYTES);
     this.#first++;
-    if (this.#first < 64 && this.#first < this.#entries.length) return;
-    this.#entries = this.#entries.slice(this.#first);
+    if (this.#first < 64 && this.#first < this.#frames.length) return;
+    this.#frames = this.#frames.slice(this.#first);
     this.#first = 0;
   }
 }

@@ -139,7 +139,7 @@ export class Router {
       let body = bodies.get(protocol);
       if (body === undefined) {
         body = protocol.encodeMessage(sender.id, room, message);
-        body.shared = members.size > 2;
+        if (members.size > 2) body.share();
         bodies.set(protocol, body);
       }
       if (typeof member.deliver(body) === "string") recipients++;
@@ -228,7 +228,7 @@ export class Router {
       if (member === session && member.canResume) continue;
       const frame = frames.get(member.protocol) ?? member.protocol.encode(news);
       if (frame === undefined) continue;
-      frame.shared = members.size > 2;
+      if (members.size > 2) frame.share();
       frames.set(member.protocol, frame);
       member.tell(news, frame);
     }

@@ -61,8 +61,7 @@ export class Session implements LinkOwner {
     this.id = id;
     this.protocol = protocol;
     this.#relay = relay;
-    if (protocol.number !== undefined)
-      this.#mailbox = new Mailbox(relay.care.limits, relay.care.buffers, protocol.number);
+    if (protocol.numbersMessages) this.#mailbox = new Mailbox(relay.care.limits, relay.care.buffers);
   }
 
   /** Whether it has a connection. */
@@ -134,8 +133,9 @@ export class Session implements LinkOwner {
       if (mailbox.isAcknowledging) return tooSlow(this.id);
       mailbox.makeRoomFor(body.size);
     }
-    link.sendAnyway(mailbox.add(body));
-    this.#relay.observer.sent?.(this.id, body);
+    const frame = mailbox.add(body);
+    link.sendAnyway(frame);
+    this.#relay.observer.sent?.(this.id, frame);
     return "delivered";
   }
 

@@ -1,13 +1,16 @@
 import type { Socket } from "node:net";
 import type { WebSocket } from "ws";
 import type { Connection } from "../core/connection.ts";
-import type { Frame, Payload } from "../core/frame.ts";
+import type { Frame, SharedBytes } from "../core/frame.ts";
 import { Intake } from "./node-intake.ts";
 
 const FIN_TEXT = 0x81;
 const FIN_BINARY = 0x82;
 const PING = Buffer.from([0x89, 0x00]);
 const LONGEST_HEADER = 10;
+/** Of a whole number up to 2^53 - 1. */
+const MOST_DIGITS = 16;
+const DIGIT_0 = 0x30;
 const SLAB_BYTES = 16_384;
 
 /** What a write that waits takes besides its bytes: its buffer's own objects, and its place in the queue. */
@@ -83,9 +86,7 @@ export class NodeConnection implements Connection {
 /** The frames as they go on the wire (RFC 6455 §5.2), one after the other in one piece. */
 function join(frames: readonly Frame[]): Buffer {
   let most = 0;
-  for (const { head, payload } of frames) {
-    most += LONGEST_HEADER + mostBytes(payload) + (head === undefined ? 0 : mostBytes(head.payload));
-  }
+  for (const frame of frames) most += mostBytes(frame);
   if (most > SLAB_BYTES) return joinAlone(frames);
   if (used + most > SLAB_BYTES) {
     slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
@@ -100,21 +101,31 @@ function join(frames: readonly Frame[]): Buffer {
 function joinAlone(frames: readonly Frame[]): Buffer {
   let bytes = 0;
   for (const frame of frames) {
-    const length = payloadBytes(frame) + (frame.head === undefined ? 0 : payloadBytes(frame.head));
+    const length = exactBytes(frame);
     bytes += headerBytes(length) + length;
   }
   return joinInto(Buffer.allocUnsafeSlow(bytes), 0, frames);
 }
 
-/** The bytes that a payload takes at the most: three for each UTF-16 unit. */
-function mostBytes(payload: Payload): number {
-  return typeof payload === "string" ? payload.length * 3 : payload.length;
+/** What a frame takes at the most: three bytes for each UTF-16 unit of its payload. */
+function mostBytes({ size, payload }: Frame): number {
+  return LONGEST_HEADER + MOST_DIGITS + size + (typeof payload === "string" ? payload.length * 2 : 0);
 }
 
-function payloadBytes(frame: Frame): number {
-  const { payload } = frame;
-  if (typeof payload !== "string") return payload.length;
-  return frame.shared ? sharedBytes(frame, payload).length : Buffer.byteLength(payload);
+function exactBytes(frame: Frame): number {
+  const { payload, envelope, address, number } = frame;
+  const bytes = typeof payload === "string" ? textBytes(frame, payload) : payload.length;
+  return envelope === undefined ? bytes : bytes + envelope.size + address.length + digitsOf(number);
+}
+
+function textBytes({ shared }: Frame, text: string): number {
+  return shared === undefined ? Buffer.byteLength(text) : bytesOf(shared, text).length;
+}
+
+/** The bytes of a text that goes to more than one receiver, made once. */
+function bytesOf(shared: SharedBytes, text: string): Uint8Array {
+  shared.bytes ??= Buffer.from(text);
+  return shared.bytes;
 }
 
 function headerBytes(length: number): number {
@@ -128,15 +139,14 @@ function joinInto(target: Buffer, start: number, frames: readonly Frame[]): Buff
   return target.subarray(start, at);
 }
 
-/** Writes the frame at `at`; returns where it ends. */
+/** Writes the frame at `at`; returns where it ends, as all of these do. */
 function writeFrame(target: Buffer, at: number, frame: Frame): number {
   // Nearly all text is ASCII. How long it is, one knows when it is written; asking before costs as much as writing it.
   const expected = headerBytes(frame.size);
   const start = at + expected;
-  const end = writePayload(target, frame.head === undefined ? start : writePayload(target, start, frame.head), frame);
-  const length = end - start;
+  const length = writeContent(target, start, frame) - start;
   const header = headerBytes(length);
-  if (header !== expected) target.copyWithin(at + header, start, end);
+  if (header !== expected) target.copyWithin(at + header, start, start + length);
   writeHeader(target, at, frame.binary ? FIN_BINARY : FIN_TEXT, length);
   return at + header + length;
 }
@@ -155,17 +165,53 @@ function writeHeader(target: Buffer, at: number, first: number, length: number):
   }
 }
 
-/** Writes a frame's payload, without its head; returns where it ends. */
-function writePayload(target: Buffer, at: number, frame: Frame): number {
-  const { payload } = frame;
-  if (typeof payload === "string" && !frame.shared) return at + target.write(payload, at);
-  const bytes = typeof payload === "string" ? sharedBytes(frame, payload) : payload;
+function writeContent(target: Buffer, start: number, frame: Frame): number {
+  const { envelope, address, number } = frame;
+  if (envelope === undefined) return writePayload(target, start, frame);
+  let at = writeWords(target, start, envelope.opening.bytes);
+  at = writeAscii(target, at, address);
+  at = writeWords(target, at, envelope.beforePayload.bytes);
+  at = writePayload(target, at, frame);
+  at = writeWords(target, at, envelope.beforeNumber.bytes);
+  at = writeNumber(target, at, number);
+  return writeWords(target, at, envelope.closing.bytes);
+}
+
+function writePayload(target: Buffer, at: number, { payload, shared }: Frame): number {
+  if (payload.length === 0) return at;
+  if (typeof payload !== "string") return writeBytes(target, at, payload);
+  return shared === undefined ? at + target.write(payload, at) : writeBytes(target, at, bytesOf(shared, payload));
+}
+
+function writeBytes(target: Buffer, at: number, bytes: Uint8Array): number {
   target.set(bytes, at);
   return at + bytes.length;
 }
 
-/** The bytes of a text that goes to more than one receiver, made once. */
-function sharedBytes(frame: Frame, payload: string): Uint8Array {
-  frame.bytes ??= Buffer.from(payload);
-  return frame.bytes;
+/** So few bytes are written sooner one by one than by a call into the runtime. */
+function writeWords(target: Buffer, at: number, bytes: Uint8Array): number {
+  for (let i = 0; i < bytes.length; i++) target[at + i] = bytes[i] ?? 0;
+  return at + bytes.length;
+}
+
+function writeAscii(target: Buffer, at: number, text: string): number {
+  for (let i = 0; i < text.length; i++) target[at + i] = text.charCodeAt(i);
+  return at + text.length;
+}
+
+function writeNumber(target: Buffer, at: number, number: number): number {
+  const end = at + digitsOf(number);
+  let left = number;
+  for (let place = end - 1; place >= at; place--) {
+    const tenth = Math.floor(left / 10);
+    target[place] = DIGIT_0 + (left - tenth * 10);
+    left = tenth;
+  }
+  return end;
+}
+
+function digitsOf(number: number): number {
+  let digits = 1;
+  for (let power = 10; power <= number; power *= 10) digits++;
+  return digits;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Config } from "../../src/config.ts";
+import { Envelope } from "../../src/core/envelope.ts";
 import { Frame } from "../../src/core/frame.ts";
 import { observe, openLog } from "../../src/log.ts";
 
@@ -39,6 +40,12 @@ describe("as JSON lines", () => {
     const { observer, entries } = startLog();
     observer.received?.("1", new Frame("您好", false));
     expect(entries()).toMatchObject([{ bytes: 6 }]);
+  });
+
+  test("a frame in an envelope is shown whole", () => {
+    const { observer, entries } = startLog();
+    observer.sent?.("1", new Frame("您好", false, new Envelope("<", "|", "#", ">"), "7", 42));
+    expect(entries()).toMatchObject([{ bytes: 13, content: "<7|您好#42>" }]);
   });
 
   test.each([

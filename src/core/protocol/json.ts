@@ -1,3 +1,4 @@
+import { Envelope } from "../envelope.ts";
 import { badFrame } from "../errors.ts";
 import { Frame, textOf } from "../frame.ts";
 import { Message } from "../message.ts";
@@ -103,20 +104,27 @@ function toMessage(data: unknown, encoding: "base64" | undefined): Message | und
   return bytes === undefined ? undefined : new Message(bytes, "bytes");
 }
 
+/** A message, around who it is from and its data; and one of a text that stands as it is between its quotes. */
+const MESSAGE = new Envelope('{"type":"message","from":"', '","data":', ',"sequenceId":', "}");
+const TEXT_MESSAGE = new Envelope('{"type":"message","from":"', '","data":"', '","sequenceId":', "}");
+
+/** Nearly all acks are these two. */
+const DELIVERED = new Envelope('{"type":"ack","ackId":', "", "", ',"outcome":"delivered"}');
+const QUEUED = new Envelope('{"type":"ack","ackId":', "", "", ',"outcome":"queued"}');
+
 /** Text that JSON does not escape: neither control characters, `"` and `\`, nor what may be half of a surrogate pair. */
 const UNESCAPED = /^[ !#-[\]-\ud7ff\ue000-\uffff]*$/;
 
-/** The text as a JSON string. */
-function quoted(text: string): string {
-  return UNESCAPED.test(text) ? `"${text}"` : JSON.stringify(text);
-}
-
-/** The fields of a message's `data`, as JSON text. */
-function dataFields({ payload, kind }: Message): string {
-  if (kind === "json") return `"data":${textOf(payload)}`;
-  if (kind === "text") return `"data":${quoted(textOf(payload))}`;
-  const bytes = typeof payload === "string" ? new TextEncoder().encode(payload) : payload;
-  return `"data":"${toBase64(bytes)}","encoding":"base64"`;
+function encodeMessage(from: string, room: string | undefined, { payload, kind }: Message): Frame {
+  const address = room === undefined ? from : `${from}","room":"${room}`;
+  if (kind === "bytes") {
+    const bytes = typeof payload === "string" ? new TextEncoder().encode(payload) : payload;
+    return new Frame(`"${toBase64(bytes)}","encoding":"base64"`, false, MESSAGE, address);
+  }
+  const text = textOf(payload);
+  if (kind === "json") return new Frame(text, false, MESSAGE, address);
+  if (UNESCAPED.test(text)) return new Frame(text, false, TEXT_MESSAGE, address);
+  return new Frame(JSON.stringify(text), false, MESSAGE, address);
 }
 
 /** An outcome's fields as they stand in an ack. */
@@ -127,41 +135,40 @@ function outcomeFields(outcome: Outcome): Record<string, unknown> {
   return { outcome: "failed", error: { code, message, temporary }, ...original };
 }
 
-function encodeEvent(event: RelayEvent): string | undefined {
+function encode(event: RelayEvent): Frame | undefined {
   switch (event.type) {
-    case "ack":
-      // Most acks are these two: spelled without building an object.
-      if (event.outcome.outcome === "delivered" && event.outcome.recipients === undefined) {
-        return `{"type":"ack","ackId":${event.ackId},"outcome":"delivered"}`;
+    case "ack": {
+      const { ackId, outcome } = event;
+      if (outcome.outcome === "queued") return new Frame("", false, QUEUED, "", ackId);
+      if (outcome.outcome === "delivered" && outcome.recipients === undefined) {
+        return new Frame("", false, DELIVERED, "", ackId);
       }
-      if (event.outcome.outcome === "queued") return `{"type":"ack","ackId":${event.ackId},"outcome":"queued"}`;
-      return JSON.stringify({ type: "ack", ackId: event.ackId, ...outcomeFields(event.outcome) });
+      return inJson({ type: "ack", ackId, ...outcomeFields(outcome) });
+    }
     case "error": {
       const { code, message, temporary } = event.error;
-      return JSON.stringify({ type: "error", error: { code, message, temporary } });
+      return inJson({ type: "error", error: { code, message, temporary } });
     }
     case "welcome":
     case "presence":
     case "ping":
     case "pong":
-      return JSON.stringify(event);
+      return inJson(event);
     case "members":
     case "whoami":
       return undefined;
   }
 }
 
+function inJson(value: object): Frame {
+  return new Frame(JSON.stringify(value), false);
+}
+
 /** `relay.v1.json`, for programs: numbered messages, an outcome for each frame that asks for one. */
 export const json: Protocol = {
   name: "relay.v1.json",
-  number: (sequenceId) => `,"sequenceId":${sequenceId}}`,
+  numbersMessages: true,
   decode,
-  encodeMessage(from, room, message) {
-    const address = room === undefined ? `"from":"${from}"` : `"from":"${from}","room":"${room}"`;
-    return new Frame(`{"type":"message",${address},${dataFields(message)}`, false);
-  },
-  encode(event) {
-    const text = encodeEvent(event);
-    return text === undefined ? undefined : new Frame(text, false);
-  },
+  encodeMessage,
+  encode,
 };

@@ -25,7 +25,7 @@ function encodeError(error: SendError): Frame {
 /** The classic: `id:message` in, `message` out. */
 export const plain: Protocol = {
   name: undefined,
-  number: undefined,
+  numbersMessages: false,
   decode,
   encode,
   encodeMessage(_from, _room, { payload, kind }) {
@@ -36,7 +36,7 @@ export const plain: Protocol = {
 /** The classic with its sender: `id:message` in, `sender:message` out. */
 export const plainFrom: Protocol = {
   name: undefined,
-  number: undefined,
+  numbersMessages: false,
   decode,
   encode,
   encodeMessage(from, _room, { payload, kind }) {

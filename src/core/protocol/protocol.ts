@@ -60,11 +60,8 @@ export type RelayEvent =
 export interface Protocol {
   /** Its name as a WebSocket subprotocol; none for the classic. */
   readonly name: string | undefined;
-  /**
-   * Whether its messages are numbered, so that a session can be resumed. A numbered message is one frame with the message as its
-   * head and what `number` returns behind it.
-   */
-  readonly number: ((sequenceId: number) => string) | undefined;
+  /** Whether its messages are numbered, so that a session can be resumed: then a delivery has an envelope. */
+  readonly numbersMessages: boolean;
   decode(frame: Frame): Command;
   /** A delivery, the same for all receivers that speak this protocol. `room` where it was published there. */
   encodeMessage(from: string, room: string | undefined, message: Message): Frame;

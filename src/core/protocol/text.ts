@@ -57,7 +57,7 @@ function encodeLine(event: RelayEvent): string | undefined {
 /** `relay.v1.text`, for people at a terminal: `sender:message` out, and lines of the relay's own that begin with a colon. */
 export const text: Protocol = {
   name: "relay.v1.text",
-  number: undefined,
+  numbersMessages: false,
   decode,
   encodeMessage(from, room, { payload, kind }) {
     const address = room === undefined ? `${from}:` : `${from}#${room}:`;

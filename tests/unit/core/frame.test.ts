@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Frame, isLongerThan, textOf } from "../../../src/core/frame.ts";
+import { Envelope } from "../../../src/core/envelope.ts";
+import { Frame, frameText, isLongerThan, textOf } from "../../../src/core/frame.ts";
 
 const utf8 = new TextEncoder();
 
@@ -47,5 +48,28 @@ describe("the text of a frame", () => {
   test("counts for the outbox with what is at least a third of its bytes", () => {
     expect(new Frame("好", false).size).toBeGreaterThanOrEqual(1);
     expect(new Frame(utf8.encode("好"), false).size).toBe(3);
+  });
+});
+
+describe("a frame in an envelope", () => {
+  const envelope = new Envelope("<", "|", "#", ">");
+
+  test("is its parts with the words around them", () => {
+    expect(frameText(new Frame("hi", false, envelope, "7", 42))).toBe("<7|hi#42>");
+    expect(frameText(new Frame(utf8.encode("好"), false, envelope))).toBe("<|好#0>");
+  });
+
+  test("counts with all but its number", () => {
+    expect(new Frame("hi", false, envelope, "7", 42).size).toBe("<7|hi#>".length);
+  });
+
+  test("is the same with another number, and has its bytes in common with that", () => {
+    const frame = new Frame("hi", false, envelope, "7");
+    expect(frame.numbered(5)).toEqual(new Frame("hi", false, envelope, "7", 5));
+    frame.share();
+    const { shared } = frame;
+    expect(shared).toBeDefined();
+    frame.share();
+    expect([frame.numbered(6).shared, frame.shared].every((each) => each === shared)).toBe(true);
   });
 });

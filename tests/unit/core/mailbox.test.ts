@@ -1,17 +1,21 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Buffers } from "../../../src/core/buffers.ts";
+import { Envelope } from "../../../src/core/envelope.ts";
 import { Frame, frameText } from "../../../src/core/frame.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../../src/core/limits.ts";
 import { Mailbox } from "../../../src/core/mailbox.ts";
 
 function startMailbox(limits: Partial<Limits> = {}): Mailbox {
   const all = { ...DEFAULT_LIMITS, ...limits };
-  return new Mailbox(all, new Buffers(all), (sequenceId) => `#${sequenceId}`);
+  return new Mailbox(all, new Buffers(all));
 }
 
+/** With nothing but its number around a message: `hi1`. */
+const NUMBERED = new Envelope("", "", "", "");
+
 function body(words: string): Frame {
-  return new Frame(words, false);
+  return new Frame(words, false, NUMBERED);
 }
 
 function waiting(mailbox: Mailbox): string[] {
@@ -19,38 +23,39 @@ function waiting(mailbox: Mailbox): string[] {
 }
 
 describe("a message that is added", () => {
-  test("is numbered 1, 2, 3 …, behind its body, which is not copied", () => {
+  test("is numbered 1, 2, 3 …, and stays as it is for other receivers", () => {
     const mailbox = startMailbox();
-    const shared = body("a");
-    const first = mailbox.add(shared);
-    expect(frameText(first)).toBe("a#1");
-    expect(first.head).toBe(shared);
+    const message = body("a");
+    const first = mailbox.add(message);
+    expect(frameText(first)).toBe("a1");
     expect(first.binary).toBe(false);
-    expect(frameText(mailbox.add(body("b")))).toBe("b#2");
+    expect(frameText(mailbox.add(body("b")))).toBe("b2");
+    expect(frameText(mailbox.add(message))).toBe("a3");
+    expect(frameText(first)).toBe("a1");
   });
 
   test("waits until it is acknowledged, and those before it with it", () => {
     const mailbox = startMailbox();
     for (const words of ["a", "b", "c", "d"]) mailbox.add(body(words));
-    expect(waiting(mailbox)).toEqual(["a#1", "b#2", "c#3", "d#4"]);
+    expect(waiting(mailbox)).toEqual(["a1", "b2", "c3", "d4"]);
     mailbox.acknowledge(2);
-    expect(waiting(mailbox)).toEqual(["c#3", "d#4"]);
+    expect(waiting(mailbox)).toEqual(["c3", "d4"]);
     mailbox.acknowledge(1);
-    expect(waiting(mailbox)).toEqual(["c#3", "d#4"]);
+    expect(waiting(mailbox)).toEqual(["c3", "d4"]);
     mailbox.acknowledge(4);
     expect(waiting(mailbox)).toEqual([]);
-    expect(frameText(mailbox.add(body("e")))).toBe("e#5");
+    expect(frameText(mailbox.add(body("e")))).toBe("e5");
   });
 
   test("is not forgotten by an acknowledgement of 0, and all are by one of what never was", () => {
     const mailbox = startMailbox();
     mailbox.add(body("a"));
     mailbox.acknowledge(0);
-    expect(waiting(mailbox)).toEqual(["a#1"]);
+    expect(waiting(mailbox)).toEqual(["a1"]);
     mailbox.acknowledge(Number.MAX_SAFE_INTEGER);
     expect(waiting(mailbox)).toEqual([]);
     mailbox.add(body("b"));
-    expect(waiting(mailbox)).toEqual(["b#2"]);
+    expect(waiting(mailbox)).toEqual(["b2"]);
   });
 });
 
@@ -87,7 +92,7 @@ describe("a mailbox", () => {
     mailbox.makeRoomFor(1);
     expect(mailbox.tellLoss()).toBe(true);
     mailbox.makeRoomFor(2);
-    expect(waiting(mailbox)).toEqual(["456#2", "789#3"]);
+    expect(waiting(mailbox)).toEqual(["4562", "7893"]);
     expect(mailbox.tellLoss()).toBe(false);
   });
 
@@ -151,7 +156,7 @@ test("whatever is added, acknowledged and pushed out, what waits is the newest i
         }
         expect(mailbox.hasRoomFor(5)).toBe(fits(5));
       }
-      expect(waiting(mailbox)).toEqual(model.map(({ id, size }) => `${"x".repeat(size)}#${id}`));
+      expect(waiting(mailbox)).toEqual(model.map(({ id, size }) => `${"x".repeat(size)}${id}`));
     }),
     { numRuns: 300 },
   );

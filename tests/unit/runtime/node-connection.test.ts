@@ -2,9 +2,10 @@ import type { Socket } from "node:net";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { WebSocket } from "ws";
-import { Frame } from "../../../src/core/frame.ts";
+import { Envelope } from "../../../src/core/envelope.ts";
+import { Frame, frameText } from "../../../src/core/frame.ts";
 import { NodeConnection } from "../../../src/runtime/node-connection.ts";
-import { anyBytes, anyText } from "../arbitraries.ts";
+import { anyBytes, anyId, anyText, asPayload } from "../arbitraries.ts";
 
 /** A socket that keeps what is written to it, in one piece for each write. */
 class FakeSocket {
@@ -52,9 +53,9 @@ function read(bytes: Buffer): [opcode: number, payload: string][] {
   return frames;
 }
 
-function expected({ head, payload, binary }: Frame): [number, string] {
-  const bytes = [head?.payload ?? "", payload].map((part) => (typeof part === "string" ? Buffer.from(part) : part));
-  return [binary ? 2 : 1, Buffer.concat(bytes).toString("latin1")];
+function expected(frame: Frame): [number, string] {
+  const content = frame.envelope === undefined ? frame.payload : frameText(frame);
+  return [frame.binary ? 2 : 1, Buffer.from(content).toString("latin1")];
 }
 
 function expectWritten(frames: readonly Frame[], waitingBytes: number): void {
@@ -73,13 +74,26 @@ describe.each([
     anyText,
     fc.tuple(fc.constantFrom("x", "é", "好", "😀", "\ud83d"), length).map(([unit, times]) => unit.repeat(times)),
   );
-  const part = fc
-    .record({ payload: fc.oneof(words, anyBytes), binary: fc.constant(false), shared: fc.boolean() })
-    .map(({ payload, binary, shared }) => Object.assign(new Frame(payload, binary), { shared }));
+  const number = fc.oneof(
+    fc.maxSafeNat(),
+    fc.constantFrom(0, 9, 10, 99, 2 ** 31, 2 ** 32, 999_999_999_999_999, 2 ** 53 - 1),
+  );
+  const envelope = fc.constantFrom(
+    new Envelope('{"type":"message","from":"', '","data":"', '","sequenceId":', "}"),
+    new Envelope('{"type":"ack","ackId":', "", "", ',"outcome":"delivered"}'),
+    new Envelope("", "", "", ""),
+  );
+  const payload = asPayload(fc.oneof(words, fc.constant("")));
+  const text = fc
+    .tuple(payload, fc.option(envelope, { nil: undefined }), anyId, number, fc.boolean())
+    .map(([content, around, address, digits, isShared]) => {
+      const frame = new Frame(content, false, around, address, digits);
+      if (isShared) frame.share();
+      return frame;
+    });
   const frame = fc.oneof(
-    part,
+    text,
     anyBytes.map((bytes) => new Frame(bytes, true)),
-    fc.tuple(part, words).map(([head, tail]) => new Frame(tail, false, head)),
   );
 
   test("are its frames in order, in one piece", () => {
@@ -114,13 +128,14 @@ test("what waits for its socket is not written over by what is written after it"
 });
 
 test("the bytes of a text that many get are made once", () => {
-  const shared = Object.assign(new Frame("to all", false), { shared: true });
+  const message = new Frame("to all", false, new Envelope("", "", "#", ""));
+  message.share();
   const { connection } = open(0);
-  connection.write([new Frame("1", false, shared)]);
-  const { bytes } = shared;
-  connection.write([new Frame("2", false, shared)]);
-  expect(bytes).toBeDefined();
-  expect(shared.bytes).toBe(bytes);
+  connection.write([message.numbered(1)]);
+  const bytes = message.shared?.bytes;
+  expect(bytes).toEqual(Buffer.from("to all"));
+  connection.write([message.numbered(2)]);
+  expect(message.shared?.bytes).toBe(bytes);
 });
 
 test("nothing is written to a socket that is closed", () => {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Frame } from "../../../../src/core/frame.ts";
+import { Frame, frameText } from "../../../../src/core/frame.ts";
 import { json } from "../../../../src/core/protocol/json.ts";
 import { plain, plainFrom } from "../../../../src/core/protocol/plain.ts";
 import type { Protocol } from "../../../../src/core/protocol/protocol.ts";
@@ -21,8 +21,10 @@ function arrives(sentOver: Protocol, frame: Frame): Arrived {
   const [asPlain, asPlainFrom, asText, asJson] = [plain, plainFrom, text, json].map((protocol) =>
     protocol.encodeMessage("3", undefined, command.message),
   );
-  if (asPlain === undefined || asPlainFrom === undefined || asText === undefined) throw new Error("Nothing arrived");
-  const { data, encoding } = JSON.parse(`${asJson?.payload}${json.number?.(1)}`);
+  if (asPlain === undefined || asPlainFrom === undefined || asText === undefined || asJson === undefined) {
+    throw new Error("Nothing arrived");
+  }
+  const { data, encoding } = JSON.parse(frameText(asJson));
   return {
     plain: asPlain,
     plainFrom: asPlainFrom,

@@ -105,7 +105,7 @@ describe("every frame of the relay satisfies the schema", () => {
     );
     fc.assert(
       fc.property(anyId, room, message, fc.nat(), (from, where, what, sequenceId) => {
-        const numbered = new Frame(json.number?.(sequenceId) ?? "", false, json.encodeMessage(from, where, what));
+        const numbered = json.encodeMessage(from, where, what).numbered(sequenceId);
         expect(readRelayFrame(frameText(numbered))).toMatchObject({ type: "message", from, sequenceId });
       }),
       { numRuns: 3000 },

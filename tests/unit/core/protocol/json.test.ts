@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Frame } from "../../../../src/core/frame.ts";
+import { Frame, frameText } from "../../../../src/core/frame.ts";
 import { Message } from "../../../../src/core/message.ts";
 import { json } from "../../../../src/core/protocol/json.ts";
 import type { Command } from "../../../../src/core/protocol/protocol.ts";
@@ -131,9 +131,9 @@ describe("a frame from a client", () => {
 describe("a delivery", () => {
   /** A numbered message as it goes on the wire. */
   function wire(from: string, room: string | undefined, message: Message, sequenceId: number): unknown {
-    const body = json.encodeMessage(from, room, message);
-    expect(body.binary).toBe(false);
-    return JSON.parse(String(body.payload) + json.number?.(sequenceId));
+    const frame = json.encodeMessage(from, room, message).numbered(sequenceId);
+    expect(frame.binary).toBe(false);
+    return JSON.parse(frameText(frame));
   }
 
   test("is one JSON object with its number behind it: text", () => {

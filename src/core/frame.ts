@@ -23,6 +23,11 @@ export class Frame {
   readonly address: string;
   /** What an envelope has behind the payload: a whole number from 0 to 2^53 - 1. */
   readonly number: number;
+  /**
+   * The size without the digits of its number: bytes where the payload is bytes, UTF-16 units where it is a string, which is at
+   * least a third of its UTF-8. It bounds what waits within one turn; what is written is counted by the connection, in bytes.
+   */
+  readonly size: number;
   /** Whether the payload goes to more than one receiver; what is here then is for the entry alone. */
   shared: SharedBytes | undefined = undefined;
 
@@ -32,15 +37,7 @@ export class Frame {
     this.envelope = envelope;
     this.address = address;
     this.number = number;
-  }
-
-  /**
-   * The size without the digits of its number: bytes where the payload is bytes, UTF-16 units where it is a string, which is at
-   * least a third of its UTF-8. It bounds what waits within one turn; what is written is counted by the connection, in bytes.
-   */
-  get size(): number {
-    const { payload, envelope } = this;
-    return envelope === undefined ? payload.length : payload.length + this.address.length + envelope.size;
+    this.size = payload.length + (envelope === undefined ? 0 : address.length + envelope.size);
   }
 
   /** The same with another number. */

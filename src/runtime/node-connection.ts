@@ -17,9 +17,9 @@ const SLAB_BYTES = 16_384;
 const WAITING_WRITE_BYTES = 512;
 
 /**
- * Where frames are joined: a slab that is used again as soon as the operating system has taken all, and otherwise used up from its start.
- * A write that waits keeps its slab from being freed, so slabs are small, and a socket that does not take what it has already is given
- * no part of one.
+ * Where frames are joined: a slab that is used up from its start. A piece that the operating system has taken whole is given back; others'
+ * pieces before it may still wait. A write that waits keeps its slab from being freed, so slabs are small, and a socket that does not
+ * take what it has already is given no part of one.
  */
 let slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
 let used = 0;
@@ -45,9 +45,9 @@ export class NodeConnection implements Connection {
   write(frames: readonly Frame[]): void {
     if (!this.#socket.writable) return;
     if (this.#socket.writableLength === 0) {
-      this.#socket.write(join(frames));
-      // What is written whole is in nobody's hands any more, and the next may take its place.
-      if (this.#socket.writableLength === 0) used = 0;
+      const piece = join(frames);
+      this.#socket.write(piece);
+      if (this.#socket.writableLength === 0 && piece.buffer === slab.buffer) used -= piece.length;
       return;
     }
     this.#waitingWrites++;

@@ -117,9 +117,11 @@ describe.each([
 });
 
 test("what waits for its socket is not written over by what is written after it", () => {
+  const { connection: reader } = open(0);
   const waiting = Array.from({ length: 2000 }, (_, turn) => {
     const { socket, connection } = open(0, new FullSocket());
     connection.write([new Frame(`${turn}好`, false)]);
+    reader.write([new Frame("to somebody who reads", false)]);
     return socket;
   });
   expect(waiting.flatMap(({ writes }) => writes.flatMap(read))).toEqual(

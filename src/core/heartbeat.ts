@@ -46,7 +46,7 @@ const LATE_MS = 100;
 const LATE_TICKS = 0.25;
 
 /** Visits in one turn of the event loop: a ping costs 10 µs, and no message waits for more than these. */
-const VISITS_A_TURN = 32;
+const VISITS_A_TURN = 8;
 
 /**
  * Finds the connections that are gone, with one timer for all of them.

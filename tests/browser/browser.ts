@@ -2,7 +2,10 @@ import { existsSync } from "node:fs";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, onTestFinished } from "vitest";
 import type { Program } from "../conformance/runtimes.ts";
-import { PATIENCE_MS } from "../conformance/wait.ts";
+
+/** A browser shares two cores with all other tests. */
+const PATIENCE_MS = 20_000;
+const TIMEOUT_MS = 60_000;
 
 const EXECUTABLE = "/usr/bin/chromium";
 
@@ -24,7 +27,7 @@ if (isMissing) console.warn(`Not tested in a browser: there is no ${EXECUTABLE};
 
 /** Tests that a browser takes part in; without one they are skipped. Each gets the browser that all of them share. */
 export function describeInBrowser(name: string, tests: (browser: () => Browser) => void): void {
-  describe.skipIf(isMissing)(name, () => {
+  describe.skipIf(isMissing)(name, { timeout: TIMEOUT_MS }, () => {
     let browser: Browser | undefined;
     beforeAll(async () => {
       browser = await chromium.launch({ executablePath: EXECUTABLE, args: ARGS });

@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import type { WebSocket } from "ws";
 import type { Connection } from "../core/connection.ts";
 import type { Frame, SharedBytes } from "../core/frame.ts";
-import { Intake } from "./node-intake.ts";
+import type { Intake } from "./node-intake.ts";
 
 const FIN_TEXT = 0x81;
 const FIN_BINARY = 0x82;
@@ -36,10 +36,10 @@ export class NodeConnection implements Connection {
   /** Made when a write has to wait for the first time: most connections never need it. */
   #written: (() => void) | undefined = undefined;
 
-  constructor(ws: WebSocket, socket: Socket) {
+  constructor(ws: WebSocket, socket: Socket, intake: Intake) {
     this.#ws = ws;
     this.#socket = socket;
-    this.#intake = new Intake(ws, socket);
+    this.#intake = intake;
   }
 
   write(frames: readonly Frame[]): void {

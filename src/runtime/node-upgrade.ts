@@ -8,6 +8,7 @@ import { WebSocket } from "ws";
 import type { Link } from "../core/link.ts";
 import type { Open, UpgradeWebSocket } from "../http/app.ts";
 import { NodeConnection } from "./node-connection.ts";
+import { Intake } from "./node-intake.ts";
 
 /** What the app's handlers see of a request on Node. */
 export interface NodeEnv {
@@ -91,7 +92,7 @@ export function createNodeUpgrade(options: NodeUpgradeOptions): NodeUpgrade {
       onOpen: (_event, context) => {
         // wss.options.WebSocket makes every socket of this server one.
         const ws = context.raw as RelaySocket;
-        ws.link = found.open(new NodeConnection(ws, found.socket));
+        ws.link = found.open(new NodeConnection(ws, found.socket, new Intake(ws, found.socket)));
         ws.clients = wss.clients;
         if (isBun) found.socket.once("finish", () => ws.answeredClose());
       },

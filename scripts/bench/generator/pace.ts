@@ -64,8 +64,6 @@ export class Pacer {
     const delays = new Float64Array(total);
     this.#latencies = new Float64Array(total + this.#underWay);
     this.#arrivals = 0;
-    // What the run before has left is collected now, and not in the middle of this one.
-    if (typeof Bun !== "undefined") Bun.gc(true);
     await new Promise<void>((resolve, reject) => {
       const intervalMs = 1000 / rate;
       const start = performance.now();

@@ -5,6 +5,7 @@ import type { WebSocket } from "ws";
 import { Envelope } from "../../../src/core/envelope.ts";
 import { Frame, frameText } from "../../../src/core/frame.ts";
 import { NodeConnection } from "../../../src/runtime/node-connection.ts";
+import type { Intake } from "../../../src/runtime/node-intake.ts";
 import { anyBytes, anyId, anyText, asPayload } from "../arbitraries.ts";
 
 /** A socket that keeps what is written to it, in one piece for each write. */
@@ -16,14 +17,12 @@ class FakeSocket {
   write(bytes: Buffer): void {
     this.writes.push(Buffer.from(bytes));
   }
-
-  on(): void {}
 }
 
 function open(waitingBytes: number, socket = new FakeSocket()): { socket: FakeSocket; connection: NodeConnection } {
   socket.writableLength = waitingBytes;
   // A connection uses no more of its socket than there is here, and nothing of ws to write.
-  return { socket, connection: new NodeConnection({} as WebSocket, socket as unknown as Socket) };
+  return { socket, connection: new NodeConnection({} as WebSocket, socket as unknown as Socket, {} as Intake) };
 }
 
 /** A socket that takes nothing, and keeps what is written to it where it is. */

@@ -19,8 +19,11 @@ class Client {
   isRead = true;
   readonly intake: Intake;
   readonly #socket = new EventEmitter();
+  /** What reads the socket. */
+  readonly #read = vi.fn();
 
   constructor() {
+    this.#socket.on("data", this.#read);
     const ws = {
       pause: () => {
         this.isRead = false;
@@ -35,6 +38,16 @@ class Client {
 
   sends(bytes: number): void {
     this.#socket.emit("data", Buffer.alloc(bytes));
+  }
+
+  /** Its reader takes itself off. */
+  isLeft(): void {
+    this.#socket.off("data", this.#read);
+  }
+
+  /** In how many pieces its reader was given what came. */
+  get pieces(): number {
+    return this.#read.mock.calls.length;
   }
 }
 
@@ -52,6 +65,16 @@ describe("a client that sends without end", () => {
     expect(client.isRead).toBe(false);
     await turn();
     expect(client.isRead).toBe(true);
+  });
+
+  test("has all that it sends read, once, until its reader leaves", () => {
+    const client = new Client();
+    client.sends(1);
+    client.sends(SHARE_BYTES);
+    expect(client.pieces).toBe(2);
+    client.isLeft();
+    client.sends(1);
+    expect(client.pieces).toBe(2);
   });
 
   test("waits as many turns as it has sent shares, where they came in one piece", async () => {

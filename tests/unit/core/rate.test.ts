@@ -94,7 +94,7 @@ describe("what the relay itself asks for", () => {
   test("counts for no rate: pongs of both kinds, and receipts of messages", () => {
     const { connectJson, connect } = startJsonRelay({ limits: { maxMessagesPerSecond: 0.001, maxMessageBurst: 1 } });
     const client = connectJson();
-    const senders = Array.from({ length: 20 }, () => connect({ protocol: text }));
+    const senders = Array.from({ length: 5 }, () => connect({ protocol: text }));
     senders.forEach((sender, at) => {
       sender.says("1:hello");
       client.asks({ type: "sequenceAck", sequenceId: at + 1 });
@@ -105,7 +105,7 @@ describe("what the relay itself asks for", () => {
       client.asks({ type: "pong" });
     }
     expect(client.all("error")).toEqual([]);
-    expect(client.data.length).toBe(20);
+    expect(client.data.length).toBe(5);
   });
 
   test("counts when it is said unasked", () => {

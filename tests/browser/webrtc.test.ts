@@ -55,6 +55,8 @@ describeInBrowser("WebRTC signalling", (browser) => {
     const three = await openPage(await ownContext(browser()), one.url());
     await untilStatus(three, "two are here already");
 
+    // As a user would leave: a page that is killed may have no time to close its connection, and counts as away for a while.
+    await two.goto("about:blank");
     await two.close();
     // Both who are left learn of it, and both call.
     await untilStatus(three, "connected to the other");

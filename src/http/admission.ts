@@ -77,12 +77,19 @@ export class Admission {
     return open >= this.#maxConnections ? TOO_MANY_CONNECTIONS : undefined;
   }
 
-  /** A connection from the address is open, until `leave` is called. */
-  enter(address: string): void {
-    if (this.needsAddress) this.#visitor(address).connections++;
+  /**
+   * A connection from the address is open.
+   *
+   * @returns What to call when it is gone; `undefined` where nothing depends on it. Kept as long as the connection, so it holds on to nothing
+   * of the request.
+   */
+  enter(address: string): (() => void) | undefined {
+    if (!this.needsAddress) return undefined;
+    this.#visitor(address).connections++;
+    return () => this.#leave(address);
   }
 
-  leave(address: string): void {
+  #leave(address: string): void {
     const visitor = this.#visitors.get(address);
     if (visitor !== undefined) visitor.connections--;
     if (visitor?.connections === 0 && visitor.attempts === undefined) this.#visitors.delete(address);

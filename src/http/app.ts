@@ -88,7 +88,7 @@ export function createApp<E extends Env>(relay: Relay, runtime: Runtime<E>, opti
         grant: { rooms, to },
         expiresInMs: expiresAt === undefined ? undefined : Math.max(0, expiresAt - Date.now()),
       };
-      return { open: (connection, released) => relay.open(connection, handshake, released), protocol: protocol.name };
+      return opening(relay, handshake, protocol.name);
     }),
   );
   app.all("/echo", (c) =>
@@ -108,8 +108,13 @@ export function createApp<E extends Env>(relay: Relay, runtime: Runtime<E>, opti
 /** What opens on a connection that was let in. */
 interface Opening {
   /** `released` is to be called when the socket is gone. */
-  open(connection: Connection, released: () => void): Link;
+  open(connection: Connection, released: (() => void) | undefined): Link;
   readonly protocol: string | undefined;
+}
+
+/** A function of its own, so that what opens holds on to nothing of the request. */
+function opening(relay: Relay, handshake: Handshake, protocol: string | undefined): Opening {
+  return { open: (connection, released) => relay.open(connection, handshake, released), protocol };
 }
 
 /** Lets requests for a connection in, or tells them why not. */
@@ -160,10 +165,7 @@ class Door<E extends Env> {
   #upgrade(c: Context<E>, { open, protocol }: Opening, address: string): Response {
     return this.#runtime.upgradeWebSocket(
       c,
-      (connection) => {
-        this.#admission.enter(address);
-        return open(connection, () => this.#admission.leave(address));
-      },
+      (connection) => open(connection, this.#admission.enter(address)),
       protocol,
     );
   }

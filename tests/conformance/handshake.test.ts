@@ -12,6 +12,7 @@ const GOOD: readonly (readonly [string, HandshakeOptions])[] = [
   ["a subprotocol that the relay does not speak", { headers: { "Sec-WebSocket-Protocol": "chat" } }],
   ["several subprotocols", { headers: { "Sec-WebSocket-Protocol": "x, y" } }],
   ["several subprotocols without a space", { headers: { "Sec-WebSocket-Protocol": "x,y,relay.v9" } }],
+  ["a Host in capitals, with a port", { headers: { Host: "RELAY.Example.ORG:8080" } }],
   ["an extension", { headers: { "Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits" } }],
 ];
 

@@ -5,9 +5,9 @@ import type { Link } from "../core/link.ts";
 import type { Open, UpgradeWebSocket } from "../http/app.ts";
 import { collectInTime } from "./bun-memory.ts";
 
-/** What Bun keeps with each socket: what to call when it is open, then its link. */
+/** What Bun keeps with each socket: what to call when it is open, from then on its link. */
 export interface BunSocketData {
-  readonly open: Open;
+  open: Open | undefined;
   link: Link | undefined;
 }
 
@@ -44,7 +44,8 @@ export function createBunWebSocket(options: BunWebSocketOptions): WebSocketHandl
     sendPings: false,
     perMessageDeflate: false,
     open(ws) {
-      ws.data.link = ws.data.open(new BunConnection(ws));
+      ws.data.link = ws.data.open?.(new BunConnection(ws));
+      ws.data.open = undefined;
     },
     message(ws, message) {
       collectInTime(message.length);
@@ -72,27 +73,29 @@ function codeBehind(reason: string): number {
   return reason.includes("UTF-8") ? 1007 : 1002;
 }
 
+/** What `send` sends: a function for all, as one for each call or for each connection costs time or memory. */
+let corked: readonly Frame[] = [];
+
+function send(ws: ServerWebSocket<BunSocketData>): void {
+  for (const frame of corked) {
+    if (frame.binary) ws.sendBinary(frame.payload as Uint8Array);
+    else ws.sendText(frameText(frame));
+  }
+}
+
 /** A connection over Bun.serve: the frames of a turn go out within one cork. */
 class BunConnection implements Connection {
   readonly #ws: ServerWebSocket<BunSocketData>;
-  #frames: readonly Frame[] = [];
 
   constructor(ws: ServerWebSocket<BunSocketData>) {
     this.#ws = ws;
   }
 
   write(frames: readonly Frame[]): void {
-    this.#frames = frames;
-    this.#ws.cork(this.#send);
-    this.#frames = [];
+    corked = frames;
+    this.#ws.cork(send);
+    corked = [];
   }
-
-  readonly #send = (): void => {
-    for (const frame of this.#frames) {
-      if (frame.binary) this.#ws.sendBinary(frame.payload as Uint8Array);
-      else this.#ws.sendText(frameText(frame));
-    }
-  };
 
   bufferedBytes(): number {
     return this.#ws.getBufferedAmount();

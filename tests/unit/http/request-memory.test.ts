@@ -1,0 +1,41 @@
+import { setImmediate } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { expect, test } from "vitest";
+import type { AppOptions, Open } from "../../../src/http/app.ts";
+import { createApp } from "../../../src/http/app.ts";
+import { FakeConnection, startRelay } from "../fakes.ts";
+import { HANDSHAKE } from "./good-handshake.ts";
+
+setFlagsFromString("--expose-gc");
+const collectGarbage: () => void = runInNewContext("gc");
+
+/** Opens a connection; what is left of the request is for the caller to see. */
+async function dial(path: string, options: AppOptions) {
+  const { relay } = startRelay();
+  const upgrades: Open[] = [];
+  const upgradeWebSocket = (_c: unknown, open: Open): Response => {
+    upgrades.push(open);
+    return new Response(null);
+  };
+  const app = createApp(relay, { upgradeWebSocket, peerAddress: () => "192.0.2.1" }, options);
+  const request = new Request(`http://localhost${path}`, { headers: HANDSHAKE });
+  await app.fetch(request);
+  const link = upgrades[0]?.(new FakeConnection());
+  return { relay, link, upgrades, request: new WeakRef(request) };
+}
+
+test.each<[string, string, AppOptions]>([
+  ["/ws", "by default", {}],
+  ["/ws", "where the connections of an address are counted", { maxConnectionsPerIp: 1 }],
+  ["/ws", "where the app decides who connects", { authorize: () => ({ allow: true, id: "7" }) }],
+  ["/echo", "by default", {}],
+])("a connection to %s holds on to nothing of its request, %s", async (path, _when, options) => {
+  const { relay, link, upgrades, request } = await dial(path, options);
+  await setImmediate();
+  collectGarbage();
+  expect(request.deref()).toBeUndefined();
+  expect(relay.holdings.connections).toBe(1);
+  expect(link?.ended).toBe(false);
+  expect(upgrades.length).toBe(1);
+});

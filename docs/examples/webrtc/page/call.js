@@ -1,6 +1,6 @@
 /**
- * One side of a call, as a data channel. Either side may offer at any time; where both do at once, the polite one gives way:
- * https://w3c.github.io/webrtc-pc/#perfect-negotiation-example
+ * One side of a call, as a data channel. The polite side waits for the first offer; from then on either may offer at any time, and where both
+ * do at once, the polite one gives way: https://w3c.github.io/webrtc-pc/#perfect-negotiation-example
  *
  * @param signal Sends an object to the other side, which hands it to `receive`, one after the other.
  */
@@ -11,8 +11,17 @@ export function startCall({ isPolite, signal }) {
   const channel = connection.createDataChannel("text", { negotiated: true, id: 0 });
   let isOffering = false;
   let isIgnoring = false;
+  let close;
+  const closed = new Promise((resolve) => {
+    close = () => {
+      connection.close();
+      resolve();
+    };
+  });
 
   connection.onnegotiationneeded = async () => {
+    // Two first offers at once leave Chromium 156 at times with a connection that never begins, after the rollback of the one.
+    if (isPolite && connection.remoteDescription === null) return;
     isOffering = true;
     try {
       await connection.setLocalDescription();
@@ -23,7 +32,7 @@ export function startCall({ isPolite, signal }) {
   };
   connection.onicecandidate = ({ candidate }) => signal({ candidate });
 
-  async function receive({ description, candidate }) {
+  async function take({ description, candidate }) {
     if (description === undefined) {
       // Those of an offer that was ignored fit nothing.
       if (!isIgnoring) await connection.addIceCandidate(candidate);
@@ -38,5 +47,7 @@ export function startCall({ isPolite, signal }) {
     signal({ description: connection.localDescription });
   }
 
-  return { channel, receive, close: () => connection.close() };
+  // What a connection is doing when it is closed it never ends, nor fails: who waited for that would wait forever.
+  const receive = (data) => Promise.race([take(data), closed]);
+  return { channel, receive, close };
 }

@@ -20,12 +20,12 @@ relay.on("connected", ({ resumed }) => {
   look().catch(report);
 });
 room.on("presence", ({ id, event }) => {
-  if (event !== "left") return;
-  if (id === other) hangUp();
+  if (event !== "joined" && event !== "left") return;
+  if (event === "left" && id === other) hangUp();
   look().catch(report);
 });
 
-/** Calls who is in the room. The one who came first is called by the one who came second. */
+/** Meets who is in the room, unless there is a call already. */
 async function look() {
   await room.join();
   const others = await otherMembers();

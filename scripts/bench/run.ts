@@ -21,6 +21,8 @@ interface Entry {
   readonly subject: Subject;
   readonly rounds: (Figures | undefined)[];
   station: Station | undefined;
+  /** What its latest station found in preparing; 0 where there was none, or where the load does not ask. */
+  saturatingRate: number;
   failure: string | undefined;
 }
 
@@ -31,19 +33,30 @@ interface Entry {
 export async function runLoad(load: Load, subjects: readonly Subject[], options: RunOptions): Promise<LoadReport> {
   const rounds = Math.min(options.rounds, load.maxRounds ?? options.rounds);
   const seconds = load.seconds ?? options.seconds;
-  const entries = subjects.map((subject): Entry => ({ subject, rounds: [], station: undefined, failure: undefined }));
+  const entries = subjects.map(
+    (subject): Entry => ({
+      subject,
+      rounds: [],
+      station: undefined,
+      saturatingRate: 0,
+      failure: undefined,
+    }),
+  );
+  // What a subject is asked for may depend on its baseline.
+  const order = [...entries].sort((one, other) => Number(isBaseline(other)) - Number(isBaseline(one)));
   const open = async (entry: Entry): Promise<void> => {
     entry.station = await Station.open(options.machine, entry.subject, load, options.runtime);
+    entry.saturatingRate = entry.station.saturatingRate;
   };
 
   if (load.freshServer !== true) {
-    for (const entry of entries) {
+    for (const entry of order) {
       say(`${load.name}: starting ${entry.subject.name}`);
       await attempt(entry, () => open(entry));
     }
   }
   for (let round = 0; round < rounds; round++) {
-    for (const entry of entries) {
+    for (const entry of order) {
       say(`${load.name}: round ${round + 1} of ${rounds}, ${entry.subject.name}`);
       await attempt(entry, async () => {
         if (load.freshServer === true) await open(entry);
@@ -104,5 +117,9 @@ async function close(entry: Entry): Promise<void> {
 /** Half of the baseline's saturating rate, so that a relay and its baseline are asked the same; or else of its own. */
 function halfRate(entry: Entry, entries: readonly Entry[]): number {
   const baseline = entries.find(({ subject }) => subject.name === entry.subject.baseline) ?? entry;
-  return (baseline.station?.saturatingRate ?? entry.station?.saturatingRate ?? 0) / 2;
+  return (baseline.saturatingRate || entry.saturatingRate) / 2;
+}
+
+function isBaseline({ subject }: Entry): boolean {
+  return subject.name === subject.baseline;
 }

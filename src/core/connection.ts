@@ -20,6 +20,6 @@ export interface Connection {
   ping?(): void;
   /** Starts the closing handshake (RFC 6455 §7.1.2). Harmless when repeated. */
   close(code: number, reason: string): void;
-  /** Drops the socket at once, without a handshake. Where the runtime cannot (Deno.serve), it starts the closing handshake. */
+  /** Drops the socket at once, without a handshake. Where the runtime cannot, it starts the closing handshake. */
   terminate(): void;
 }

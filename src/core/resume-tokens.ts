@@ -21,7 +21,7 @@ export class ResumeTokens {
   /** The token with which a session was resumed, until its client shows that it got the next one. */
   readonly #used = new Map<Session, string>();
   readonly #signer: TokenSigner | undefined;
-  readonly #process = randomHex(PROCESS_BYTES);
+  readonly #processMark = randomHex(PROCESS_BYTES);
   readonly #startedAt = performance.now();
   /** Tokens of earlier processes that were good once. */
   readonly #reclaimed = new Set<string>();
@@ -33,10 +33,10 @@ export class ResumeTokens {
 
   /**
    * What the numbers of this process begin with: none of them may be an id that a client of an earlier process comes back for.
-   * Empty where no id outlives its process.
+   * Empty where no id outlives the process that gave it.
    */
   get idPrefix(): string {
-    return this.#signer === undefined ? "" : `${this.#process.slice(0, PREFIX_CHARACTERS)}-`;
+    return this.#signer === undefined ? "" : `${this.#processMark.slice(0, PREFIX_CHARACTERS)}-`;
   }
 
   /**
@@ -81,7 +81,7 @@ export class ResumeTokens {
   reclaim(token: string): string | undefined {
     if (this.#signer === undefined || performance.now() - this.#startedAt > RECLAIM_MS) return undefined;
     const [, secret = "", process = "", id = "", signature = ""] = SIGNED.exec(token) ?? [];
-    if (id === "" || process === this.#process || this.#reclaimed.has(secret)) return undefined;
+    if (id === "" || process === this.#processMark || this.#reclaimed.has(secret)) return undefined;
     if (!isSame(this.#signer.sign(secret + process + id), signature)) return undefined;
     this.#reclaimed.add(secret);
     return id;
@@ -96,7 +96,7 @@ export class ResumeTokens {
   #make(id: string): string {
     const secret = randomHex(TOKEN_BYTES);
     if (this.#signer === undefined) return secret;
-    return `${secret}${this.#process}${id}!${this.#signer.sign(secret + this.#process + id)}`;
+    return `${secret}${this.#processMark}${id}!${this.#signer.sign(secret + this.#processMark + id)}`;
   }
 }
 

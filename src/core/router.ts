@@ -155,7 +155,7 @@ export class Router {
       const allowed: unknown = onMessage({ from: sender.id, to, room, message: asText(message) });
       if (allowed === false) return forbidden(to ?? room ?? "", "this relay refused the message");
       if (typeof allowed !== "object" || allowed === null) return undefined;
-      // Nothing waits for it here; a promise lets nothing through, and what it rejects with ends no process.
+      // Nothing waits for it here; a promise lets nothing through, and what it rejects with is reported, and harms nobody else.
       sender.reportRejection(allowed);
       throw new TypeError("Cannot ask onMessage: it returned a promise, and must decide at once");
     } catch (error) {

@@ -235,7 +235,7 @@ export class Session implements LinkOwner {
     this.#relay.observer.failed?.(this.id, error);
   }
 
-  /** The same for what a hook returned, where that is a promise: without this its rejection would end the process. */
+  /** The same for what a hook returned, where that is a promise: nobody else handles its rejection, which may end all that runs here. */
   reportRejection(result: unknown): void {
     if (typeof result !== "object" || result === null) return;
     Promise.resolve(result).catch((error: unknown) => this.report(error));

@@ -1,11 +1,11 @@
 import { TokenBucket } from "../core/token-bucket.ts";
 
 export interface AdmissionLimits {
-  /** Connections open at the same time from one address (an IPv4, or a /64 of IPv6). Default: any number. */
+  /** Connections open at the same time from one address (an IPv4, or a /64 of IPv6). Default: no bound. */
   readonly maxConnectionsPerIp?: number;
-  /** New connections a second, all together. Default: any number. */
+  /** New connections a second, all together. Default: no bound. */
   readonly connectRate?: number;
-  /** The same from one address. Default: any number. */
+  /** The same from one address. Default: no bound. */
   readonly connectRatePerIp?: number;
 }
 

@@ -78,6 +78,7 @@ let corked: readonly Frame[] = [];
 
 function send(ws: ServerWebSocket<BunSocketData>): void {
   for (const frame of corked) {
+    // A binary frame's payload is bytes.
     if (frame.binary) ws.sendBinary(frame.payload as Uint8Array);
     else ws.sendText(frameText(frame));
   }

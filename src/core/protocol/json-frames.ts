@@ -7,7 +7,7 @@ const ackId = z.optional(z.int().check(z.nonnegative()));
 const name = z.string();
 const encoding = z.optional(z.literal("base64"));
 
-/** What may be sent: any JSON value that is there; with `encoding`, a string that is base64. */
+/** What may be sent: a JSON value, which must be there; with `encoding`, a string that is base64. */
 const data = z.unknown().check(z.refine((value) => value !== undefined, "expected a value"));
 
 const sendFrame = z.object({ type: z.literal("send"), to: name, data, encoding, ackId });

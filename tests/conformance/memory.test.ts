@@ -15,14 +15,16 @@ const KINDS: readonly (readonly [string, string])[] = [
 ];
 const WARM_UP_TIMES = 3000;
 const ROUND_TIMES = 3500;
+/** Where other work holds the collector up, garbage grows in two and three rounds before it goes. */
+const MOST_ROUNDS = 10;
 
 /**
  * Bytes by which the process may grow each time. What node-ws leaks is 6,500 each time; a socket and its session that stay
- * are 10,000 to 14,000. Measured without a leak: at most 1,500, mostly below 300.
+ * are 10,000 to 14,000: a leak grows by that in each round. Garbage grows by up to 4,600 in one, and shrinks in another.
  */
 const MAX_GROWTH_BYTES = 3000;
 
-describe.each(runtimes)("a stranger who comes 10,000 times on $name", (runtime) => {
+describe.each(runtimes)("a stranger who comes thousands of times on $name", (runtime) => {
   const server = sharedServer(runtime, { env: { RELAY_LOG: "warning" } });
 
   beforeAll(async () => {
@@ -30,10 +32,11 @@ describe.each(runtimes)("a stranger who comes 10,000 times on $name", (runtime) 
   });
 
   test.each(KINDS)("leaves nothing behind in memory with %s", async (kind, bytes) => {
-    // A leak grows in each of the rounds; garbage that waits for its collector grows in one, and shrinks in another.
-    const growth = Math.min(await grow(bytes), await grow(bytes), await grow(bytes));
     const exempt = kind === RESET && runtime.exceptions.remembersTheGone !== undefined;
-    expect(growth).toBeLessThan(exempt ? 4 * MAX_GROWTH_BYTES : MAX_GROWTH_BYTES);
+    const allowed = exempt ? 4 * MAX_GROWTH_BYTES : MAX_GROWTH_BYTES;
+    const rounds = [await grow(bytes)];
+    while (Math.min(...rounds) >= allowed && rounds.length < MOST_ROUNDS) rounds.push(await grow(bytes));
+    expect(Math.min(...rounds), `Growth of each round: ${rounds.join(" ")}`).toBeLessThan(allowed);
     await server().relayOne();
   });
 

@@ -50,7 +50,11 @@ const isBun = "bun" in process.versions;
  */
 const UNASKED_PONG = Buffer.from([0x8a, 0x80, 0, 0, 0, 0]);
 
-interface Pending {
+/** A request that `ws` cannot refuse, in place of one that the app has accepted. */
+interface Acceptable {
+  readonly method: "GET";
+  readonly url: "/";
+  readonly headers: Record<string, string | undefined>;
   readonly socket: Socket;
   readonly open: Open;
 }
@@ -69,22 +73,19 @@ interface Accepted {
  * nothing waits in between. An answer that is not an upgrade is written here, with its headers and its body.
  */
 export function createNodeUpgrade(options: NodeUpgradeOptions): NodeUpgrade {
-  const pending = new WeakMap<object, Pending>();
   /** All of an app that node-ws asks for, and all of a context: what comes here has been decided on. */
   const acceptAll = {
-    request(_url: URL, _init: unknown, env: { incoming: object }): Response | Promise<Response> {
-      const found = pending.get(env.incoming);
-      pending.delete(env.incoming);
-      if (found === undefined) return new Response(null, { status: 404 });
+    request(_url: URL, _init: unknown, env: { incoming: Acceptable }): Response | Promise<Response> {
+      const { socket, open } = env.incoming;
       // node-ws 1.3.1 reads no more of it than this.
       const context = { env, req: { url: "http://localhost/", header: () => "websocket" } } as unknown as Context;
       return upgradeWebSocket(context, {
         onOpen: (_event, { raw }) => {
           // wss.options.WebSocket makes every socket of this server one.
           const ws = raw as RelaySocket;
-          ws.link = found.open(new NodeConnection(ws, found.socket, new Intake(ws, found.socket)));
+          ws.link = open(new NodeConnection(ws, socket, new Intake(ws, socket)));
           ws.clients = wss.clients;
-          if (isBun) found.socket.once("finish", () => ws.answeredClose());
+          if (isBun) socket.once("finish", () => ws.answeredClose());
         },
       });
     },
@@ -116,7 +117,7 @@ export function createNodeUpgrade(options: NodeUpgradeOptions): NodeUpgrade {
     if (upgrade === undefined) {
       await writeResponse(socket, response);
     } else if (socket.readable && socket.writable) {
-      const acceptable = {
+      const acceptable: Acceptable = {
         method: "GET",
         url: "/",
         headers: {
@@ -125,8 +126,9 @@ export function createNodeUpgrade(options: NodeUpgradeOptions): NodeUpgrade {
           "sec-websocket-key": incoming.headers["sec-websocket-key"],
           "sec-websocket-protocol": upgrade.protocol,
         },
+        socket,
+        open: upgrade.open,
       };
-      pending.set(acceptable, { socket, open: upgrade.open });
       emitter.emit("upgrade", acceptable, socket, head.length === 0 && isBun ? UNASKED_PONG : head);
     } else {
       socket.destroy();

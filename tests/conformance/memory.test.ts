@@ -15,35 +15,40 @@ const KINDS: readonly (readonly [string, string])[] = [
 ];
 const WARM_UP_TIMES = 3000;
 const ROUND_TIMES = 3500;
-/** Where other work holds the collector up, garbage grows in two and three rounds before it goes. */
-const MOST_ROUNDS = 10;
+/** Rounds that are judged together: on Bun garbage grows in two or three of them, and then goes; with three a leak was missed at times. */
+const STRETCH = 6;
+/** A heap that finds its size takes some rounds: up to five on Node 24, by 95 MB. */
+const MOST_ROUNDS = 15;
 
 /**
  * Bytes by which the process may grow each time. What node-ws leaks is 6,500 each time; a socket and its session that stay
- * are 10,000 to 14,000: a leak grows by that in each round. Garbage grows by up to 4,600 in one, and shrinks in another.
+ * are 10,000 to 14,000: a leak grows by that in each stretch, and without one most stay below 2,000.
  */
 const MAX_GROWTH_BYTES = 3000;
+const PATIENCE_MS = 90_000;
 
-describe.each(runtimes)("a stranger who comes thousands of times on $name", (runtime) => {
+describe.each(runtimes)("a stranger who comes 20,000 times on $name", (runtime) => {
   const server = sharedServer(runtime, { env: { RELAY_LOG: "warning" } });
 
   beforeAll(async () => {
     for (const [, bytes] of KINDS) await burst(server().port, bytes, WARM_UP_TIMES);
   });
 
-  test.each(KINDS)("leaves nothing behind in memory with %s", async (kind, bytes) => {
+  test.each(KINDS)("leaves nothing behind in memory with %s", { timeout: PATIENCE_MS }, async (kind, bytes) => {
     const exempt = kind === RESET && runtime.exceptions.remembersTheGone !== undefined;
     const allowed = exempt ? 4 * MAX_GROWTH_BYTES : MAX_GROWTH_BYTES;
-    const rounds = [await grow(bytes)];
-    while (Math.min(...rounds) >= allowed && rounds.length < MOST_ROUNDS) rounds.push(await grow(bytes));
-    expect(Math.min(...rounds), `Growth of each round: ${rounds.join(" ")}`).toBeLessThan(allowed);
+    const levels = [server().process.rssBytes];
+    do {
+      await burst(server().port, bytes, ROUND_TIMES);
+      levels.push(server().process.rssBytes);
+    } while (growth(levels) >= allowed && levels.length <= MOST_ROUNDS);
+    expect(growth(levels), `Memory after each round: ${levels.join(" ")}`).toBeLessThan(allowed);
     await server().relayOne();
   });
-
-  /** What the process has grown by in a round, in bytes each time. */
-  async function grow(bytes: string): Promise<number> {
-    const before = server().process.rssBytes;
-    await burst(server().port, bytes, ROUND_TIMES);
-    return (server().process.rssBytes - before) / ROUND_TIMES;
-  }
 });
+
+/** What the process has grown by in the latest stretch, in bytes each time. */
+function growth(levels: readonly number[]): number {
+  const [first = 0] = levels.slice(-STRETCH - 1);
+  return levels.length > STRETCH ? ((levels.at(-1) ?? 0) - first) / (STRETCH * ROUND_TIMES) : Number.POSITIVE_INFINITY;
+}

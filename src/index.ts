@@ -4,10 +4,11 @@ export { Frame, type Payload } from "./core/frame.ts";
 export type { Limits } from "./core/limits.ts";
 export type { Ending, Link } from "./core/link.ts";
 export { Message } from "./core/message.ts";
-export type { RelayObserver } from "./core/observer.ts";
+export type { ConnectionDetails, RefusedConnection, RelayObserver } from "./core/observer.ts";
+export type { Place } from "./core/places.ts";
 export { negotiate } from "./core/protocol/negotiate.ts";
 export { Relay } from "./core/relay.ts";
-export type { Handshake, Holdings, RelayOptions } from "./core/relay-options.ts";
+export type { ClientOrigin, Handshake, Holdings, RelayOptions } from "./core/relay-options.ts";
 export type { Passing, RelayHooks } from "./core/router.ts";
 export {
   type AppOptions,

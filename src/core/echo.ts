@@ -3,16 +3,24 @@ import { rateLimited } from "./errors.ts";
 import { Frame, prefixed } from "./frame.ts";
 import { type Ending, Link, type LinkCare, type LinkOwner } from "./link.ts";
 import type { RelayObserver } from "./observer.ts";
+import type { Place } from "./places.ts";
+import type { ClientOrigin } from "./relay-options.ts";
+
+export interface EchoOptions {
+  /** Released when the socket is gone. */
+  readonly place: Place;
+  readonly client?: ClientOrigin | undefined;
+}
 
 /** The first demo: each message comes back to its sender behind `res:`, text as text and bytes as bytes. */
 export class Echo implements LinkOwner {
   readonly link: Link;
   readonly #observer: RelayObserver;
 
-  constructor(connection: Connection, care: LinkCare, observer: RelayObserver) {
+  constructor(connection: Connection, care: LinkCare, observer: RelayObserver, { place, client }: EchoOptions) {
     this.#observer = observer;
-    this.link = new Link(connection, care, this);
-    observer.connected?.("echo");
+    this.link = new Link(connection, care, this, place);
+    observer.connected?.("echo", { address: client?.address, origin: client?.origin, protocol: "echo" });
   }
 
   received(frame: Frame): void {

@@ -5,6 +5,7 @@ import { Frame, isLongerThan, type Payload } from "./frame.ts";
 import type { Heartbeat, Pulse } from "./heartbeat.ts";
 import { type Limits, SLOW_BEATS } from "./limits.ts";
 import { Outbox, type Turn } from "./outbox.ts";
+import type { Place } from "./places.ts";
 import { Rate } from "./rate.ts";
 
 /** How a connection ended: with a code, if one was sent, and by whom. */
@@ -41,6 +42,8 @@ export interface LinkCare {
   readonly closeTimeoutMs: number;
   /** Milliseconds that a session may be without a connection. */
   readonly resumeMs: number;
+  /** Called for each link, before anything else happens on its connection. */
+  opened(link: Link): void;
   /** Called when the runtime has let go of the socket. */
   released(link: Link): void;
 }
@@ -58,6 +61,7 @@ export class Link implements Pulse {
   readonly #connection: Connection;
   readonly #care: LinkCare;
   readonly #owner: LinkOwner;
+  readonly #place: Place | undefined;
   readonly #outbox: Outbox;
   readonly #rate: Rate | undefined;
   #ended = false;
@@ -67,13 +71,16 @@ export class Link implements Pulse {
   #slowSince = -1;
   #closeTimer: ReturnType<typeof setTimeout> | undefined = undefined;
 
-  constructor(connection: Connection, care: LinkCare, owner: LinkOwner) {
+  /** @param place Released when the socket is gone. */
+  constructor(connection: Connection, care: LinkCare, owner: LinkOwner, place?: Place) {
     this.#connection = connection;
     this.#care = care;
     this.#owner = owner;
+    this.#place = place;
     this.#outbox = new Outbox(connection, care.turn, care.buffers);
     this.#rate = Rate.of(care.limits);
     care.heartbeat.add(this);
+    care.opened(this);
   }
 
   /** Whether the link is over: nothing is received from it or sent to it any more. */
@@ -122,6 +129,7 @@ export class Link implements Pulse {
     if (this.#released) return;
     this.#released = true;
     clearTimeout(this.#closeTimer);
+    this.#place?.release();
     this.#care.released(this);
   }
 

@@ -1,12 +1,41 @@
 import type { Frame } from "./frame.ts";
 import type { Ending } from "./link.ts";
 
+/** Where a connection comes from, and what it speaks. */
+export interface ConnectionDetails {
+  /** Address of the client; `undefined` where it is not known. */
+  readonly address: string | undefined;
+  /** The page that the client belongs to (header `Origin`); `undefined` for a client that is no browser. */
+  readonly origin: string | undefined;
+  /** `relay.v1.json`, `relay.v1.text`, `plain` or `echo`. */
+  readonly protocol: string;
+}
+
+/** A request for a WebSocket that was refused. Each text is at most 200 characters. */
+export interface RefusedConnection {
+  /** Address of the client; `undefined` where it is not known. */
+  readonly address: string | undefined;
+  /** The page that the client belongs to (header `Origin`); `undefined` for a client that is no browser. */
+  readonly origin: string | undefined;
+  /** Path of the request, without its query. */
+  readonly path: string;
+  /** HTTP status of the refusal, also where the client is told by a close frame. */
+  readonly status: number;
+  /** Code of the refusal, such as `unauthorized` or `full`; docs/protocol.md lists them. */
+  readonly code: string;
+  /** The sentence that the client is told. */
+  readonly message: string;
+}
+
 /**
  * What a relay reports as it goes, for logs and metrics. A member that is left out costs a comparison.
- * `id` is the session's, or `echo` for a connection of the echo. None of these may throw.
+ * `id` is the session's, or `echo` for a connection of the echo. What one of these throws is reported to `failed`;
+ * what `received` or `sent` throws counts as a fault of the relay on that connection.
  */
 export interface RelayObserver {
-  connected?(id: string): void;
+  connected?(id: string, details: ConnectionDetails): void;
+  /** A request for a WebSocket was refused: nothing was opened for it. */
+  refused?(refused: RefusedConnection): void;
   received?(id: string, frame: Frame): void;
   sent?(id: string, frame: Frame): void;
   beat?(id: string): void;
@@ -16,4 +45,36 @@ export interface RelayObserver {
   resumed?(id: string): void;
   left?(id: string, ending: Ending): void;
   failed?(id: string, error: unknown): void;
+}
+
+/** Wraps the observer so that its members do not throw into the relay, except `received` and `sent`, whose callers catch it. */
+export function guardObserver(observer: RelayObserver): RelayObserver {
+  const failed = (id: string, error: unknown): void => {
+    try {
+      observer.failed?.(id, error);
+    } catch {
+      // The last one to tell has failed itself.
+    }
+  };
+  const guard =
+    <Args extends unknown[]>(report: ((...args: Args) => void) | undefined) =>
+    (...args: Args): void => {
+      try {
+        report?.apply(observer, args);
+      } catch (error) {
+        failed("observer", error);
+      }
+    };
+  return {
+    connected: guard(observer.connected),
+    refused: guard(observer.refused),
+    beat: guard(observer.beat),
+    missed: guard(observer.missed),
+    away: guard(observer.away),
+    resumed: guard(observer.resumed),
+    left: guard(observer.left),
+    failed,
+    ...(observer.received && { received: observer.received.bind(observer) }),
+    ...(observer.sent && { sent: observer.sent.bind(observer) }),
+  };
 }

@@ -34,6 +34,13 @@ export interface RelayOptions {
   readonly hooks?: RelayHooks;
 }
 
+/** Where a client is, as far as the entry knows. */
+export interface ClientOrigin {
+  readonly address?: string | undefined;
+  /** The header `Origin` of its request. */
+  readonly origin?: string | undefined;
+}
+
 /** What a client said when it asked for its connection, and what the app made of it. */
 export interface Handshake extends Terms {
   readonly protocol?: Protocol;
@@ -46,6 +53,8 @@ export interface Handshake extends Terms {
    * not take the session away from it.
    */
   readonly attempt?: number | undefined;
+  /** For the observer alone. */
+  readonly client?: ClientOrigin | undefined;
 }
 
 /** What a relay holds. */

@@ -5,12 +5,13 @@ import { Echo } from "./echo.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { DEFAULT_LIMITS, type Limits, REMEMBERED_ACKS } from "./limits.ts";
 import { type Ending, Link, type LinkCare, type LinkOwner } from "./link.ts";
-import type { RelayObserver } from "./observer.ts";
+import { guardObserver, type RelayObserver } from "./observer.ts";
 import { Turn } from "./outbox.ts";
+import { type Place, Places } from "./places.ts";
 import { plain } from "./protocol/plain.ts";
 import type { Command, Protocol } from "./protocol/protocol.ts";
 import { Registry } from "./registry.ts";
-import type { Handshake, Holdings, RelayOptions } from "./relay-options.ts";
+import type { ClientOrigin, Handshake, Holdings, RelayOptions } from "./relay-options.ts";
 import { ResumeTokens } from "./resume-tokens.ts";
 import { Rooms } from "./rooms.ts";
 import { type RelayHooks, Router } from "./router.ts";
@@ -25,8 +26,9 @@ export class Relay {
   readonly #watchers = new Watchers();
   readonly #tokens: ResumeTokens;
   readonly #buffers: Buffers;
-  /** Every open socket, with what is to be called when it is gone. */
-  readonly #links = new Map<Link, (() => void) | undefined>();
+  /** Links of all open sockets. */
+  readonly #links = new Set<Link>();
+  readonly #places: Places;
   /** When each session that is away will have been away for too long. */
   readonly #expiries = new Map<Session, ReturnType<typeof setTimeout>>();
   readonly #heartbeatMs: number;
@@ -50,7 +52,8 @@ export class Relay {
     this.#tokens = new ResumeTokens(options.signer);
     this.#registry = new Registry(options.ids, this.#tokens.idPrefix);
     this.#buffers = new Buffers(this.limits);
-    this.#observer = options.observer ?? {};
+    this.#places = new Places(this.limits.maxConnections);
+    this.#observer = guardObserver(options.observer ?? {});
     this.#hooks = options.hooks ?? {};
     this.#heartbeatMs = options.heartbeatMs ?? 5000;
     const schedule = options.schedule ?? queueMicrotask;
@@ -67,6 +70,7 @@ export class Relay {
       heartbeat: this.#heartbeat,
       closeTimeoutMs,
       resumeMs: options.resumeMs ?? 30_000,
+      opened: (link) => this.#links.add(link),
       released: (link) => this.#release(link),
     };
     this.#router = new Router({
@@ -87,7 +91,7 @@ export class Relay {
 
   /** Whether the relay takes connections: it has a place left and is not shutting down. */
   get accepts(): boolean {
-    return this.#accepting && this.#links.size < this.limits.maxConnections;
+    return this.#accepting && !this.#places.areFull;
   }
 
   /** Whether the relay is shutting down, or has. */
@@ -111,28 +115,51 @@ export class Relay {
   }
 
   /**
+   * Takes a place for a connection, before its handshake is answered. The place counts from now on; whoever takes it releases it,
+   * unless `open` or `openEcho` gets it: then the relay releases it when the socket is gone.
+   *
+   * @param onReleased Runs once, when the place is released.
+   * @returns `undefined` where the relay takes no connection now.
+   */
+  takePlace(onReleased?: () => void): Place | undefined {
+    return this.accepts ? this.#places.take(onReleased) : undefined;
+  }
+
+  /**
    * Opens a session for the connection, or goes on with one that was resumed.
    *
-   * @param released Called when the socket is gone.
+   * @param place What `takePlace` returned for it. Where it was released meanwhile, and where there is none, the connection is refused.
    * @returns Where the entry reports what comes from the socket.
    */
-  open(connection: Connection, handshake: Handshake = {}, released?: () => void): Link {
+  open(connection: Connection, handshake: Handshake = {}, place: Place | undefined = this.takePlace()): Link {
+    if (!this.#isGood(place)) return this.refuse(connection, this.#refusal(), place);
     const protocol = handshake.protocol ?? plain;
-    return this.#keep(connection, released, () => {
-      const { id, resume, attempt } = handshake;
-      const session = resume === undefined ? undefined : this.#tokens.find(resume);
-      const isTheirs = session?.protocol === protocol && (id === undefined || id === session.id);
-      if (session === undefined || resume === undefined || !isTheirs)
-        return this.#begin(connection, protocol, handshake);
-      if (attempt !== undefined && attempt <= session.attempt) return this.#refuse(connection, CLOSE_CODES.replaced);
-      session.attempt = attempt ?? session.attempt;
-      return this.#resume(connection, session, handshake);
-    });
+    const { id, resume, attempt } = handshake;
+    const session = resume === undefined ? undefined : this.#tokens.find(resume);
+    const isTheirs = session?.protocol === protocol && (id === undefined || id === session.id);
+    if (session === undefined || resume === undefined || !isTheirs)
+      return this.#begin(connection, protocol, handshake, place);
+    if (attempt !== undefined && attempt <= session.attempt)
+      return this.refuse(connection, CLOSE_CODES.replaced, place);
+    session.attempt = attempt ?? session.attempt;
+    return this.#resume(connection, session, handshake, place);
   }
 
   /** Opens an echo on the connection: each message comes back as `res:` and the message. It has no id. */
-  openEcho(connection: Connection, released?: () => void): Link {
-    return this.#keep(connection, released, () => new Echo(connection, this.#care, this.#observer).link);
+  openEcho(connection: Connection, place: Place | undefined = this.takePlace(), client?: ClientOrigin): Link {
+    if (!this.#isGood(place)) return this.refuse(connection, this.#refusal(), place);
+    return new Echo(connection, this.#care, this.#observer, { place, client }).link;
+  }
+
+  /**
+   * Closes a connection with the code; nothing begins with it.
+   *
+   * @param place Released when the socket is gone.
+   */
+  refuse(connection: Connection, closeCode: CloseCode, place?: Place): Link {
+    const link = new Link(connection, this.#care, NOBODY, place);
+    link.close(closeCode);
+    return link;
   }
 
   /**
@@ -148,7 +175,7 @@ export class Relay {
   async #drain(): Promise<void> {
     this.#accepting = false;
     this.#heartbeat.stop();
-    for (const link of this.#links.keys()) link.close(CLOSE_CODES.goingAway);
+    for (const link of this.#links) link.close(CLOSE_CODES.goingAway);
     for (const session of [...this.#expiries.keys()]) session.close(CLOSE_CODES.goingAway);
     if (this.#links.size === 0) return;
     await new Promise<void>((resolve) => {
@@ -158,16 +185,20 @@ export class Relay {
         resolve();
       };
     });
-    for (const link of this.#links.keys()) link.terminate();
+    for (const link of this.#links) link.terminate();
   }
 
-  #begin(connection: Connection, protocol: Protocol, handshake: Handshake): Link {
-    const { id, resume } = handshake;
+  #begin(connection: Connection, protocol: Protocol, handshake: Handshake, place: Place): Link {
+    const { id, resume, client } = handshake;
     if (id !== undefined) this.#registry.find(id)?.close(CLOSE_CODES.replaced);
     const session = new Session(id ?? this.#reclaim(resume) ?? this.#registry.nextId(), protocol, this.#session);
-    const link = session.attach(connection, handshake);
+    const link = session.attach(connection, handshake, place);
     this.#registry.add(session);
-    this.#observer.connected?.(session.id);
+    this.#observer.connected?.(session.id, {
+      address: client?.address,
+      origin: client?.origin,
+      protocol: protocol.name ?? "plain",
+    });
     this.#welcome(session, resume === undefined);
     this.#watchers.tell(session);
     this.#runHook(session, this.#hooks.onOpen);
@@ -180,11 +211,11 @@ export class Relay {
     return id === undefined || this.#registry.find(id) !== undefined ? undefined : id;
   }
 
-  #resume(connection: Connection, session: Session, handshake: Handshake): Link {
+  #resume(connection: Connection, session: Session, handshake: Handshake, place: Place): Link {
     clearTimeout(this.#expiries.get(session));
     this.#expiries.delete(session);
     const wasAway = !session.isOnline;
-    const link = session.attach(connection, handshake);
+    const link = session.attach(connection, handshake, place);
     this.#observer.resumed?.(session.id);
     this.#welcome(session, session.tellLoss(), handshake.resume);
     session.catchUp();
@@ -246,32 +277,20 @@ export class Relay {
     }
   }
 
-  /** Begins with the connection; closes it instead where the last place has gone since the upgrade's check. */
-  #keep(connection: Connection, released: (() => void) | undefined, begin: () => Link): Link {
-    const refusal = this.#refusal();
-    const link = refusal === undefined ? begin() : this.#refuse(connection, refusal);
-    this.#links.set(link, released);
-    return link;
+  /** Whether a connection may begin with the place: a shutdown may have come since it was taken, or the handshake's time run out. */
+  #isGood(place: Place | undefined): place is Place {
+    return this.#accepting && place?.isReleased === false;
   }
 
-  /** Closes a connection with which nothing begins. */
-  #refuse(connection: Connection, closeCode: CloseCode): Link {
-    const link = new Link(connection, this.#care, NOBODY);
-    link.close(closeCode);
-    return link;
-  }
-
-  #refusal(): CloseCode | undefined {
-    if (!this.#accepting) return CLOSE_CODES.goingAway;
-    return this.accepts ? undefined : CLOSE_CODES.tryAgainLater;
+  #refusal(): CloseCode {
+    return this.#accepting ? CLOSE_CODES.tryAgainLater : CLOSE_CODES.goingAway;
   }
 
   #release(link: Link): void {
-    this.#links.get(link)?.();
     this.#links.delete(link);
     if (this.#links.size === 0) this.#lastReleased();
   }
 }
 
-/** For whom a connection works that is closed at once. */
+/** Owner of a refused connection; ignores every event. */
 const NOBODY: LinkOwner = { received() {}, ponged() {}, missed() {}, beat() {}, ended() {}, failed() {} };

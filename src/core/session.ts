@@ -7,6 +7,7 @@ import type { Grant } from "./grant.ts";
 import { type Ending, Link, type LinkCare, type LinkOwner } from "./link.ts";
 import { Mailbox } from "./mailbox.ts";
 import type { RelayObserver } from "./observer.ts";
+import type { Place } from "./places.ts";
 import type { Command, Outcome, Protocol, RelayEvent } from "./protocol/protocol.ts";
 
 /** What a session needs from the relay that it belongs to. */
@@ -74,10 +75,14 @@ export class Session implements LinkOwner {
     return this.#mailbox !== undefined;
   }
 
-  /** Begins or goes on over a connection; one that is still there closes as replaced. */
-  attach(connection: Connection, { grant = {}, expiresInMs }: Terms): Link {
+  /**
+   * Begins or goes on over a connection; one that is still there closes as replaced.
+   *
+   * @param place Released when the socket is gone.
+   */
+  attach(connection: Connection, { grant = {}, expiresInMs }: Terms, place?: Place): Link {
     const old = this.#link;
-    const link = new Link(connection, this.#relay.care, this);
+    const link = new Link(connection, this.#relay.care, this, place);
     this.#link = link;
     this.grant = grant;
     clearTimeout(this.#expiry);

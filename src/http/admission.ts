@@ -1,4 +1,5 @@
 import { TokenBucket } from "../core/token-bucket.ts";
+import { REFUSALS, type Refusal } from "./refusal.ts";
 
 export interface AdmissionLimits {
   /** Connections open at the same time from one address (an IPv4, or a /64 of IPv6). Default: no bound. */
@@ -9,13 +10,6 @@ export interface AdmissionLimits {
   readonly connectRatePerIp?: number;
 }
 
-/** Why a request for a connection is turned away. */
-export interface Turned {
-  readonly status: 429 | 503;
-  readonly code: "too_many_connections" | "too_many_attempts" | "busy";
-  readonly message: string;
-}
-
 /** What is known of one address. */
 interface Visitor {
   connections: number;
@@ -24,22 +18,6 @@ interface Visitor {
 
 /** Addresses that are kept at the most before those are forgotten of which nothing needs to be known. */
 const SWEEP_SIZE = 10_000;
-
-const BUSY: Turned = {
-  status: 503,
-  code: "busy",
-  message: "Cannot take a connection: too many come at this moment",
-};
-const TOO_MANY_ATTEMPTS: Turned = {
-  status: 429,
-  code: "too_many_attempts",
-  message: "Cannot take a connection: too many came from this address just now",
-};
-const TOO_MANY_CONNECTIONS: Turned = {
-  status: 429,
-  code: "too_many_connections",
-  message: "Cannot take a connection: too many are open from this address",
-};
 
 /** How many connections there are from where, and how fast new ones come. */
 export class Admission {
@@ -61,27 +39,23 @@ export class Admission {
     return Number.isFinite(this.#maxConnections) || Number.isFinite(this.#ratePerIp);
   }
 
-  /** Counts an attempt to connect from the address. @returns Why it is turned away; `undefined` where it is not. */
-  attempt(address: string): Turned | undefined {
+  /** Counts an attempt to connect from the address. @returns Why it is refused; `undefined` where it is not. */
+  attempt(address: string): Refusal | undefined {
     const now = performance.now();
-    if (this.needsAddress) {
-      const visitor = this.#visitor(address);
-      if (visitor.attempts?.take(1, now) === false) return TOO_MANY_ATTEMPTS;
-    }
-    return this.#attempts?.take(1, now) === false ? BUSY : this.check(address);
+    if (this.needsAddress && this.#visitor(address).attempts?.take(1, now) === false) return REFUSALS.tooManyAttempts;
+    return this.#attempts?.take(1, now) === false ? REFUSALS.busy : undefined;
   }
 
   /** Whether one more connection from the address is one too many. */
-  check(address: string): Turned | undefined {
-    const open = this.#visitors.get(address)?.connections ?? 0;
-    return open >= this.#maxConnections ? TOO_MANY_CONNECTIONS : undefined;
+  isFull(address: string): boolean {
+    return (this.#visitors.get(address)?.connections ?? 0) >= this.#maxConnections;
   }
 
   /**
-   * A connection from the address is open.
+   * Counts a connection from the address, or a handshake that may become one.
    *
-   * @returns What to call when it is gone; `undefined` where nothing depends on it. Kept as long as the connection, so it holds on to nothing
-   * of the request.
+   * @returns Takes it off the count; to be called once. `undefined` where nothing is counted. It is kept as long as the connection, so it
+   * holds nothing of the request.
    */
   enter(address: string): (() => void) | undefined {
     if (!this.needsAddress) return undefined;

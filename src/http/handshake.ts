@@ -1,10 +1,4 @@
-/** Why a request cannot become a WebSocket, as an HTTP answer. */
-export interface Refusal {
-  readonly status: 400 | 405 | 426;
-  readonly code: string;
-  readonly message: string;
-  readonly headers: Readonly<Record<string, string>>;
-}
+import type { Refusal } from "./refusal.ts";
 
 const KEY = /^[+/0-9A-Za-z]{22}==$/;
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -55,7 +49,7 @@ function hasToken(list: string | null, token: string): boolean {
 }
 
 function refusal(
-  status: Refusal["status"],
+  status: 400 | 405 | 426,
   code: string,
   message: string,
   headers: Readonly<Record<string, string>> = {},

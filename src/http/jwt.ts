@@ -30,9 +30,10 @@ const JWKS_ALGORITHMS = ["RS256", "ES256", "EdDSA"];
 const NO_TOKEN =
   "Cannot connect: no token; send it as Authorization: Bearer <token>, as the subprotocol bearer.<token>, or as ?token=<token>";
 
+const EXPIRED = "Cannot connect: the token has expired";
+
 /** What a client is told, by the code of what jose found wrong with its token. */
 const SENTENCES: Readonly<Record<string, string>> = {
-  [errors.JWTExpired.code]: "Cannot connect: the token has expired",
   [errors.JWSSignatureVerificationFailed.code]: "Cannot connect: the token's signature is wrong",
   [errors.JOSEAlgNotAllowed.code]: "Cannot connect: tokens signed with this algorithm are not accepted",
   [errors.JWKSNoMatchingKey.code]: "Cannot connect: the token is signed with a key that is not known here",
@@ -87,6 +88,7 @@ export function createJwtAuthorize(options: JwtOptions): (request: Request) => P
       if (error instanceof KeysUnavailable) {
         return refuse(503, "Cannot connect: the keys that tokens are checked with cannot be fetched; try again later");
       }
+      if (error instanceof errors.JWTExpired) return { ...refuse(401, EXPIRED), expired: true };
       if (error instanceof errors.JWTClaimValidationFailed) return refuse(401, sentenceOnClaim(error));
       if (error instanceof errors.JOSEError) {
         return refuse(401, SENTENCES[error.code] ?? "Cannot connect: the token cannot be read");
@@ -181,6 +183,6 @@ function sentenceOnClaim({ claim, reason }: errors.JWTClaimValidationFailed): st
   return `Cannot connect: the token's ${claim} is not the one that is asked for`;
 }
 
-function refuse(status: 401 | 403 | 503, message: string): Authorization {
-  return { allow: false, status, message };
+function refuse(status: 401 | 403 | 503, message: string) {
+  return { allow: false, status, message } as const;
 }

@@ -8,7 +8,15 @@ import { collectInTime } from "./bun-memory.ts";
 /** What Bun keeps with each socket: what to call when it is open, from then on its link. */
 export interface BunSocketData {
   open: Open | undefined;
+  abandon: (() => void) | undefined;
   link: Link | undefined;
+  /** How it closed before its link was known: Bun 1.4 reports a close inside `open` before `open` has returned. */
+  closed: Closed | undefined;
+}
+
+interface Closed {
+  readonly code: number;
+  readonly reason: string;
 }
 
 /** What the app's handlers see of a request on Bun: `app.fetch(request, { server })`. */
@@ -20,12 +28,13 @@ export interface BunEnv {
  * The upgrade for Bun.serve. Not `hono/bun`'s: that makes an event and a context for every message, has no pong, and
  * echoes whatever subprotocol was offered first.
  */
-export const upgradeWebSocket: UpgradeWebSocket<BunEnv> = (c, open, protocol) => {
+export const upgradeWebSocket: UpgradeWebSocket<BunEnv> = (c, open, protocol, abandon) => {
   const upgraded = c.env.server.upgrade(c.req.raw, {
-    data: { open, link: undefined },
+    data: { open, abandon, link: undefined, closed: undefined },
     // Empty, it answers none; without it, Bun 1.4 answers the first offer, whatever that is.
     headers: { "Sec-WebSocket-Protocol": protocol ?? "" },
   });
+  if (!upgraded) abandon();
   return new Response(null, { status: upgraded ? 200 : 400 });
 };
 
@@ -44,8 +53,10 @@ export function createBunWebSocket(options: BunWebSocketOptions): WebSocketHandl
     sendPings: false,
     perMessageDeflate: false,
     open(ws) {
-      ws.data.link = ws.data.open?.(new BunConnection(ws));
-      ws.data.open = undefined;
+      const { data } = ws;
+      data.link = data.open?.(new BunConnection(ws));
+      data.open = data.abandon = undefined;
+      if (data.closed !== undefined) data.link?.closed(data.closed.code, data.closed.reason);
     },
     message(ws, message) {
       collectInTime(message.length);
@@ -58,7 +69,10 @@ export function createBunWebSocket(options: BunWebSocketOptions): WebSocketHandl
       ws.data.link?.pong();
     },
     close(ws, code, reason) {
-      ws.data.link?.closed(code === 1006 ? codeBehind(reason) : code, reason);
+      const { data } = ws;
+      data.closed = { code: code === 1006 ? codeBehind(reason) : code, reason };
+      if (data.link === undefined) data.abandon?.();
+      else data.link.closed(data.closed.code, data.closed.reason);
     },
   };
 }

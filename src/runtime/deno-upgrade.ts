@@ -1,7 +1,7 @@
 import type { Connection } from "../core/connection.ts";
 import { type Frame, frameText } from "../core/frame.ts";
 import type { Link } from "../core/link.ts";
-import type { UpgradeWebSocket } from "../http/app.ts";
+import type { Open, UpgradeWebSocket } from "../http/app.ts";
 
 /** What the app's handlers see of a request on Deno, which hands it to `fetch` as a second argument. */
 export interface DenoEnv {
@@ -18,16 +18,22 @@ export interface DenoUpgradeOptions {
  * `Upgrade: WebSocket` for no upgrade.
  */
 export function createDenoUpgrade(options: DenoUpgradeOptions): UpgradeWebSocket<DenoEnv> {
-  return (c, open, protocol) => {
+  return (c, open, protocol, abandon) => {
     const { socket, response } = Deno.upgradeWebSocket(c.req.raw, { idleTimeout: options.idleTimeoutSeconds });
     // Not by upgradeWebSocket's own option: it takes an offer of `a,b`, without a space, for one name (Deno 2.9).
     if (protocol !== undefined) response.headers.set("Sec-WebSocket-Protocol", protocol);
     socket.binaryType = "arraybuffer";
     let link: Link | undefined;
-    const closed = (code: number, reason: string): void => link?.closed(code, reason);
+    // Let go of when the socket is open: the listeners below live as long as the connection.
+    let pending: { readonly open: Open; readonly abandon: () => void } | undefined = { open, abandon };
+    const closed = (code: number, reason: string): void => {
+      if (link === undefined) pending?.abandon();
+      else link.closed(code, reason);
+    };
     // A throw in one of these would end the process (Deno 2.9); none of what they call throws.
     socket.onopen = () => {
-      link = open(new DenoConnection(socket, closed));
+      link = pending?.open(new DenoConnection(socket, closed));
+      pending = undefined;
     };
     socket.onmessage = ({ data }) => {
       const isText = typeof data === "string";

@@ -12,7 +12,8 @@ export interface DenoRelay {
 }
 
 function peerAddress(c: Context<DenoEnv>): string | undefined {
-  const address = c.env.remoteAddr;
+  // An app that hands no second argument on to `fetch` has no env.
+  const address = (c.env as DenoEnv["Bindings"] | undefined)?.remoteAddr;
   return address !== undefined && "hostname" in address ? address.hostname : undefined;
 }
 

@@ -61,6 +61,7 @@ interface Acceptable {
 
 interface Accepted {
   readonly open: Open;
+  readonly abandon: () => void;
   readonly protocol: string | undefined;
 }
 
@@ -131,13 +132,14 @@ export function createNodeUpgrade(options: NodeUpgradeOptions): NodeUpgrade {
       };
       emitter.emit("upgrade", acceptable, socket, head.length === 0 && isBun ? UNASKED_PONG : head);
     } else {
+      upgrade.abandon();
       socket.destroy();
     }
   }
 
   return {
-    upgradeWebSocket: (c, open, protocol) => {
-      accepted.set(c.env.incoming, { open, protocol });
+    upgradeWebSocket: (c, open, protocol, abandon) => {
+      accepted.set(c.env.incoming, { open, abandon, protocol });
       return new Response(null);
     },
     attach: (server, app) => {

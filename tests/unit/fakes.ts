@@ -149,6 +149,7 @@ export function fakeCare(turn: FakeTurn, limits: Partial<Limits> = {}, released:
     heartbeat: new Heartbeat({ intervalMs: BEAT_MS, misses: 3 }),
     closeTimeoutMs: 2000,
     resumeMs: 30_000,
+    opened: () => {},
     released,
   } satisfies LinkCare;
 }

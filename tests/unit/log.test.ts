@@ -4,6 +4,8 @@ import { Envelope } from "../../src/core/envelope.ts";
 import { Frame } from "../../src/core/frame.ts";
 import { observe, openLog } from "../../src/log.ts";
 
+const DETAILS = { address: "192.0.2.1", origin: undefined, protocol: "plain" };
+
 /** A log that keeps its lines, and the observer that writes to it. */
 function startLog(log: Partial<Config["log"]> = {}, isTerminal = false) {
   const lines: string[] = [];
@@ -14,7 +16,7 @@ function startLog(log: Partial<Config["log"]> = {}, isTerminal = false) {
 describe("as JSON lines", () => {
   test("each thing that happens is one line with its values", () => {
     const { observer, entries } = startLog();
-    observer.connected?.("7");
+    observer.connected?.("7", DETAILS);
     observer.received?.("7", new Frame("8:hi", false));
     observer.sent?.("8", new Frame(new Uint8Array([0x68, 0x69]), true));
     observer.beat?.("7");
@@ -90,7 +92,7 @@ describe("the format auto", () => {
   test("is JSON away from a terminal, and not on one", () => {
     const [piped, terminal] = [false, true].map((isTerminal) => {
       const { lines, observer } = startLog({ format: "auto" }, isTerminal);
-      observer.connected?.("7");
+      observer.connected?.("7", DETAILS);
       return lines[0] ?? "";
     });
     expect(JSON.parse(piped ?? "")).toMatchObject({ id: "7" });
@@ -101,7 +103,7 @@ describe("the format auto", () => {
   test("has colours on a terminal only", () => {
     for (const isTerminal of [false, true]) {
       const { lines, observer } = startLog({ format: "pretty" }, isTerminal);
-      observer.connected?.("7");
+      observer.connected?.("7", DETAILS);
       expect(lines[0]?.includes("\u001b[")).toBe(isTerminal);
     }
   });
@@ -112,7 +114,7 @@ describe("the level", () => {
   function levelsAt(level: Config["log"]["level"]): string[] {
     const { logger, observer, entries } = startLog({ level });
     observer.received?.("7", new Frame("8:hi", false));
-    observer.connected?.("7");
+    observer.connected?.("7", DETAILS);
     logger.warning("a warning");
     observer.failed?.("7", new Error("a defect"));
     return entries().map((entry) => entry.level);

@@ -129,14 +129,14 @@ describe("the app around the relay", () => {
     expect(authorize).not.toHaveBeenCalled();
   });
 
-  test("may take so long that the last place is gone: 503", async () => {
+  test("may take so long that the relay shuts down meanwhile: 503", async () => {
     const { ask, relay, upgrades } = startApp(async () => {
-      relay.openEcho(new FakeConnection());
+      await relay.shutdown();
       return { allow: true };
-    }, 1);
+    });
     const response = await ask();
     expect(response.status).toBe(503);
-    expect(await response.json()).toMatchObject({ error: { code: "full" } });
+    expect(await response.json()).toMatchObject({ error: { code: "shutting_down" } });
     expect(upgrades).toEqual([]);
   });
 });

@@ -51,13 +51,18 @@ describe("a token signed with the secret", () => {
 });
 
 describe("the claims of a token", () => {
-  test.each([
-    ["expired", { exp: -10 }, "has expired"],
-    ["is not valid yet", { nbf: 10 }, "is not valid yet"],
-  ])("that %s refuse it", async (_what, offsets, words) => {
-    const claims = Object.fromEntries(Object.entries(offsets).map(([name, offset]) => [name, nowSeconds() + offset]));
-    expect(await answer(sign(claims))).toEqual(refused(401, words));
+  test("that expired refuse it, and say that this is why", async () => {
+    const now = Math.floor(Date.now() / 1000);
+    expect(await answer(sign({ exp: now - 10 }))).toEqual({ ...refused(401, "has expired"), expired: true });
   });
+
+  test.each([["is not valid yet", { nbf: 10 }, "is not valid yet"]])(
+    "that %s refuse it",
+    async (_what, offsets, words) => {
+      const claims = Object.fromEntries(Object.entries(offsets).map(([name, offset]) => [name, nowSeconds() + offset]));
+      expect(await answer(sign(claims))).toEqual(refused(401, words));
+    },
+  );
 
   test("forgive a clock that is a second off, and then say an end that is still to come", async () => {
     const now = nowSeconds();

@@ -1,0 +1,111 @@
+import type { Context } from "hono";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { CLOSE_CODES, type CloseCode } from "../core/close-codes.ts";
+import type { Authorization } from "./app.ts";
+
+/** Why a request for a connection is refused. */
+export interface Refusal {
+  readonly status: ContentfulStatusCode;
+  readonly code: string;
+  readonly message: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Tells the same in a close frame; absent where the request cannot become a WebSocket. */
+  readonly closeCode?: CloseCode;
+}
+
+const TRY_AGAIN = { headers: { "Retry-After": "1" }, closeCode: CLOSE_CODES.tryAgainLater } as const;
+
+export const REFUSALS = {
+  busy: {
+    status: 503,
+    code: "busy",
+    message: "Cannot take a connection: too many come at this moment",
+    ...TRY_AGAIN,
+  },
+  tooManyAttempts: {
+    status: 429,
+    code: "too_many_attempts",
+    message: "Cannot take a connection: too many came from this address just now",
+    ...TRY_AGAIN,
+  },
+  tooManyConnections: {
+    status: 429,
+    code: "too_many_connections",
+    message: "Cannot take a connection: too many are open from this address",
+    ...TRY_AGAIN,
+  },
+  full: {
+    status: 503,
+    code: "full",
+    message: "Cannot take a connection: the relay has no place left",
+    ...TRY_AGAIN,
+  },
+  shuttingDown: {
+    status: 503,
+    code: "shutting_down",
+    message: "Cannot take a connection: the relay is shutting down",
+    headers: TRY_AGAIN.headers,
+    closeCode: CLOSE_CODES.goingAway,
+  },
+  late: {
+    status: 503,
+    code: "unavailable",
+    message: "Cannot connect: nobody could say in time whether this client may",
+    closeCode: CLOSE_CODES.tryAgainLater,
+  },
+  forbiddenOrigin: {
+    status: 403,
+    code: "forbidden_origin",
+    message: "Cannot connect: pages of this origin may not",
+    closeCode: CLOSE_CODES.forbidden,
+  },
+  badId: {
+    status: 403,
+    code: "bad_id",
+    message: "Cannot connect: the id given to this client is not 1 to 64 characters of A-Z a-z 0-9 . _ ~ -",
+    closeCode: CLOSE_CODES.forbidden,
+  },
+  failed: {
+    status: 500,
+    code: "internal",
+    message: "Cannot answer: the relay failed on this request",
+    closeCode: CLOSE_CODES.internal,
+  },
+} as const satisfies Record<string, Refusal>;
+
+/** The refusal for a path at which there is nothing. */
+export function notFound(path: string): Refusal {
+  return {
+    status: 404,
+    code: "not_found",
+    message: `Cannot find ${path}: the relay is at /ws`,
+    closeCode: CLOSE_CODES.notFound,
+  };
+}
+
+/** The refusal in the words of the app around the relay. */
+export function unauthorized(answer: Extract<Authorization, { allow: false }>): Refusal {
+  // JavaScript may leave it out, or put anything there.
+  const { status, message: text = "Cannot connect: this client may not", expired = false } = answer;
+  const message = String(text);
+  if (status === 403) return { status, code: "forbidden", message, closeCode: CLOSE_CODES.forbidden };
+  if (status === 503) return { status, code: "unavailable", message, closeCode: CLOSE_CODES.tryAgainLater };
+  const closeCode = expired ? CLOSE_CODES.expired : CLOSE_CODES.unauthorized;
+  return { status, code: "unauthorized", message, headers: { "WWW-Authenticate": "Bearer" }, closeCode };
+}
+
+/** The refusal as an HTTP answer. */
+export function answer(c: Context, { status, code, message, headers = {} }: Refusal): Response {
+  return c.json({ error: { code, message } }, status, headers);
+}
+
+/** Longest reason of a close frame, in bytes of UTF-8 (RFC 6455 §5.5.1: 125, less two for the code). */
+const REASON_BYTES = 123;
+const encoder = new TextEncoder();
+const scratch = new Uint8Array(REASON_BYTES);
+
+/** The refusal as a close frame: `<code>: <message>`, cut between two characters where it is too long. */
+export function closeFrame({ code, message }: Refusal, closeCode: CloseCode): CloseCode {
+  const text = `${code}: ${message}`;
+  return { ...closeCode, reason: text.slice(0, encoder.encodeInto(text, scratch).read) };
+}

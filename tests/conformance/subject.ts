@@ -18,8 +18,8 @@ export function sharedServer(runtime: Runtime, options: StartOptions = {}): () =
 }
 
 /** One process of the app (apps/) in which the relay is mounted, for all the tests of a `describe`, as `sharedServer`. */
-export function sharedApp(runtime: Runtime): () => Server {
-  return shared(() => startServer(runtime.app));
+export function sharedApp(runtime: Runtime, options: StartOptions = {}): () => Server {
+  return shared(() => startServer(runtime.app, options));
 }
 
 function shared(start: () => Promise<Server>): () => Server {

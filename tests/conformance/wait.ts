@@ -20,10 +20,14 @@ export async function within<T>(promise: Promise<T>, what: string, patienceMs: n
 }
 
 /** Asks again and again until it is so: for what no event tells of. */
-export async function until(isSo: () => Promise<boolean>, what: string): Promise<void> {
-  const deadline = Date.now() + PATIENCE_MS;
+export async function until(
+  isSo: () => Promise<boolean>,
+  what: string,
+  patienceMs: number = PATIENCE_MS,
+): Promise<void> {
+  const deadline = Date.now() + patienceMs;
   while (!(await isSo())) {
-    if (Date.now() > deadline) throw new Error(`Waited ${PATIENCE_MS} ms for ${what}`);
+    if (Date.now() > deadline) throw new Error(`Waited ${patienceMs} ms for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

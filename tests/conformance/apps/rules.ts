@@ -1,3 +1,4 @@
+import process from "node:process";
 import { Hono } from "hono";
 import type { AppOptions, Authorization, Message, RelayOptions } from "hono-relay";
 
@@ -47,8 +48,16 @@ const ERRANDS = new Map<string, () => unknown>([
 /** Those who ask to be let in late. */
 const waiting: (() => void)[] = [];
 
+/** How many connections the app lets in, where a test bounds them. */
+function bound(variable: string): number {
+  return Number(process.env[variable] ?? Number.POSITIVE_INFINITY);
+}
+
 /** The hooks of the app, chosen by its clients: what they call themselves, and what they send. */
 export const options: AppOptions & RelayOptions = {
+  limits: { maxConnections: bound("APP_MAX_CONNECTIONS") },
+  maxConnectionsPerIp: bound("APP_MAX_CONNECTIONS_PER_IP"),
+  trustedProxies: "127.0.0.0/8",
   heartbeatMs: 500,
   resumeMs: 300,
   async authorize(request) {

@@ -62,6 +62,11 @@ export function textOf(payload: Payload): string {
   return typeof payload === "string" ? payload : decoder.decode(payload);
 }
 
+/** The payload as bytes; a string as UTF-8. */
+export function toBytes(payload: Payload): Uint8Array {
+  return typeof payload === "string" ? encoder.encode(payload) : payload;
+}
+
 /** The whole text of a text frame, with its envelope. */
 export function frameText({ payload, envelope, address, number }: Frame): string {
   if (envelope === undefined) return textOf(payload);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { asPrintable } from "../printable.ts";
 import type { Client } from "./client.ts";
 import { connectJson, type JsonClient } from "./json-client.ts";
 import { runtimes } from "./runtimes.ts";
@@ -52,7 +53,7 @@ describe.each(runtimes)("clients of different protocols on $name", (runtime) => 
       for (const { id } of [plain, withSender, line, json]) sender.send(`${id}:${text}`);
       await expect(plain.next()).resolves.toBe(text);
       await expect(withSender.next()).resolves.toBe(`${sender.id}:${text}`);
-      await expect(line.next()).resolves.toBe(`${sender.id}:${text}`);
+      await expect(line.next()).resolves.toBe(`${sender.id}:${asPrintable(text)}`);
       expect(await json.next()).toMatchObject({ type: "message", from: sender.id, data: text });
     }
   });
@@ -89,8 +90,37 @@ describe.each(runtimes)("clients of different protocols on $name", (runtime) => 
     for (const { id } of [plain, withSender, line, json]) json.send({ type: "send", to: id, data });
     await expect(plain.next()).resolves.toBe(text);
     await expect(withSender.next()).resolves.toBe(`${json.id}:${text}`);
-    await expect(line.next()).resolves.toBe(`${json.id}:${text}`);
+    await expect(line.next()).resolves.toBe(`${json.id}:${asPrintable(text)}`);
     expect(await json.next()).toEqual({ type: "message", from: json.id, data, sequenceId: 1 });
+  });
+
+  test("a JSON value arrives as its sender spelled it: no digit of a number is lost", async () => {
+    const { plain, json } = await gather(server());
+    const data = '{"large":12345678901234567890,"small":1.10,"escaped":"\\u00e9"}';
+    for (const { id } of [plain, json]) json.sendRaw(`{"type":"send","to":"${id}","data": ${data} }`);
+    await expect(plain.next()).resolves.toBe(data);
+    expect(await json.next()).toMatchObject({ data: JSON.parse(data) });
+  });
+
+  test("no message begins a line at a client of relay.v1.text, and none speaks to its terminal", async () => {
+    const { plain, text: line, json } = await gather(server());
+    const other = await connectText(server());
+    const forged = `hi\n${plain.id}:forged\r:error forged\u2028:x\u0085:y\u001b[2J\u009b1m\u0007`;
+    const shown = `hi\n\t${plain.id}:forged\n\t:error forged\n\t:x\n\t:y␛[2J\ufffd1m␇`;
+    for (const sender of [plain, line]) {
+      sender.send(`${other.id}:${forged}`);
+      await expect(other.next()).resolves.toBe(`${sender.id}:${shown}`);
+    }
+    json.send({ type: "send", to: other.id, data: forged });
+    await expect(other.next()).resolves.toBe(`${json.id}:${shown}`);
+    json.sendRaw(`{"type":"send","to":"${other.id}","data":["\u0085",\n"\u009b"]}`);
+    await expect(other.next()).resolves.toBe(`${json.id}:["\n\t",\n\t"\ufffd"]`);
+    for (const client of [line, other]) {
+      client.send(":join forgers");
+      await expect(client.next()).resolves.toBe(`:joined ${client.id} forgers`);
+    }
+    line.send(`#forgers:${forged}`);
+    await expect(other.next()).resolves.toBe(`${line.id}#forgers:${shown}`);
   });
 
   test("half a surrogate pair, which UTF-8 cannot spell, harms no receiver", async () => {

@@ -21,6 +21,12 @@ export function residentBytes(pid: number): number {
   return Number(kilobytes ?? 0) * 1024;
 }
 
+/** The most resident memory that the process has had, in bytes; 0 when it is gone. */
+export function peakBytes(pid: number): number {
+  const kilobytes = /^VmHWM:\s+(\d+) kB/m.exec(readProc(`${pid}/status`))?.[1];
+  return Number(kilobytes ?? 0) * 1024;
+}
+
 /** How many files and sockets the process has open. */
 export function openDescriptors(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { isAlive, lastOfChain, openDescriptors, residentBytes } from "./proc.ts";
+import { isAlive, lastOfChain, openDescriptors, peakBytes, residentBytes } from "./proc.ts";
 import { type Program, ROOT } from "./runtimes.ts";
 import { Inbox, within } from "./wait.ts";
 
@@ -113,6 +113,11 @@ export class Process {
 
   get rssBytes(): number {
     return residentBytes(this.pid);
+  }
+
+  /** The most that `rssBytes` has been. */
+  get peakBytes(): number {
+    return peakBytes(this.pid);
   }
 
   /** How many files and sockets the process has open. */

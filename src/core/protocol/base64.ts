@@ -1,20 +1,43 @@
-const CHUNK_BYTES = 8192;
+const DIGITS = Uint8Array.from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", (character) =>
+  character.charCodeAt(0),
+);
+const PADDING = 0x3d;
+const decoder = new TextDecoder();
 
-/** Bytes in base64 (RFC 4648 §4), with padding. */
+/**
+ * Bytes in base64 (RFC 4648 §4), with padding.
+ *
+ * Not by `btoa`, which takes a string: to make one of the bytes costs four times as much on V8.
+ * `Uint8Array.prototype.toBase64` is not in Node 24 yet.
+ */
 export function toBase64(bytes: Uint8Array): string {
-  let binary = "";
-  for (let at = 0; at < bytes.length; at += CHUNK_BYTES) {
-    binary += String.fromCharCode(...bytes.subarray(at, at + CHUNK_BYTES));
+  const text = new Uint8Array(Math.ceil(bytes.length / 3) * 4);
+  let end = 0;
+  for (let at = 0; at < bytes.length; at += 3) {
+    const three = ((bytes[at] ?? 0) << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0);
+    text[end] = DIGITS[three >> 18] ?? 0;
+    text[end + 1] = DIGITS[(three >> 12) & 63] ?? 0;
+    text[end + 2] = DIGITS[(three >> 6) & 63] ?? 0;
+    text[end + 3] = DIGITS[three & 63] ?? 0;
+    end += 4;
   }
-  return btoa(binary);
+  const missing = (3 - (bytes.length % 3)) % 3;
+  text.fill(PADDING, end - missing);
+  return decoder.decode(text);
 }
 
-/** The bytes of base64 text; `undefined` where it is none. */
+/**
+ * The bytes of base64 text, as `atob` takes it: padding and white space may be left out or stand there; `undefined`
+ * where it is none.
+ */
 export function fromBase64(text: string): Uint8Array | undefined {
+  let binary: string;
   try {
-    const binary = atob(text);
-    return Uint8Array.from(binary, (character) => character.charCodeAt(0));
+    binary = atob(text);
   } catch {
     return undefined;
   }
+  const bytes = new Uint8Array(binary.length);
+  for (let at = 0; at < binary.length; at++) bytes[at] = binary.charCodeAt(at);
+  return bytes;
 }

@@ -1,9 +1,10 @@
 import { Envelope } from "../envelope.ts";
 import { badFrame } from "../errors.ts";
-import { Frame, textOf } from "../frame.ts";
+import { Frame, textOf, toBytes } from "../frame.ts";
 import { Message } from "../message.ts";
 import { fromBase64, toBase64 } from "./base64.ts";
 import { clientFrame } from "./json-frames.ts";
+import { MAX_DEPTH, readObject, stringOf } from "./json-text.ts";
 import type { Command, Outcome, Protocol, RelayEvent } from "./protocol.ts";
 
 function decode(frame: Frame): Command {
@@ -13,8 +14,8 @@ function decode(frame: Frame): Command {
 }
 
 /**
- * A `send` of a text, spelled as `JSON.stringify` does with nothing to escape, as most frames are. It can be read in one way only,
- * and nothing in it is left to check.
+ * A `send` of a text, spelled as `JSON.stringify` does with nothing to escape, as most frames are. It can be read in
+ * one way only, and nothing in it is left to check.
  */
 const USUAL_SEND =
   /^\{"type":"send","to":"([A-Za-z0-9._~-]*)","data":"([ !#-[\]-\uffff]*)"(?:,"ackId":(0|[1-9]\d{0,14}))?\}$/;
@@ -26,30 +27,32 @@ function readUsualSend(text: string): Command | undefined {
   return { type: "send", to, message: new Message(data, "text"), ackId: ackId === undefined ? ackId : Number(ackId) };
 }
 
-/** The same by JSON's grammar and the schema, for everything else that a client may send or get wrong. */
+/** Reads everything else that a client may send or get wrong, by JSON's grammar and the schema. */
 function decodeAny(text: string): Command {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return refused("it is not JSON", undefined);
+  const fields: Fields = {};
+  /** The text of `data`: no value is made of it, and it goes on as it came. */
+  let data: string | undefined;
+  const fault = readObject(text, (name, start, end) => {
+    if (name === "data") data = text.slice(start, end);
+    else if (isFieldName(name)) fields[name] = scalarOf(text.slice(start, end));
+  });
+  if (fault === "malformed") return refused(FAULTS.malformed, undefined);
+  if (fault !== undefined) return refused(FAULTS[fault], ackIdOf(fields));
+  if (isPlainSend(fields) && data !== undefined) {
+    return { type: "send", to: fields.to, message: toMessage(data), ackId: fields.ackId };
   }
-  if (isPlainSend(value)) {
-    const message = toMessage(value.data, undefined);
-    if (message !== undefined) return { type: "send", to: value.to, message, ackId: value.ackId };
-  }
-  const result = clientFrame.safeParse(value);
+  const result = clientFrame.safeParse({ ...fields, data });
   if (!result.success) {
     const issue = result.error.issues[0];
     const field = issue === undefined || issue.path.length === 0 ? "the frame" : issue.path.join(".");
-    return refused(`${field}: ${issue?.message ?? "not expected"}`, ackIdOf(value));
+    return refused(`${field}: ${issue?.message ?? "not expected"}`, ackIdOf(fields));
   }
   const command = result.data;
   switch (command.type) {
     case "send":
     case "publish": {
-      const message = toMessage(command.data, command.encoding);
-      if (message === undefined) return refused("data: not base64, or nested too deep", command.ackId);
+      const message = command.encoding === undefined ? toMessage(data ?? "") : bytesMessage(data ?? "");
+      if (message === undefined) return refused("data: not base64", command.ackId);
       return command.type === "send"
         ? { type: "send", to: command.to, message, ackId: command.ackId }
         : { type: "publish", room: command.room, message, echo: command.echo ?? false, ackId: command.ackId };
@@ -66,14 +69,39 @@ function decodeAny(text: string): Command {
   }
 }
 
+const FAULTS = {
+  malformed: "it is not a JSON object",
+  "too deep": `it is nested deeper than ${MAX_DEPTH} levels`,
+  "beyond a double": "it holds a number beyond the range of a double (IEEE 754)",
+} as const;
+
+/** The fields of frames, but for `data`. */
+const FIELD_NAMES = ["type", "to", "room", "id", "encoding", "echo", "ackId", "sequenceId"] as const;
+type FieldName = (typeof FIELD_NAMES)[number];
+type Fields = Partial<Record<FieldName, unknown>>;
+
+const fieldNames: ReadonlySet<string> = new Set(FIELD_NAMES);
+
+function isFieldName(name: string): name is FieldName {
+  return fieldNames.has(name);
+}
+
 /**
- * Whether it is a `send` without an encoding, as nearly all frames are: what the schema says of one, several times faster than the
- * schema. What is none may still be a frame.
+ * The value of a field's text. No field but `data` is an array or an object: one stands for whatever the schema
+ * refuses.
  */
-function isPlainSend(value: unknown): value is { to: string; data: unknown; ackId: number | undefined } {
-  if (typeof value !== "object" || value === null || !("type" in value) || value.type !== "send") return false;
-  if (!("to" in value) || typeof value.to !== "string" || !("data" in value) || "encoding" in value) return false;
-  return !("ackId" in value) || isAckId(value.ackId);
+function scalarOf(text: string): unknown {
+  if (text.startsWith('"')) return stringOf(text);
+  return text.startsWith("{") || text.startsWith("[") ? null : JSON.parse(text);
+}
+
+/**
+ * Whether the fields are those of a `send` without an encoding, as nearly all frames have them: what the schema says of
+ * one, several times faster than the schema. What is none may still be a frame.
+ */
+function isPlainSend(fields: Fields): fields is { to: string; ackId: number | undefined } {
+  if (fields.type !== "send" || typeof fields.to !== "string" || "encoding" in fields) return false;
+  return !("ackId" in fields) || isAckId(fields.ackId);
 }
 
 function isAckId(value: unknown): value is number {
@@ -84,23 +112,19 @@ function refused(expected: string, ackId: number | undefined): Command {
   return { type: "refused", error: badFrame(expected), ackId };
 }
 
-/** The `ackId` of a value that is no frame, so that its sender is told under the number that it gave. */
-function ackIdOf(value: unknown): number | undefined {
-  if (typeof value !== "object" || value === null || !("ackId" in value)) return undefined;
-  return isAckId(value.ackId) ? value.ackId : undefined;
+/** The `ackId` of what is no frame, so that its sender is told under the number that it gave. */
+function ackIdOf({ ackId }: Fields): number | undefined {
+  return isAckId(ackId) ? ackId : undefined;
 }
 
-function toMessage(data: unknown, encoding: "base64" | undefined): Message | undefined {
-  if (encoding === undefined) {
-    if (typeof data === "string") return new Message(data, "text");
-    try {
-      return new Message(JSON.stringify(data), "json");
-    } catch {
-      // Nested deeper than the stack: V8 parses such a value, and cannot write it again.
-      return undefined;
-    }
-  }
-  const bytes = typeof data === "string" ? fromBase64(data) : undefined;
+/** @param data The text of a JSON value. */
+function toMessage(data: string): Message {
+  return data.startsWith('"') ? new Message(stringOf(data), "text") : new Message(data, "json");
+}
+
+/** The bytes of a JSON string that is base64; `undefined` where the value is none. */
+function bytesMessage(data: string): Message | undefined {
+  const bytes = data.startsWith('"') ? fromBase64(stringOf(data)) : undefined;
   return bytes === undefined ? undefined : new Message(bytes, "bytes");
 }
 
@@ -112,14 +136,15 @@ const TEXT_MESSAGE = new Envelope('{"type":"message","from":"', '","data":"', '"
 const DELIVERED = new Envelope('{"type":"ack","ackId":', "", "", ',"outcome":"delivered"}');
 const QUEUED = new Envelope('{"type":"ack","ackId":', "", "", ',"outcome":"queued"}');
 
-/** Text that JSON does not escape: neither control characters, `"` and `\`, nor what may be half of a surrogate pair. */
+/**
+ * Text that JSON does not escape: neither control characters, `"` and `\`, nor what may be half of a surrogate pair.
+ */
 const UNESCAPED = /^[ !#-[\]-\ud7ff\ue000-\uffff]*$/;
 
 function encodeMessage(from: string, room: string | undefined, { payload, kind }: Message): Frame {
   const address = room === undefined ? from : `${from}","room":"${room}`;
   if (kind === "bytes") {
-    const bytes = typeof payload === "string" ? new TextEncoder().encode(payload) : payload;
-    return new Frame(`"${toBase64(bytes)}","encoding":"base64"`, false, MESSAGE, address);
+    return new Frame(`"${toBase64(toBytes(payload))}","encoding":"base64"`, false, MESSAGE, address);
   }
   const text = textOf(payload);
   if (kind === "json") return new Frame(text, false, MESSAGE, address);

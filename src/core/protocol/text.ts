@@ -3,6 +3,7 @@ import { Frame, prefixed, textOf } from "../frame.ts";
 import { MAX_ID_LENGTH } from "../id.ts";
 import { Message } from "../message.ts";
 import { payloadFrom, readAddress } from "./address.ts";
+import { printable } from "./printable.ts";
 import type { Command, Protocol, RelayEvent } from "./protocol.ts";
 
 const ROOM_COMMANDS = { join: "join", leave: "leave", who: "members" } as const;
@@ -21,11 +22,15 @@ function decode(frame: Frame): Command {
 }
 
 /** A command to the relay, without its colon. A line's end that a terminal's program left there does not count. */
-function readCommand(line: string): Command {
-  const [name = "", room, ...rest] = line.trimEnd().split(" ");
+function readCommand(text: string): Command {
+  // Not split at every space: a frame may be a megabyte of them.
+  const line = text.trimEnd();
+  const space = line.indexOf(" ");
+  const name = space < 0 ? line : line.slice(0, space);
+  const room = space < 0 ? undefined : line.slice(space + 1);
   for (const bare of BARE_COMMANDS) if (name === bare && room === undefined) return { type: bare };
   for (const [word, type] of Object.entries(ROOM_COMMANDS)) {
-    if (name === word && room !== undefined && rest.length === 0) return { type, room, ackId: undefined };
+    if (name === word && room !== undefined && !room.includes(" ")) return { type, room, ackId: undefined };
   }
   return refused();
 }
@@ -54,14 +59,18 @@ function encodeLine(event: RelayEvent): string | undefined {
   }
 }
 
-/** `relay.v1.text`, for people at a terminal: `sender:message` out, and lines of the relay's own that begin with a colon. */
+/**
+ * `relay.v1.text`, for people at a terminal: `sender:message` out, and lines of the relay's own that begin with a
+ * colon.
+ */
 export const text: Protocol = {
   name: "relay.v1.text",
   numbersMessages: false,
   decode,
   encodeMessage(from, room, { payload, kind }) {
     const address = room === undefined ? `${from}:` : `${from}#${room}:`;
-    return new Frame(prefixed(address, payload), kind === "bytes");
+    const isBytes = kind === "bytes";
+    return new Frame(prefixed(address, isBytes ? payload : printable(payload)), isBytes);
   },
   encode(event) {
     const line = encodeLine(event);

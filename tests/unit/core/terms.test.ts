@@ -51,6 +51,17 @@ describe("what a client was granted", () => {
     expect(codes).toEqual([undefined, "forbidden", "forbidden", "no_such_id", "bad_id"]);
   });
 
+  test("is tried on ids alone, so that no text is long enough to make a pattern dear", () => {
+    const { connectJson } = startJsonRelay();
+    const patterns = [`*${"a".repeat(100)}b`];
+    const tried = vi.spyOn(patterns, "some");
+    const one = connectJson({ grant: { to: patterns, rooms: patterns } });
+    expect(one.sends("a".repeat(100_000), "x", 1)?.error?.code).toBe("bad_id");
+    for (const type of ["join", "publish"] as const) one.asks({ type, room: "a".repeat(100_000), data: 1, ackId: 2 });
+    expect(one.all("ack").map(({ error }) => error?.code)).toEqual(["bad_id", "bad_id", "bad_id"]);
+    expect(tried).not.toHaveBeenCalled();
+  });
+
   test("bounds the rooms that it joins, and publishes in", () => {
     const { connectJson, resume } = startJsonRelay();
     const one = connectJson({ grant: { rooms: ["team-*"] } });

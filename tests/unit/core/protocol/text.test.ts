@@ -1,10 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { badFrame, badId, noSuchId } from "../../../../src/core/errors.ts";
-import { Frame } from "../../../../src/core/frame.ts";
+import { Frame, frameText } from "../../../../src/core/frame.ts";
 import { Message } from "../../../../src/core/message.ts";
 import type { RelayEvent } from "../../../../src/core/protocol/protocol.ts";
 import { text } from "../../../../src/core/protocol/text.ts";
+import { asPrintable } from "../../../printable.ts";
 import { anyBytes, anyId, anyText } from "../../arbitraries.ts";
 
 const utf8 = new TextEncoder();
@@ -65,6 +66,8 @@ describe("a line from a client", () => {
     ":join",
     ":join ",
     ":join a b",
+    ":join  a",
+    `:join ${"a ".repeat(1000)}`,
     ":JOIN lobby",
     ":nick x",
     ":whoami x",
@@ -117,7 +120,8 @@ test("a delivery stands behind its sender, and behind the room that it was publi
   fc.assert(
     fc.property(anyId, fc.option(anyId, { nil: undefined }), anyText, anyBytes, (from, room, words, bytes) => {
       const prefix = room === undefined ? `${from}:` : `${from}#${room}:`;
-      expect(text.encodeMessage(from, room, new Message(words, "text"))).toEqual(new Frame(prefix + words, false));
+      const line = text.encodeMessage(from, room, new Message(words, "text"));
+      expect([frameText(line), line.binary]).toEqual([prefix + asPrintable(words), false]);
       const { payload, binary } = text.encodeMessage(from, room, new Message(bytes, "bytes"));
       expect(binary).toBe(true);
       expect(Buffer.from(payload)).toEqual(Buffer.concat([Buffer.from(prefix), bytes]));

@@ -4,7 +4,8 @@ import { fileURLToPath } from "node:url";
 /** The repository's root, where the servers are started. */
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const APPS = "tests/conformance/apps/";
-const INSTALLED = `${ROOT}tests/runtimes/node_modules/.bin/`;
+/** Where the runtimes are that npm does not bring. */
+export const INSTALLED = `${ROOT}tests/runtimes/node_modules/.bin/`;
 
 /** What some way to start the relay cannot keep of what the others promise. */
 export interface Exceptions {
@@ -56,6 +57,16 @@ export interface Runtime extends Program {
 const NODE_24 = `${INSTALLED}node`;
 const BUN = `${INSTALLED}bun`;
 const DENO = `${INSTALLED}deno`;
+
+// Vitest that is started without `npm test` finds neither on a fresh clone.
+for (const [file, command] of [
+  [BUN, "node scripts/setup-runtimes.mjs"],
+  [DENO, "node scripts/setup-runtimes.mjs"],
+  [`${ROOT}dist/node.js`, "npm run build"],
+] as const) {
+  if (!existsSync(file))
+    throw new Error(`Cannot find ${file}, which the tests start: run \`${command}\`, or \`npm test\``);
+}
 
 /** The apps are TypeScript, which Node 20 reads with tsx alone. */
 const nodeApp = (node: string): Program => ({ command: [node, "--import", "tsx", `${APPS}node.ts`] });

@@ -1,62 +1,75 @@
-import { execFile, spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
+import { join, posix } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { openClient } from "../conformance/client.ts";
 import { ROOT } from "../conformance/runtimes.ts";
+import { App, type AppOptions } from "./app.ts";
+import { type Packed, pack, type Registry, startRegistry } from "./registry.ts";
+import { NEWEST, OLDEST } from "./versions.ts";
 
-const run = promisify(execFile);
-const FILES_THAT_RUN = /^(dist\/.+\.(js|d\.ts|js\.map)|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/;
+const WHAT_RUNS = /^(dist\/.+\.(js|d\.ts)|package\.json)$/;
+const WHAT_IS_READ = /^((README|CHANGELOG|SECURITY)\.md|LICENSE|docs\/.+\.(md|mjs|js|html|css))$/;
 
 describe("the package", () => {
   let folder = "";
-  let files: readonly string[] = [];
+  let packed: Packed;
+  let registry: Registry;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "hono-relay-"));
-    // dist is built already, and other tests are running it.
-    const { stdout } = await run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", folder], {
-      cwd: ROOT,
-    });
-    const [packed] = JSON.parse(stdout) as { filename: string; files: { path: string }[] }[];
-    if (packed === undefined) throw new Error("npm pack made nothing");
-    files = packed.files.map(({ path }) => path);
-    await writeFile(join(folder, "package.json"), JSON.stringify({ name: "somebody-elses", private: true }));
-    await run("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", join(folder, packed.filename)], {
-      cwd: folder,
-    });
+    packed = await pack(folder);
+    registry = await startRegistry(packed.file);
   }, 120_000);
 
-  afterAll(() => rm(folder, { recursive: true, force: true }));
-
-  test("holds only what runs", () => {
-    expect(files.filter((file) => !FILES_THAT_RUN.test(file))).toEqual([]);
-    expect(files).toEqual(expect.arrayContaining(["dist/node.js", "README.md", "LICENSE", "CHANGELOG.md"]));
+  afterAll(async () => {
+    registry.close();
+    await rm(folder, { recursive: true, force: true });
   });
 
-  test("starts a relay where it is installed", async () => {
-    const relay = spawn(join(folder, "node_modules/.bin/hono-relay"), ["--port", "0"], { cwd: folder });
-    onTestFinished(() => {
-      relay.kill("SIGKILL");
-    });
-    const [line] = (await once(createInterface({ input: relay.stdout }), "line")) as [string];
-    const address = line.replace("listening on http", "ws");
-    const one = await openClient(`${address}/ws`, []);
-    one.send("1:to myself");
-    await expect(one.next()).resolves.toBe("to myself");
-    relay.kill("SIGTERM");
-    await expect(once(relay, "exit")).resolves.toEqual([0, null]);
+  test("holds what runs and what is read, and nothing else", () => {
+    expect(packed.paths.filter((path) => !WHAT_RUNS.test(path) && !WHAT_IS_READ.test(path))).toEqual([]);
+    expect(packed.paths).toEqual(
+      expect.arrayContaining(["dist/node.js", "dist/client/index.d.ts", "README.md", "LICENSE", "docs/protocol.md"]),
+    );
   });
 
-  test("can be imported, by each of its exports", async () => {
-    const { exports } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8")) as { exports: object };
-    // What needs Bun's or Deno's globals needs them when it is called, not when it is imported.
-    const names = Object.keys(exports).filter((name) => name !== "./package.json");
-    const script = names.map((name) => `await import("${name.replace(".", "hono-relay")}");`).join("\n");
-    await expect(run("node", ["--input-type=module", "--eval", script], { cwd: folder })).resolves.toBeDefined();
+  test("has a file or a folder behind each relative link of its pages", async () => {
+    const pages = packed.paths.filter((path) => path.endsWith(".md"));
+    const missing: string[] = [];
+    for (const page of pages) {
+      const text = await readFile(join(ROOT, page), "utf8");
+      for (const [, link = ""] of text.matchAll(/\]\((?![a-z]+:|#)([^)#]+)[^)]*\)/g)) {
+        const target = posix.join(posix.dirname(page), link);
+        if (!packed.paths.some((path) => path === target || path.startsWith(`${target}/`)))
+          missing.push(`${page}: ${link}`);
+      }
+    }
+    expect(pages.length).toBeGreaterThan(5);
+    expect(missing).toEqual([]);
   });
+
+  test("refers to no source map, as it holds no sources", async () => {
+    const { stdout } = await promisify(execFile)("tar", ["-xOzf", packed.file, "package/dist"], { maxBuffer: 2 ** 26 });
+    expect(stdout).toContain("createNodeRelay");
+    expect(stdout).not.toContain("sourceMappingURL=");
+  });
+
+  test.each<[string, AppOptions]>([
+    ["newest", { dependencies: NEWEST }],
+    ["oldest", { dependencies: OLDEST }],
+  ])(
+    "works in an app with the %s packages that it allows",
+    async (_name, options) => {
+      const app = await App.create(registry, options);
+      onTestFinished(() => app.remove());
+      await app.run("npm", "install", "--no-audit", "--no-fund", "hono-relay");
+      await app.relays(join(app.folder, "node_modules/.bin/hono-relay"), ["--port", "0"]);
+      await app.imports("node");
+      await app.compilesExample();
+      await app.runsExample("node");
+    },
+    120_000,
+  );
 });

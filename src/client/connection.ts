@@ -1,4 +1,5 @@
 import type { ClientFrame, RelayFrame } from "../core/protocol/json-frames.ts";
+import type { Ending } from "./events.ts";
 import type { ClientSocket, ClientSocketConstructor } from "./socket.ts";
 
 export type Welcome = Extract<RelayFrame, { type: "welcome" }>;
@@ -6,8 +7,11 @@ export type Welcome = Extract<RelayFrame, { type: "welcome" }>;
 export interface ConnectionOptions {
   readonly WebSocket?: ClientSocketConstructor;
   /**
-   * What the relay is to know this client by, such as a JWT; a function is asked for each attempt to connect, so that one which has
-   * expired is replaced. Sent as the subprotocol `bearer.<token>`. Default: none.
+   * What the relay is to know this client by, such as a JWT; sent as the subprotocol `bearer.<token>`. Default: none.
+   *
+   * A function is called for each attempt to connect. The attempt fails when the function throws, returns a token that
+   * no header could carry, or has not settled after `connectTimeoutMs`; the next attempt calls it again. A client
+   * whose token is a string is closed when the relay says that the token has expired (4002).
    */
   readonly token?: string | (() => string | Promise<string>);
   /** Longest wait before the first retry, in milliseconds; it doubles with each further one. Default: 500. */
@@ -18,157 +22,194 @@ export interface ConnectionOptions {
   readonly connectTimeoutMs?: number;
 }
 
-/** What happens on the way to the relay. */
-export interface ConnectionEvents {
-  welcomed(welcome: Welcome): void;
-  received(frame: RelayFrame): void;
-  /** `retryMs`: how long until the next attempt; `undefined` where there is none. */
-  lost(code: number, reason: string, retryMs: number | undefined): void;
-}
-
 const PROTOCOL = "relay.v1.json";
 const FINAL_CODES = [1002, 1003, 1007, 1008, 1009];
+const EXPIRED = 4002;
 
 /** The code with which a client closes what it gave up, and means to come back from. */
 const GIVEN_UP = 4001;
 
-/** Keeps a connection to the relay: connects, watches, connects again. */
-export class Reconnecting {
-  readonly #url: URL;
-  readonly #Socket: ClientSocketConstructor;
-  readonly #options: ConnectionOptions;
-  readonly #events: ConnectionEvents;
-  #socket: ClientSocket | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #token = "";
-  #failures = 0;
-  #attempts = 0;
-  #silenceMs = 0;
-  #isAsking = false;
-  #isWelcomed = false;
-  #isOver = false;
+/** The reason of a close frame that refuses a client: `<code>: <sentence>`. */
+const REFUSAL = /^([a-z_]+): /;
 
-  constructor(url: string | URL, options: ConnectionOptions, events: ConnectionEvents) {
-    this.#url = new URL(url);
-    this.#url.protocol = this.#url.protocol.replace("http", "ws");
-    this.#options = options;
-    this.#events = events;
-    const Socket = options.WebSocket ?? (globalThis as { WebSocket?: ClientSocketConstructor }).WebSocket;
-    if (Socket === undefined)
-      throw new TypeError("Cannot connect: there is no WebSocket here; pass one as options.WebSocket");
-    this.#Socket = Socket;
-    this.#connect();
-  }
-
-  /** Sends the frame; `false` where there is no connection that would take it. */
-  send(frame: ClientFrame): boolean {
-    return this.sendText(JSON.stringify(frame));
-  }
-
-  /** The same with the frame's text. */
-  sendText(text: string): boolean {
-    if (!this.#isWelcomed) return false;
-    this.#socket?.send(text);
-    return true;
-  }
-
+/** A connection to the relay that is made again whenever it is lost. */
+export interface Connection {
+  /** Sends the frame, or its text; `false` where there is no connection that would take it. */
+  send(frame: ClientFrame | string): boolean;
+  /** Connects, where there is no connection and no attempt. */
+  connect(): void;
   /** Closes for good. */
-  close(code: number, reason: string): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#lose(code, reason, code);
+  close(): void;
+  /** Takes `abort` of a signal, and `online`, `pagehide` and `pageshow` of a page. */
+  handleEvent(event: { readonly type: string; readonly persisted?: boolean }): void;
+}
+
+/** @returns A connection that waits for its first `connect`. */
+export function keepConnection(
+  address: string | URL,
+  options: ConnectionOptions,
+  received: (frame: RelayFrame) => void,
+  lost: (ending: Ending, retryMs: number | undefined) => void,
+): Connection {
+  const url = new URL(address);
+  url.protocol = url.protocol.replace("http", "ws");
+  // A browser hides the status of a refused handshake from its page, but not the code of a close frame.
+  url.searchParams.set("refusal", "close");
+  const Socket = options.WebSocket ?? findWebSocket();
+  const { token, minDelayMs = 500, maxDelayMs = 30_000, connectTimeoutMs = 10_000 } = options;
+  if (typeof token !== "function") offers(token);
+
+  let socket: ClientSocket | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let resumeToken = "";
+  let failures = 0;
+  let attempts = 0;
+  let silenceMs = 0;
+  /** Whether there is a connection, or an attempt to connect. */
+  let isTrying = false;
+  let isWelcomed = false;
+  /** Whether the page is in the back-forward cache. */
+  let isAway = false;
+  let isOver = false;
+
+  function send(frame: ClientFrame | string): boolean {
+    if (isWelcomed) socket?.send(typeof frame === "string" ? frame : JSON.stringify(frame));
+    return isWelcomed;
   }
 
-  /** Connects now, where that would be tried later. */
-  readonly retryNow = (): void => {
-    if (this.#socket === undefined && !this.#isOver && !this.#isAsking) this.#connect();
-  };
-
-  #connect(): void {
-    const { token } = this.#options;
-    if (token === undefined) this.#open([PROTOCOL]);
-    else this.#askFor(token);
+  function connect(): void {
+    if (isTrying || isAway || isOver) return;
+    isTrying = true;
+    silenceMs = connectTimeoutMs;
+    attempts++;
+    if (typeof token === "function") askFor(token, attempts);
+    else open(offers(token));
+    listen();
   }
 
   /** Connects when the token is there; where there is none, that is an attempt that failed. */
-  async #askFor(token: NonNullable<ConnectionOptions["token"]>): Promise<void> {
-    this.#isAsking = true;
+  async function askFor(ask: () => string | Promise<string>, attempt: number): Promise<void> {
+    // The attempt may have been given up meanwhile.
+    const isCurrent = (): boolean => isTrying && attempt === attempts;
     try {
-      const bearer = typeof token === "function" ? await token() : token;
-      if (!this.#isOver) this.#open([PROTOCOL, `bearer.${bearer}`]);
-    } catch {
-      // The app has none, or one that no WebSocket would send; the next attempt asks again.
-      if (!this.#isOver) this.#lose(1006, "There is no token");
-    } finally {
-      this.#isAsking = false;
+      // An app without types may give none.
+      const protocols = offers((await ask()) ?? "");
+      if (isCurrent()) open(protocols);
+    } catch (error) {
+      if (isCurrent()) lose(1006, `There is no token: ${error}`);
     }
   }
 
-  #open(protocols: string[]): void {
-    if (this.#token !== "") {
-      this.#url.searchParams.set("resume", this.#token);
-      // So that an attempt that was given up, and reaches the relay all the same, does not take the session from a later one.
-      this.#url.searchParams.set("attempt", String(++this.#attempts));
+  function open(protocols: string[]): void {
+    if (resumeToken !== "") {
+      url.searchParams.set("resume", resumeToken);
+      // An attempt that was given up may reach the relay late: it must not take the session from a later one.
+      url.searchParams.set("attempt", `${attempts}`);
     }
-    const socket = new this.#Socket(this.#url.href, protocols);
-    this.#socket = socket;
-    this.#silenceMs = this.#options.connectTimeoutMs ?? 10_000;
-    this.#listen();
-    socket.onopen = () => {};
-    socket.onerror = () => {};
-    socket.onmessage = ({ data }) => {
-      this.#listen();
+    const opened = new Socket(url.href, protocols);
+    socket = opened;
+    opened.onerror = () => {};
+    opened.onmessage = ({ data }) => {
+      listen();
       const frame = read(data);
       // Whatever this is, it does not speak the protocol; it may be back as a relay.
-      if (socket.protocol !== PROTOCOL || frame === undefined) this.#lose(1006, "This is no relay", GIVEN_UP);
-      else this.#received(frame);
+      if (opened.protocol !== PROTOCOL || frame === undefined) lose(1006, "This is no relay", GIVEN_UP);
+      else take(frame);
     };
-    socket.onclose = ({ code, reason }) => this.#lose(code, reason);
+    opened.onclose = ({ code, reason }) => lose(code, reason);
   }
 
-  #received(frame: RelayFrame): void {
+  function take(frame: RelayFrame): void {
+    if ("resumeToken" in frame) resumeToken = frame.resumeToken;
     if (frame.type === "welcome") {
-      this.#isWelcomed = true;
-      this.#failures = 0;
-      this.#token = frame.resumeToken;
+      isWelcomed = true;
       // The relay pings at least once a beat: two beats and a half without a word mean that it cannot be heard.
-      this.#silenceMs = frame.heartbeatMs * 2.5;
-      this.#listen();
-      this.#events.welcomed(frame);
+      silenceMs = frame.heartbeatMs * 2.5;
+      listen();
     } else if (frame.type === "ping") {
-      this.send({ type: "pong" });
+      send({ type: "pong" });
     }
-    this.#events.received(frame);
+    // A welcome alone is no success: the relay may close right after it.
+    if (frame.type === "ping" || frame.type === "ack") failures = 0;
+    received(frame);
   }
 
-  /** Gives the connection up when nothing more is heard. */
-  #listen(): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#lose(1006, "Nothing was heard from the relay", GIVEN_UP), this.#silenceMs);
+  /**
+   * Gives the connection up when nothing is heard for `silenceMs`, and asks the relay for a word a fifth before that.
+   * After a page was frozen, or a machine slept, the first timer fires late, and before the socket gives what it has
+   * received meanwhile: the last fifth is the time to read that.
+   */
+  function listen(): void {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      send({ type: "ping" });
+      timer = setTimeout(() => lose(1006, "Nothing was heard from the relay", GIVEN_UP), silenceMs * 0.2);
+    }, silenceMs * 0.8);
   }
 
   /** @param closeWith The code to close a socket with that is still there. */
-  #lose(code: number, reason: string, closeWith?: number): void {
-    const socket = this.#socket;
-    clearTimeout(this.#timer);
-    this.#socket = undefined;
-    this.#isWelcomed = false;
-    if (socket !== undefined) {
-      socket.onmessage = socket.onclose = null;
+  function lose(code: number, reason: string, closeWith?: number): void {
+    const left = socket;
+    // The relay refuses in place of a welcome.
+    const ending = { code, reason, refusal: isWelcomed ? undefined : REFUSAL.exec(reason)?.[1] };
+    clearTimeout(timer);
+    socket = undefined;
+    isTrying = isWelcomed = false;
+    if (left !== undefined) {
+      left.onmessage = left.onclose = null;
       // A browser takes 1000 and 3000 to 4999 only.
-      if (closeWith !== undefined) socket.close(closeWith, reason);
+      if (closeWith !== undefined) left.close(closeWith, reason);
     }
-    this.#isOver ||= FINAL_CODES.includes(code) || code >= 4500;
-    if (this.#isOver) {
-      this.#events.lost(code, reason, undefined);
-      return;
+    const hasExpired = code === EXPIRED && typeof token === "string";
+    isOver ||= FINAL_CODES.includes(code) || code >= 4500 || hasExpired;
+    let retryMs: number | undefined;
+    if (!isOver) {
+      // Full jitter: who lost the relay together does not come back together.
+      retryMs = isAway ? 0 : Math.random() * Math.min(maxDelayMs, minDelayMs * 2 ** failures++);
+      if (!isAway) timer = setTimeout(connect, retryMs);
     }
-    const { minDelayMs = 500, maxDelayMs = 30_000 } = this.#options;
-    // Full jitter: who lost the relay together does not come back together.
-    const retryMs = Math.random() * Math.min(maxDelayMs, minDelayMs * 2 ** this.#failures++);
-    this.#timer = setTimeout(this.retryNow, retryMs);
-    this.#events.lost(code, reason, retryMs);
+    lost(ending, retryMs);
   }
+
+  function close(): void {
+    if (isOver) return;
+    isOver = true;
+    lose(1000, "", 1000);
+  }
+
+  return {
+    send,
+    connect,
+    close,
+    handleEvent({ type, persisted }) {
+      if (persisted) isAway = type === "pagehide";
+      if (type === "abort") close();
+      // Chromium would keep the socket open without a reader, and close it with 1001 when it shows the page again.
+      else if (isAway) lose(1006, "The page was put away", GIVEN_UP);
+      // The browser itself closes the socket of a page that it unloads, with 1001, and so ends the session.
+      else if (type !== "pagehide") connect();
+    },
+  };
+}
+
+/** @throws {TypeError} When there is none. */
+function findWebSocket(): ClientSocketConstructor {
+  const { WebSocket } = globalThis as { WebSocket?: ClientSocketConstructor };
+  if (WebSocket === undefined) throw new TypeError("Cannot connect: there is no WebSocket; pass options.WebSocket");
+  return WebSocket;
+}
+
+/**
+ * Returns the subprotocols to offer: the protocol, and the token if there is one.
+ *
+ * @throws {TypeError} When no header could carry the token.
+ */
+function offers(token: unknown): string[] {
+  if (token === undefined) return [PROTOCOL];
+  if (typeof token !== "string" || !/^[\w!#$%&'*+.^`|~-]+$/.test(token)) {
+    throw new TypeError("Cannot connect: no header could carry the token");
+  }
+  return [PROTOCOL, `bearer.${token}`];
 }
 
 /** A relay's frame; `undefined` where it is none. */

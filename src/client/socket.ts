@@ -1,7 +1,9 @@
-/** What the client needs of a WebSocket: the standard's, in a browser, Node 22, Deno, Bun and Workers; that of `ws` on Node 20. */
+/**
+ * The part of a WebSocket that the client uses. Browsers, Node 22, Deno, Bun and Workers have one; for Node 20 there is
+ * that of `ws`.
+ */
 export interface ClientSocket {
   readonly protocol: string;
-  onopen: ((event: never) => void) | null;
   onmessage: ((event: { data: unknown } & never) => void) | null;
   onclose: ((event: { code: number; reason: string } & never) => void) | null;
   onerror: ((event: never) => void) | null;

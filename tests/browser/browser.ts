@@ -30,7 +30,9 @@ export function describeInBrowser(name: string, tests: (browser: () => Browser) 
   describe.skipIf(isMissing)(name, { timeout: TIMEOUT_MS }, () => {
     let browser: Browser | undefined;
     beforeAll(async () => {
-      browser = await chromium.launch({ executablePath: EXECUTABLE, args: ARGS });
+      // Playwright turns the back-forward cache off.
+      const ignoreDefaultArgs = ["--disable-back-forward-cache"];
+      browser = await chromium.launch({ executablePath: EXECUTABLE, args: ARGS, ignoreDefaultArgs });
     });
     afterAll(() => browser?.close());
     tests(() => {

@@ -13,9 +13,9 @@ afterEach(() => {
 
 describe("a client", () => {
   test.each([
-    ["wss://relay.example.org/ws", "wss://relay.example.org/ws"],
-    ["https://relay.example.org/ws", "wss://relay.example.org/ws"],
-    ["http://localhost:8080/ws?key=1", "ws://localhost:8080/ws?key=1"],
+    ["wss://relay.example.org/ws", "wss://relay.example.org/ws?refusal=close"],
+    ["https://relay.example.org/ws", "wss://relay.example.org/ws?refusal=close"],
+    ["http://localhost:8080/ws?key=1", "ws://localhost:8080/ws?key=1&refusal=close"],
   ])("of %s opens %s and offers relay.v1.json alone", (url, opened) => {
     const { socket } = startClient({}, url);
     expect(socket().url.href).toBe(opened);
@@ -42,7 +42,7 @@ describe("a client", () => {
       },
     );
     connect("wss://relay.example.org/ws");
-    expect(opened).toEqual(["wss://relay.example.org/ws"]);
+    expect(opened).toEqual(["wss://relay.example.org/ws?refusal=close"]);
   });
 
   test.each(["", "not a url", "//relay"])("refuses the URL %j", (url) => {

@@ -22,7 +22,6 @@ const LATENCY_MS = 5;
 /** Both ends of one WebSocket. What is on its way when the wire is cut never arrives. */
 class Wire implements ClientSocket, Connection {
   readonly protocol = "relay.v1.json";
-  onopen: ClientSocket["onopen"] = null;
   onmessage: ClientSocket["onmessage"] = null;
   onclose: ClientSocket["onclose"] = null;
   onerror: ClientSocket["onerror"] = null;

@@ -1,3 +1,4 @@
+import { vi } from "vitest";
 import { type ConnectOptions, connect, type RelayClient } from "../../../src/client/index.ts";
 import type { ClientSocket } from "../../../src/client/socket.ts";
 import { type ClientFrame, clientFrame, type RelayFrame } from "../../../src/core/protocol/json-frames.ts";
@@ -10,7 +11,6 @@ export const HEARTBEAT_MS = 5000;
 /** A socket whose relay says what the test says. */
 export class FakeSocket implements ClientSocket {
   protocol = "relay.v1.json";
-  onopen: ClientSocket["onopen"] = null;
   onmessage: ClientSocket["onmessage"] = null;
   onclose: ClientSocket["onclose"] = null;
   onerror: ClientSocket["onerror"] = null;
@@ -106,6 +106,25 @@ export function startClient<Data = unknown>(options: ConnectOptions = {}, url = 
     return latest;
   };
   return { client, sockets, socket, events, named: (name: string) => events.filter(([which]) => which === name) };
+}
+
+/** A page, for as long as the test's stubs of globals are there. */
+export function stubPage() {
+  type Listener = (event: { type: string; persisted?: boolean }) => void;
+  const listeners = new Map<string, Set<{ handleEvent: Listener }>>();
+  const of = (name: string) => listeners.get(name) ?? listeners.set(name, new Set()).get(name);
+  vi.stubGlobal("addEventListener", (name: string, listener: { handleEvent: Listener }) => of(name)?.add(listener));
+  vi.stubGlobal("removeEventListener", (name: string, listener: { handleEvent: Listener }) =>
+    of(name)?.delete(listener),
+  );
+  return {
+    tell: (type: "online" | "pagehide" | "pageshow", fields: { persisted?: boolean } = {}): void => {
+      for (const { handleEvent } of of(type) ?? []) handleEvent({ type, ...fields });
+    },
+    get listeners(): number {
+      return [...listeners.values()].reduce((all, { size }) => all + size, 0);
+    },
+  };
 }
 
 /** What became of a promise so far: what it gave, `failed <code>`, or `pending`. */

@@ -84,3 +84,141 @@ describe("iterating over a client", () => {
     expect(await stateOf(all)).toEqual(["to all"]);
   });
 });
+
+describe("messages that no iterator has given yet", () => {
+  function startIterating() {
+    const started = startClient();
+    started.socket().welcomes();
+    const acknowledged = (): number => {
+      vi.advanceTimersByTime(200);
+      return started.socket().all("sequenceAck").at(-1)?.sequenceId ?? -1;
+    };
+    return { ...started, acknowledged };
+  }
+
+  test("are not acknowledged, so that the relay keeps no more than a mailbox of them", async () => {
+    const { client, socket, acknowledged } = startIterating();
+    const messages = client[Symbol.asyncIterator]();
+    const first = messages.next();
+    for (let sequenceId = 1; sequenceId <= 100; sequenceId++) socket().delivers(sequenceId);
+    expect((await first).value).toMatchObject({ data: 1 });
+    expect(acknowledged()).toBe(1);
+    for (let data = 2; data <= 100; data++) await expect(messages.next()).resolves.toMatchObject({ value: { data } });
+    expect(acknowledged()).toBe(100);
+  });
+
+  test("are acknowledged 64 at a time as they are taken", async () => {
+    const { client, socket } = startIterating();
+    const messages = client[Symbol.asyncIterator]();
+    void messages.next();
+    for (let sequenceId = 1; sequenceId <= 200; sequenceId++) socket().delivers(sequenceId);
+    for (let taken = 2; taken <= 200; taken++) await messages.next();
+    expect(
+      socket()
+        .all("sequenceAck")
+        .map(({ sequenceId }) => sequenceId),
+    ).toEqual([0, 64, 128, 192]);
+  });
+
+  test("wait for the slowest: of two iterators, and of one beside a listener", async () => {
+    const { client, socket, acknowledged } = startIterating();
+    const heard: unknown[] = [];
+    client.on("message", ({ data }) => heard.push(data));
+    const [fast, slow] = [client[Symbol.asyncIterator](), client[Symbol.asyncIterator]()];
+    void fast.next();
+    void slow.next();
+    for (const sequenceId of [1, 2, 3]) socket().delivers(sequenceId);
+    await fast.next();
+    await fast.next();
+    expect([heard, acknowledged()]).toEqual([[1, 2, 3], 1]);
+    await slow.next();
+    expect(acknowledged()).toBe(2);
+  });
+
+  test("wait for an iterator of a room only where they are of that room", async () => {
+    const { client, socket, acknowledged } = startIterating();
+    const lobby = client.room("lobby")[Symbol.asyncIterator]();
+    void lobby.next();
+    for (const sequenceId of [1, 2, 3, 4]) {
+      const room = sequenceId % 2 === 0 ? "lobby" : "attic";
+      socket().tells({ type: "message", from: "3", room, data: sequenceId, sequenceId });
+    }
+    expect(acknowledged()).toBe(3);
+    await lobby.next();
+    expect(acknowledged()).toBe(4);
+  });
+
+  test("are let go of and acknowledged when the iterator is left", async () => {
+    const { client, socket, acknowledged } = startIterating();
+    const messages = client[Symbol.asyncIterator]();
+    void messages.next();
+    for (const sequenceId of [1, 2, 3]) socket().delivers(sequenceId);
+    expect(acknowledged()).toBe(1);
+    await messages.return?.();
+    expect(acknowledged()).toBe(3);
+    expect(await messages.next()).toEqual({ done: true, value: undefined });
+  });
+
+  test("are repeated by the relay after a resume, and given once", async () => {
+    const { client, socket } = startIterating();
+    const messages = client[Symbol.asyncIterator]();
+    void messages.next();
+    for (const sequenceId of [1, 2, 3]) socket().delivers(sequenceId);
+    socket().ends();
+    vi.advanceTimersByTime(500);
+    socket().welcomes({ resumed: true });
+    expect(socket().sent).toEqual([{ type: "sequenceAck", sequenceId: 1 }]);
+    for (const sequenceId of [2, 3, 4]) socket().delivers(sequenceId);
+    const rest = [await messages.next(), await messages.next(), await messages.next()];
+    expect(rest.map(({ value }) => value?.data)).toEqual([2, 3, 4]);
+  });
+
+  test("hold back those of the next session too, whatever their numbers", async () => {
+    const { client, socket, acknowledged } = startIterating();
+    const messages = client[Symbol.asyncIterator]();
+    void messages.next();
+    for (const sequenceId of [1, 2, 3]) socket().delivers(sequenceId, `old ${sequenceId}`);
+    socket().ends();
+    vi.advanceTimersByTime(500);
+    socket().welcomes({ resumed: false });
+    for (const sequenceId of [1, 2]) socket().delivers(sequenceId, `new ${sequenceId}`);
+    expect(acknowledged()).toBe(0);
+    const rest = [];
+    for (let taken = 0; taken < 4; taken++) rest.push((await messages.next()).value?.data);
+    expect(rest).toEqual(["old 2", "old 3", "new 1", "new 2"]);
+    expect(acknowledged()).toBe(2);
+  });
+});
+
+describe("return() of an iterator", () => {
+  test.each(["client", "room"])("of a %s settles at once, and so does each next() that waits", async (of) => {
+    const { client, socket } = startClient();
+    socket().welcomes();
+    const messages = (of === "client" ? client : client.room("lobby"))[Symbol.asyncIterator]();
+    const waiting = [messages.next(), messages.next()];
+    const done = { done: true, value: undefined };
+    expect(await stateOf(messages.return?.() ?? Promise.reject())).toEqual(done);
+    expect(await Promise.all(waiting.map(stateOf))).toEqual([done, done]);
+    socket().tells({ type: "message", from: "3", room: "lobby", data: 1, sequenceId: 1 });
+    expect(await stateOf(messages.next())).toEqual(done);
+  });
+
+  test("before the first next() ends it", async () => {
+    const { client, socket } = startClient();
+    socket().welcomes();
+    const messages = client[Symbol.asyncIterator]();
+    await messages.return?.();
+    const next = messages.next();
+    socket().delivers(1);
+    expect(await stateOf(next)).toEqual({ done: true, value: undefined });
+  });
+});
+
+test("each next() that waits gets a message of its own", async () => {
+  const { client, socket } = startClient();
+  socket().welcomes();
+  const messages = client[Symbol.asyncIterator]();
+  const waiting = [messages.next(), messages.next()];
+  for (const sequenceId of [1, 2]) socket().delivers(sequenceId);
+  expect((await Promise.all(waiting)).map(({ value }) => value?.data)).toEqual([1, 2]);
+});

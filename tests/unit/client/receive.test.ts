@@ -137,6 +137,34 @@ describe("an acknowledgement", () => {
   });
 });
 
+describe("a listener", () => {
+  test("that adds itself, or another, while it hears a message hears the next one, not that one again", () => {
+    const { client, socket } = startListening();
+    const heard: unknown[] = [];
+    const listen = (): void => {
+      client.on("message", ({ data }) => {
+        heard.push(data);
+        listen();
+      });
+    };
+    listen();
+    socket().delivers(1);
+    expect(heard).toEqual([1]);
+    socket().delivers(2);
+    expect(heard).toEqual([1, 2, 2]);
+  });
+
+  test("that is taken off by an earlier one hears nothing of the same message", () => {
+    const { client, socket } = startListening();
+    const heard: unknown[] = [];
+    client.on("message", () => off());
+    const off = client.on("message", ({ data }) => heard.push(data));
+    client.on("message", ({ data }) => heard.push(`last ${data}`));
+    socket().delivers(1);
+    expect(heard).toEqual(["last 1"]);
+  });
+});
+
 describe("a listener that throws", () => {
   test("keeps no other from hearing and the client from going on; its error is reported as uncaught", () => {
     const uncaught: (() => void)[] = [];

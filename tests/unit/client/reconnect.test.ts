@@ -1,6 +1,6 @@
 import { getEventListeners } from "node:events";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { startClient, stateOf } from "./fakes.ts";
+import { startClient, stateOf, stubPage } from "./fakes.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -21,7 +21,7 @@ describe("a connection that is lost", () => {
       expect(events.at(-1)).toEqual(["disconnected", { code, reason: "a reason", retryMs: expect.any(Number) }]);
       vi.advanceTimersByTime(500);
       expect(sockets.length).toBe(2);
-      expect(socket().url.search).toBe("?key=1&resume=secret&attempt=1");
+      expect(socket().url.search).toBe("?key=1&refusal=close&resume=secret&attempt=2");
     },
   );
 
@@ -96,30 +96,29 @@ describe("the wait before a retry", () => {
     expect(sockets.length).toBe(2);
   });
 
-  test("is short again after a welcome", () => {
+  test.each([
+    ["stays as long after a welcome that the relay closes right after", [], 16_000],
+    ["is short again after a ping", [{ type: "ping" }], 500],
+    ["is short again after an outcome", [{ type: "ack", ackId: 1, outcome: "done" }], 500],
+  ] as const)("%s", (_title, frames, retryMs) => {
     vi.spyOn(Math, "random").mockReturnValue(1);
     const { socket, named } = startClient();
     for (let failures = 0; failures < 5; failures++) {
+      socket().welcomes();
       socket().ends();
       vi.advanceTimersToNextTimer();
     }
     socket().welcomes();
+    socket().tells(...frames);
     socket().ends();
-    expect(named("disconnected").at(-1)).toMatchObject(["disconnected", { retryMs: 500 }]);
+    expect(named("disconnected").at(-1)).toMatchObject(["disconnected", { retryMs }]);
   });
 
   test("is cut short when the machine is online again, which opens no second connection", () => {
     vi.spyOn(Math, "random").mockReturnValue(1);
-    const listeners = new Set<() => void>();
-    vi.stubGlobal(
-      "addEventListener",
-      (name: string, listener: () => void) => name === "online" && listeners.add(listener),
-    );
-    vi.stubGlobal("removeEventListener", (_name: string, listener: () => void) => listeners.delete(listener));
+    const page = stubPage();
     const { client, sockets, socket } = startClient();
-    const comeOnline = (): void => {
-      for (const listener of listeners) listener();
-    };
+    const comeOnline = (): void => page.tell("online");
     comeOnline();
     expect(sockets.length).toBe(1);
     socket().ends();
@@ -129,7 +128,7 @@ describe("the wait before a retry", () => {
     vi.advanceTimersByTime(1000);
     expect(sockets.length).toBe(2);
     client.close();
-    expect(listeners.size).toBe(0);
+    expect(page.listeners).toBe(0);
   });
 });
 
@@ -195,11 +194,16 @@ describe("an AbortSignal of a client", () => {
     expect(getEventListeners(signal, "abort")).toEqual([]);
   });
 
-  test("that is aborted already closes it at once", async () => {
-    const { client, sockets } = startClient({ signal: AbortSignal.abort() });
-    expect(await stateOf(client.ready)).toBe("failed closed");
-    vi.advanceTimersByTime(3_600_000);
-    expect(sockets.length).toBeLessThanOrEqual(1);
-    expect(sockets.flatMap(({ closed }) => closed)).toEqual(sockets.map(() => [1000, ""]));
+  test("that is aborted already connects nothing", async () => {
+    const page = stubPage();
+    const token = vi.fn(() => "t");
+    for (const options of [{}, { token: "t" }, { token }]) {
+      const { client, sockets } = startClient({ ...options, signal: AbortSignal.abort() });
+      expect(await stateOf(client.ready)).toBe("failed closed");
+      expect(await stateOf(client.send("3", "hi"))).toBe("failed closed");
+      vi.advanceTimersByTime(3_600_000);
+      expect(sockets).toEqual([]);
+    }
+    expect([token.mock.calls, page.listeners]).toEqual([[], 0]);
   });
 });

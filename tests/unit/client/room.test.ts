@@ -138,6 +138,84 @@ describe("in a session that could not be resumed", () => {
   });
 });
 
+describe("of calls that did not wait for each other the latest counts", () => {
+  const forbidden = { code: "forbidden", message: "Cannot use", temporary: false } as const;
+  const limited = { code: "rate_limited", message: "Cannot send", temporary: true } as const;
+
+  test.each([
+    ["joined and left", ["join", "leave"], []],
+    ["left and joined", ["leave", "join"], ["join"]],
+    ["joined, left and joined", ["join", "leave", "join"], ["join"]],
+  ] as const)("a room that was %s, all with their outcomes", async (_title, calls, again) => {
+    const { client, socket, reconnect } = startWelcomed();
+    const room = client.room("lobby");
+    const outcomes = calls.map((call) => room[call]());
+    for (let ackId = 1; ackId <= calls.length; ackId++) socket().acks(ackId, "done");
+    await Promise.all(outcomes);
+    reconnect(false);
+    expect(socket().sent.slice(1)).toEqual(again.map((type) => ({ type, room: "lobby" })));
+  });
+
+  test("watching and unwatching likewise", async () => {
+    const { client, socket, reconnect } = startWelcomed();
+    const outcomes = [client.watch("3"), client.unwatch("3"), client.unwatch("4"), client.watch("4")];
+    for (const ackId of [1, 2, 3, 4]) socket().acks(ackId, "done");
+    await Promise.all(outcomes);
+    reconnect(false);
+    expect(socket().sent.slice(1)).toEqual([{ type: "watch", id: "4" }]);
+  });
+
+  test("also where their outcomes were lost with the session: they are asked again, in order", async () => {
+    const { client, socket, reconnect } = startWelcomed();
+    const room = client.room("lobby");
+    const outcomes = [room.join(), room.leave(), client.watch("3"), room.members()];
+    reconnect(false);
+    expect(socket().asked).toEqual(["join#1", "leave#2", "watch#3", "members#4"]);
+    for (const ackId of [1, 2, 3]) socket().acks(ackId, "done");
+    socket().tells({ type: "ack", ackId: 4, outcome: "done", members: ["3"] });
+    expect(await Promise.all(outcomes.map(stateOf))).toEqual([undefined, undefined, undefined, ["3"]]);
+    reconnect(false);
+    expect(socket().sent.slice(1)).toEqual([{ type: "watch", id: "3" }]);
+  });
+
+  test("a room that is being left is not joined again", async () => {
+    const { client, socket, reconnect } = startWelcomed();
+    const room = client.room("lobby");
+    const joined = room.join();
+    socket().acks(1, "done");
+    await joined;
+    const left = room.leave();
+    reconnect(false);
+    expect(socket().asked).toEqual(["leave#2"]);
+    expect(socket().all("join")).toEqual([]);
+    const error = { code: "not_in_room", message: "Cannot use", temporary: false } as const;
+    socket().tells({ type: "ack", ackId: 2, outcome: "failed", error });
+    expect(await stateOf(left)).toBeUndefined();
+    reconnect(false);
+    expect(socket().sent.length).toBe(1);
+  });
+
+  test("a refusal changes nothing: who could not leave is joined again, who could not join is not", async () => {
+    const { client, socket, reconnect } = startWelcomed();
+    const [lobby, secret] = [client.room("lobby"), client.room("secret")];
+    const outcomes = [lobby.join(), lobby.leave(), secret.join(), secret.join()];
+    socket().acks(1, "done");
+    socket().tells(
+      { type: "ack", ackId: 2, outcome: "failed", error: limited },
+      { type: "ack", ackId: 3, outcome: "failed", error: forbidden },
+      { type: "ack", ackId: 4, outcome: "failed", error: forbidden },
+    );
+    expect(await Promise.all(outcomes.map(stateOf))).toEqual([
+      undefined,
+      "failed rate_limited",
+      "failed forbidden",
+      "failed forbidden",
+    ]);
+    reconnect(false);
+    expect(socket().sent.slice(1)).toEqual([{ type: "join", room: "lobby" }]);
+  });
+});
+
 test("a session that was resumed keeps its rooms: nothing is joined again", async () => {
   const { client, socket, reconnect } = startWelcomed();
   const joined = client.room("lobby").join();

@@ -80,7 +80,7 @@ describe("a send", () => {
 
   test("of what cannot be JSON fails at once, and the next one goes", async () => {
     const { client, socket } = startWelcomed();
-    await expect(client.send("3", 1n)).rejects.toThrow(TypeError);
+    expect(await stateOf(client.send("3", 1n))).toBe("failed bad_data");
     void client.send("3", "fine");
     expect(socket().asked).toEqual([expect.stringMatching(/^fine#/)]);
   });
@@ -151,6 +151,96 @@ describe("a frame over the relay's maxMessageBytes", () => {
   });
 });
 
+describe("what waits for the relay", () => {
+  test("is bounded in number: one more fails with queue_full at once, and goes when there is room again", async () => {
+    const { client, socket } = startClient({ maxQueuedSends: 2 });
+    const sends = ["a", "b", "c"].map((data) => client.send("3", data));
+    expect(await Promise.all(sends.map(stateOf))).toEqual(["pending", "pending", "failed queue_full"]);
+    await expect(sends[2]).rejects.toMatchObject({ name: "RelayError", temporary: true });
+    expect(await stateOf(client.room("lobby").join())).toBe("failed queue_full");
+    socket().welcomes();
+    socket().acks(1);
+    void client.send("3", "d");
+    expect(
+      socket()
+        .all("send")
+        .map(({ data }) => data),
+    ).toEqual(["a", "b", "d"]);
+  });
+
+  test("is bounded in bytes, and 10,000 sends and 16 MiB without those options", async () => {
+    const { client } = startClient({ maxQueuedBytes: 200 });
+    const sends = ["x".repeat(100), "x".repeat(100), "y"].map((data) => client.send("3", data));
+    expect(await Promise.all(sends.map(stateOf))).toEqual(["pending", "failed queue_full", "pending"]);
+
+    const many = startClient().client;
+    for (let times = 0; times < 10_000; times++) void many.send("3", "");
+    expect(await stateOf(many.send("3", ""))).toBe("failed queue_full");
+
+    const large = startClient().client;
+    for (let times = 0; times < 16; times++) void large.send("3", "x".repeat(1_048_500));
+    expect(await stateOf(large.send("3", "x".repeat(1_048_576)))).toBe("failed queue_full");
+  });
+
+  test("gives its room back however it is settled", async () => {
+    const { client, socket } = startClient({ maxQueuedSends: 1, maxQueuedBytes: 150 });
+    const abort = new AbortController();
+    const aborted = client.send("3", "a", { signal: abort.signal });
+    abort.abort();
+    const tooLarge = client.send("3", "x".repeat(200));
+    socket().welcomes({ limits: { maxMessageBytes: 180, maxUnackedSends: 1 } });
+    const failing = client.send("3", "c");
+    socket().tells(failed(3, "no_such_id"));
+    const lost = client.send("3", "d");
+    socket().ends();
+    vi.advanceTimersByTime(500);
+    socket().welcomes();
+    const last = client.send("3", "x".repeat(100));
+    socket().acks(5);
+    expect(await Promise.all([aborted, tooLarge, failing, lost, last].map(stateOf))).toEqual([
+      "failed aborted",
+      "failed too_large",
+      "failed no_such_id",
+      "failed connection_lost",
+      "delivered",
+    ]);
+  });
+});
+
+test("promises that nobody waits for end no process, whatever becomes of them", async () => {
+  vi.useRealTimers();
+  const unhandled: unknown[] = [];
+  const listen = (reason: unknown): void => {
+    unhandled.push(reason);
+  };
+  process.on("unhandledRejection", listen);
+  const { client, socket } = startWelcomed();
+  const room = client.room("lobby");
+  const asked = [
+    client.send("3", "fails"),
+    client.send("3", undefined),
+    client.send("3", "is on its way"),
+    room.publish("x"),
+    room.join(),
+    room.leave(),
+    room.members(),
+    client.watch("3"),
+    client.unwatch("3"),
+  ];
+  socket().tells(failed(1, "no_such_id"));
+  client.close();
+  void client.send("3", "late");
+  // Node reports a rejection when the microtasks that follow it are done.
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off("unhandledRejection", listen);
+  expect(unhandled).toEqual([]);
+  expect(await Promise.all(asked.map(stateOf))).toEqual([
+    "failed no_such_id",
+    "failed bad_data",
+    ...Array.from({ length: 7 }, () => "failed closed"),
+  ]);
+});
+
 describe("an AbortSignal of a send", () => {
   test("that is aborted already sends nothing", async () => {
     const { client, socket } = startWelcomed();
@@ -181,6 +271,21 @@ describe("an AbortSignal of a send", () => {
     expect(socket().asked).toEqual(["a#1", "b#2"]);
     socket().acks(2);
     expect(await stateOf(next)).toBe("delivered");
+  });
+
+  test("has nothing left listening to it once it was aborted", async () => {
+    const { client, socket } = startWelcomed({ maxMessageBytes: 1000, maxUnackedSends: 1 });
+    for (const isWaiting of [true, false]) {
+      const abort = new AbortController();
+      const { signal } = abort;
+      const sends = ["on its way", "not yet", Number.NaN].map((data) => client.send("3", data, { signal }));
+      if (isWaiting) abort.abort();
+      else client.close();
+      const expected = isWaiting ? "failed aborted" : "failed closed";
+      expect(await Promise.all(sends.map(stateOf))).toEqual([expected, expected, "failed bad_data"]);
+      expect(getEventListeners(signal, "abort")).toEqual([]);
+    }
+    expect(socket().asked.length).toBe(1);
   });
 
   test("has nothing left listening to it once its sends are settled, however they were", async () => {

@@ -11,9 +11,8 @@ afterEach(() => {
 });
 
 describe("a client with a token", () => {
-  test("offers it as a subprotocol, behind the one that it speaks", async () => {
+  test("offers it as a subprotocol, behind the one that it speaks", () => {
     const { socket } = startClient({ token: "a.b.c" });
-    await vi.advanceTimersByTimeAsync(0);
     expect(socket().offers).toEqual(["relay.v1.json", "bearer.a.b.c"]);
   });
 
@@ -33,10 +32,52 @@ describe("a client with a token", () => {
     await vi.advanceTimersByTimeAsync(0);
     expect(sockets).toEqual([]);
     expect(named("disconnected")).toEqual([
-      ["disconnected", { code: 1006, reason: "There is no token", retryMs: 250 }],
+      ["disconnected", { code: 1006, reason: "There is no token: Error: offline", retryMs: 250 }],
     ]);
     await vi.advanceTimersByTimeAsync(250);
     expect(sockets.length).toBe(1);
+  });
+
+  test.each(["", "a b", "a,b", "a=", "a/b", "é", "a\n", 'a"b'])(
+    "throws at once where no header could carry it: %j",
+    (token) => {
+      expect(() => startClient({ token })).toThrow(TypeError);
+      expect(vi.getTimerCount()).toBe(0);
+    },
+  );
+
+  test.each([
+    ["that no header could carry", "a b"],
+    ["that is none", undefined],
+  ])("from a function, %s, is an attempt that failed", async (_title, bad) => {
+    // As an app without types would.
+    const token = vi
+      .fn<() => string>()
+      .mockReturnValueOnce(bad as string)
+      .mockReturnValue("t");
+    const { sockets, socket, named } = startClient({ token });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(sockets).toEqual([]);
+    expect(named("disconnected")).toMatchObject([["disconnected", { code: 1006, retryMs: 250 }]]);
+    await vi.advanceTimersByTimeAsync(250);
+    expect(socket().offers).toEqual(["relay.v1.json", "bearer.t"]);
+  });
+
+  test("that never comes fails the attempt after connectTimeoutMs; one that comes late is not used", async () => {
+    const gives: ((token: string) => void)[] = [];
+    const token = (): Promise<string> => new Promise((resolve) => gives.push(resolve));
+    const { sockets, named } = startClient({ token, connectTimeoutMs: 1000 });
+    await vi.advanceTimersByTimeAsync(999);
+    expect(named("disconnected")).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(named("disconnected")).toMatchObject([["disconnected", { code: 1006, retryMs: 250 }]]);
+    gives[0]?.("late");
+    await vi.advanceTimersByTimeAsync(0);
+    expect(sockets).toEqual([]);
+    await vi.advanceTimersByTimeAsync(250);
+    gives[1]?.("in-time");
+    await vi.advanceTimersByTimeAsync(0);
+    expect(sockets.map(({ offers }) => offers[1])).toEqual(["bearer.in-time"]);
   });
 
   test("opens nothing when it was closed while it waited for the token, and asks once at a time", async () => {

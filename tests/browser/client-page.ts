@@ -1,0 +1,51 @@
+import { fileURLToPath } from "node:url";
+import type { BrowserContext, Page } from "playwright-core";
+import type { Client } from "../conformance/client.ts";
+import type { Program } from "../conformance/runtimes.ts";
+import { openPage } from "./browser.ts";
+
+export const RELAY: Program = { command: [process.execPath, "dist/node.js"] };
+const CLIENT = fileURLToPath(new URL("../../dist/client", import.meta.url));
+
+/** Writes into its page what its client is told. */
+const SCRIPT = `
+  import { connect } from "/client/index.js";
+  const list = document.body.appendChild(document.createElement("ol"));
+  const note = (text) => list.append(Object.assign(document.createElement("li"), { textContent: text }));
+  const relay = connect(new URL("/ws", location.href));
+  relay.on("connected", ({ id, resumed, recovered }) => note(\`connected as \${id}, \${JSON.stringify({ resumed, recovered })}\`));
+  relay.on("disconnected", () => note("disconnected"));
+  relay.on("closed", ({ code, refusal }) => note(\`closed with \${code} \${refusal}\`));
+  relay.on("message", ({ from, data }) => note(\`\${from}: \${data}\`));
+  relay.ready.catch(({ code }) => note(\`never ready: \${code}\`));
+`;
+
+/** Opens a page that connects to the relay that serves it, and notes what its client is told. */
+export async function openClientPage(context: BrowserContext, server: { url(path: string): string }): Promise<Page> {
+  await context.route(server.url("/client/*"), (route) =>
+    route.fulfill({ path: `${CLIENT}/${route.request().url().split("/").at(-1)}` }),
+  );
+  // Any page that the relay itself serves: one that Playwright makes up may not connect to this machine (Chromium 156).
+  const page = await openPage(context, server.url("/healthz"));
+  await page.addScriptTag({ type: "module", content: SCRIPT });
+  return page;
+}
+
+/** Waits until the page has noted this. */
+export async function noted(page: Page, text: string): Promise<void> {
+  await page.getByRole("listitem").getByText(text, { exact: true }).first().waitFor();
+}
+
+/** All that the page has noted and that holds the text. */
+export function notes(page: Page, text: string): Promise<string[]> {
+  return page.getByRole("listitem").filter({ hasText: text }).allInnerTexts();
+}
+
+/** Waits for a frame with these fields, and answers the pings that come before it. */
+export async function until(client: Client, fields: Readonly<Record<string, unknown>>): Promise<void> {
+  for (;;) {
+    const frame: Record<string, unknown> = JSON.parse(String(await client.next()));
+    if (frame.type === "ping") client.send('{"type":"pong"}');
+    if (Object.entries(fields).every(([name, value]) => frame[name] === value)) return;
+  }
+}

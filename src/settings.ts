@@ -103,7 +103,7 @@ export const SETTINGS = {
   rate: {
     variable: "RELAY_RATE",
     placeholder: "number",
-    description: "Frames that one connection may send a second; 0 sets no bound",
+    description: "Frames that one session may send a second; 0 sets no bound",
     default: "0",
   },
   rateBurst: {
@@ -115,7 +115,7 @@ export const SETTINGS = {
   rateBytes: {
     variable: "RELAY_RATE_BYTES",
     placeholder: "bytes",
-    description: "Bytes that one connection may send a second; 0 sets no bound",
+    description: "Bytes that one session may send a second; 0 sets no bound",
     default: "0",
   },
   ids: {

@@ -4,6 +4,7 @@ import { Frame, prefixed } from "./frame.ts";
 import { type Ending, Link, type LinkCare, type LinkOwner } from "./link.ts";
 import type { RelayObserver } from "./observer.ts";
 import type { Place } from "./places.ts";
+import { Rate } from "./rate.ts";
 import type { ClientOrigin } from "./relay-options.ts";
 
 export interface EchoOptions {
@@ -15,17 +16,19 @@ export interface EchoOptions {
 /** The first demo: each message comes back to its sender behind `res:`, text as text and bytes as bytes. */
 export class Echo implements LinkOwner {
   readonly link: Link;
+  readonly rate: Rate | undefined;
   readonly #observer: RelayObserver;
 
   constructor(connection: Connection, care: LinkCare, observer: RelayObserver, { place, client }: EchoOptions) {
     this.#observer = observer;
+    this.rate = Rate.of(care.limits);
     this.link = new Link(connection, care, this, place);
     observer.connected?.("echo", { address: client?.address, origin: client?.origin, protocol: "echo" });
   }
 
   received(frame: Frame): void {
     this.#observer.received?.("echo", frame);
-    if (!this.link.allows(frame.size)) {
+    if (!this.link.allows(frame.payload, 1)) {
       const { code, message } = rateLimited();
       this.link.send(new Frame(`:error ${code} ${message}`, false));
       return;

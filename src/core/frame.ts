@@ -84,9 +84,24 @@ export function prefixed(prefix: string, payload: Payload): Payload {
   return bytes;
 }
 
-/** Whether the payload is longer than `maxBytes` as UTF-8. Encodes a string only when its length leaves that open. */
+/** How many bytes the payload is on the wire; a string as UTF-8. */
+export function byteLength(payload: Payload): number {
+  let bytes = payload.length;
+  if (typeof payload !== "string") return bytes;
+  for (let at = 0; at < payload.length; at++) {
+    const unit = payload.charCodeAt(at);
+    if (unit <= 0x7f) continue;
+    bytes += unit > 0x7ff ? 2 : 1;
+    // A surrogate pair is four bytes, half of one three: U+FFFD stands in its place.
+    const isPair = (unit & 0xfc00) === 0xd800 && (payload.charCodeAt(at + 1) & 0xfc00) === 0xdc00;
+    if (isPair) at++;
+  }
+  return bytes;
+}
+
+/** Whether the payload is longer than `maxBytes` as UTF-8. Looks at a string only when its length leaves that open. */
 export function isLongerThan(payload: Payload, maxBytes: number): boolean {
   if (payload.length > maxBytes) return true;
   if (typeof payload !== "string" || payload.length * 3 <= maxBytes) return false;
-  return encoder.encode(payload).length > maxBytes;
+  return byteLength(payload) > maxBytes;
 }

@@ -16,11 +16,11 @@ export interface Limits {
   readonly maxMailboxMessages: number;
   /** The same in bytes; UTF-16 units where a message is kept as a string. */
   readonly maxMailboxBytes: number;
-  /** Frames that one connection may send in a second. */
+  /** Frames that one session may send in a second, over all its connections. */
   readonly maxMessagesPerSecond: number;
   /** Frames that it may send at once after a pause, at most twice what it may in a second. */
   readonly maxMessageBurst: number;
-  /** Bytes of payload that one connection may send in a second. */
+  /** Bytes of payload that one session may send in a second; text counts as UTF-8. */
   readonly maxBytesPerSecond: number;
 }
 

@@ -6,7 +6,7 @@ import type { Heartbeat, Pulse } from "./heartbeat.ts";
 import { type Limits, SLOW_BEATS } from "./limits.ts";
 import { Outbox, type Turn } from "./outbox.ts";
 import type { Place } from "./places.ts";
-import { Rate } from "./rate.ts";
+import type { Rate } from "./rate.ts";
 
 /** How a connection ended: with a code, if one was sent, and by whom. */
 export interface Ending {
@@ -20,6 +20,8 @@ export interface Ending {
 
 /** Whom a link works for. None of these may throw. */
 export interface LinkOwner {
+  /** How much the client may send; anything where absent. */
+  readonly rate: Rate | undefined;
   received(frame: Frame): void;
   /** The client answered a ping, or sent one. */
   ponged(): void;
@@ -63,7 +65,6 @@ export class Link implements Pulse {
   readonly #owner: LinkOwner;
   readonly #place: Place | undefined;
   readonly #outbox: Outbox;
-  readonly #rate: Rate | undefined;
   #ended = false;
   #released = false;
   #receivedBytes = 0;
@@ -78,7 +79,6 @@ export class Link implements Pulse {
     this.#owner = owner;
     this.#place = place;
     this.#outbox = new Outbox(connection, care.turn, care.buffers);
-    this.#rate = Rate.of(care.limits);
     care.heartbeat.add(this);
     care.opened(this);
   }
@@ -114,7 +114,7 @@ export class Link implements Pulse {
     this.#care.heartbeat.heard(this);
     this.#owner.ponged();
     // What nobody asked for counts like any other frame.
-    if (!isAnswer) this.allows(0);
+    if (!isAnswer) this.allows("", 1);
   }
 
   /** From the entry: the closing handshake has begun, not by `close`; the socket is still there. */
@@ -147,12 +147,13 @@ export class Link implements Pulse {
   }
 
   /**
-   * Counts a frame of so many bytes that came from the client, against what it may send. Who keeps sending more is closed with 1008.
+   * Counts a frame that came from the client against its rate, as so many frames. A client that keeps sending more is
+   * closed with 1008.
    *
-   * @returns Whether it may be done what the frame asks for.
+   * @returns Whether the frame is within the rate.
    */
-  allows(bytes: number): boolean {
-    const verdict = this.#rate?.count(bytes) ?? "allowed";
+  allows(payload: Payload, frames: number): boolean {
+    const verdict = this.#owner.rate?.count(payload, frames) ?? "allowed";
     if (verdict === "allowed") return true;
     this.#connection.slowDown?.();
     if (verdict === "enough") this.close(CLOSE_CODES.rateExceeded);

@@ -84,6 +84,7 @@ export class Relay {
       care: this.#care,
       observer: this.#observer,
       route: (sender, command) => this.#route(sender, command),
+      weigh: (sender, command) => this.#router.weigh(sender, command),
       away: (session, ending) => this.#putAway(session, ending),
       left: (session, ending) => this.#leave(session, ending),
     };
@@ -293,4 +294,12 @@ export class Relay {
 }
 
 /** Owner of a refused connection; ignores every event. */
-const NOBODY: LinkOwner = { received() {}, ponged() {}, missed() {}, beat() {}, ended() {}, failed() {} };
+const NOBODY: LinkOwner = {
+  rate: undefined,
+  received() {},
+  ponged() {},
+  missed() {},
+  beat() {},
+  ended() {},
+  failed() {},
+};

@@ -47,6 +47,7 @@ type WatchCommand = Extract<Command, { type: "watch" | "unwatch" }>;
 const DONE: Outcome = { outcome: "done" };
 const DELIVERED: Outcome = { outcome: "delivered" };
 const QUEUED: Outcome = { outcome: "queued" };
+const MEMBERS_PER_FRAME = 100;
 const NOT_GRANTED = "this client's token does not grant it";
 
 /** Does what a session's client asks for, and tells it what became of it. */
@@ -85,6 +86,17 @@ export class Router {
       case "sequenceAck":
         return;
     }
+  }
+
+  /**
+   * As how many frames a command counts against its sender's rate: one, and one more for each 100 members of a room
+   * that are told of a join or a leave, or listed. A publish is one, as it is what rooms are for.
+   */
+  weigh(sender: Session, command: Command): number {
+    if (command.type !== "join" && command.type !== "leave" && command.type !== "members") return 1;
+    const isMember = sender.rooms.has(command.room);
+    if (isMember === (command.type === "join")) return 1;
+    return 1 + Math.floor(this.#parts.rooms.members(command.room).size / MEMBERS_PER_FRAME);
   }
 
   /** Tells the other members of a session's rooms what became of it. */

@@ -9,12 +9,15 @@ import { Mailbox } from "./mailbox.ts";
 import type { RelayObserver } from "./observer.ts";
 import type { Place } from "./places.ts";
 import type { Command, Outcome, Protocol, RelayEvent } from "./protocol/protocol.ts";
+import { Rate } from "./rate.ts";
 
 /** What a session needs from the relay that it belongs to. */
 export interface SessionRelay {
   readonly care: LinkCare;
   readonly observer: RelayObserver;
   route(sender: Session, command: Command): void;
+  /** As how many frames the command counts against its sender's rate, for what it causes. */
+  weigh(sender: Session, command: Command): number;
   /** The session has lost its connection and may come back. */
   away(session: Session, ending: Ending): void;
   /** The session is over; its id is free of it. */
@@ -49,6 +52,8 @@ export class Session implements LinkOwner {
   attempt = -1;
   /** The session's own ticket back; held by the relay. */
   resumeToken = "";
+  /** How much its client may send, over all its connections; anything where absent. */
+  rate: Rate | undefined;
   readonly #relay: SessionRelay;
   readonly #mailbox: Mailbox | undefined;
   #acks: AckMemory | undefined = undefined;
@@ -62,6 +67,7 @@ export class Session implements LinkOwner {
     this.id = id;
     this.protocol = protocol;
     this.#relay = relay;
+    this.rate = Rate.of(relay.care.limits);
     if (protocol.numbersMessages) this.#mailbox = new Mailbox(relay.care.limits, relay.care.buffers);
   }
 
@@ -199,8 +205,13 @@ export class Session implements LinkOwner {
     this.#relay.observer.received?.(this.id, frame);
     const command = this.protocol.decode(frame);
     const isFree = this.#isOwed(command);
-    if (isFree || this.#link?.allows(frame.size) === true) this.#relay.route(this, command);
+    if (isFree || this.#isWithinRate(frame, command)) this.#relay.route(this, command);
     else this.answer("ackId" in command ? command.ackId : undefined, { outcome: "failed", error: rateLimited() });
+  }
+
+  #isWithinRate(frame: Frame, command: Command): boolean {
+    if (this.rate === undefined) return true;
+    return this.#link?.allows(frame.payload, this.#relay.weigh(this, command)) === true;
   }
 
   /** Does what the relay itself has asked for, which counts for no rate: an answer to a ping, the receipt of a message. */

@@ -224,6 +224,40 @@ describe.each(runtimes)("the rate of a connection on $name", (runtime) => {
   });
 });
 
+describe.each(runtimes)("the rate of a session on $name", (runtime) => {
+  test("is not dodged by resuming", async () => {
+    const server = await ownServer(runtime, { env: { RELAY_RATE: "5", RELAY_RATE_BURST: "10" } });
+    let client = await connectJson(server);
+    const startedAt = performance.now();
+    let delivered = 0;
+    // Fewer refusals than those after which a client is closed.
+    for (let times = 0; times < 4; times++) {
+      for (let count = 0; count < 10; count++) {
+        client.send({ type: "send", to: client.id, data: "x", ackId: times * 10 + count });
+      }
+      for (let acks = 0; acks < 10; ) {
+        const { type, outcome } = await client.next();
+        if (type !== "ack") continue;
+        acks++;
+        if (outcome === "delivered") delivered++;
+      }
+      client = await connectJson(server, { resume: client.token });
+    }
+    const seconds = (performance.now() - startedAt) / 1000;
+    expect(delivered).toBeGreaterThanOrEqual(10);
+    expect(delivered).toBeLessThanOrEqual(10 + Math.ceil(5 * seconds));
+  });
+
+  test("counts bytes of UTF-8, whatever the runtime hands over", async () => {
+    const env = { RELAY_RATE_BYTES: "1", RELAY_MAX_MESSAGE_BYTES: "1000" };
+    const server = await ownServer(runtime, { env });
+    const client = await server.open("/ws?from=1");
+    for (let times = 0; times < 2; times++) client.send(`1:${"您".repeat(200)}`);
+    await expect(client.next()).resolves.toBe(`1:${"您".repeat(200)}`);
+    await expect(client.next()).resolves.toMatch(/^:error rate_limited /);
+  });
+});
+
 describe.each(runtimes)("with RELAY_IDS=random on $name", (runtime) => {
   test("nobody can guess an id", async () => {
     const server = await ownServer(runtime, { env: { RELAY_IDS: "random" } });

@@ -157,7 +157,14 @@ export function fakeCare(turn: FakeTurn, limits: Partial<Limits> = {}, released:
 /** A session of a relay that does nothing, without a connection. */
 export function fakeSession(id: string, protocol: Protocol = plain): Session {
   const care = fakeCare(new FakeTurn());
-  return new Session(id, protocol, { care, observer: {}, route: () => {}, away: () => {}, left: () => {} });
+  return new Session(id, protocol, {
+    care,
+    observer: {},
+    route: () => {},
+    weigh: () => 1,
+    away: () => {},
+    left: () => {},
+  });
 }
 
 /** A client of a relay, seen from its own end. */

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Envelope } from "../../../src/core/envelope.ts";
-import { Frame, frameText, isLongerThan, textOf } from "../../../src/core/frame.ts";
+import { byteLength, Frame, frameText, isLongerThan, textOf } from "../../../src/core/frame.ts";
 
 const utf8 = new TextEncoder();
 
@@ -50,6 +50,14 @@ describe("the text of a frame", () => {
     expect(new Frame(utf8.encode("好"), false).size).toBe(3);
   });
 });
+
+test.each(["", "a", "é", "您", "😀", "a\u007f\u0080\u07ff\u0800\uffff😀b"])(
+  "the length of %j on the wire is that of its UTF-8",
+  (text) => {
+    expect(byteLength(text)).toBe(utf8.encode(text).length);
+    expect(byteLength(utf8.encode(text))).toBe(utf8.encode(text).length);
+  },
+);
 
 describe("a frame in an envelope", () => {
   const envelope = new Envelope("<", "|", "#", ">");

@@ -8,6 +8,7 @@ import { FakeConnection, FakeTurn, fakeCare } from "../fakes.ts";
 export class FakeOwner implements LinkOwner {
   readonly events: string[] = [];
   readonly endings: Ending[] = [];
+  readonly rate = undefined;
   beats = 0;
   /** What it throws at the next frame. */
   throws: Error | undefined = undefined;

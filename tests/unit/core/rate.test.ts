@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { Limits } from "../../../src/core/limits.ts";
 import { text } from "../../../src/core/protocol/text.ts";
 import { FakeConnection, passBeats, startRelay } from "../fakes.ts";
-import { startJsonRelay } from "../json-client.ts";
+import { type JsonClient, startJsonRelay } from "../json-client.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -42,6 +43,43 @@ describe("a client that sends more than it may", () => {
     client.says("1:one more, of twenty.");
     expect(client.heard.map((line) => line.length)).toEqual([4990, expect.any(Number)]);
     expect(client.heard.at(-1)).toContain("rate_limited");
+  });
+
+  test("is bounded in bytes of UTF-8, whether its text came as a string or as bytes", () => {
+    for (const spell of [(text: string) => text, (text: string) => new TextEncoder().encode(text)]) {
+      const { relay, turn } = startRelay({ limits: { maxBytesPerSecond: 1, maxMessageBytes: 1000 } });
+      const connection = new FakeConnection();
+      const link = relay.open(connection);
+      for (let times = 0; times < 2; times++) link.receive(spell(`1:${"您".repeat(200)}`), false);
+      turn.end();
+      expect(connection.heard).toEqual(["您".repeat(200), expect.stringContaining("rate_limited")]);
+    }
+  });
+
+  test("gets no new burst by resuming, and no forgiveness for what it was refused", () => {
+    const { connectJson, resume } = startJsonRelay(SLOW);
+    let client = connectJson();
+    const outcomes: (string | undefined)[] = [];
+    for (let times = 0; times < 3; times++) {
+      for (let ackId = 0; ackId < 3; ackId++) outcomes.push(client.sends("1", "x", times * 3 + ackId)?.outcome);
+      client.vanishes();
+      client = resume(client);
+    }
+    expect(outcomes).toEqual([...Array(3).fill("delivered"), ...Array(6).fill("failed")]);
+    for (let times = 0; times < 3; times++) {
+      for (let count = 0; count < 3; count++) client.says("x");
+      client = resume(client);
+    }
+    client.says("x");
+    expect(client.did.at(-1)).toBe("close 1008");
+  });
+
+  test("by a connection of its own is not refused for another's", () => {
+    const { connect } = startRelay(SLOW);
+    const [one, two] = [connect(), connect()];
+    for (let times = 0; times < 4; times++) one.says("1:x");
+    two.says("2:x");
+    expect(two.heard).toEqual(["x"]);
   });
 
   test("is read from less", () => {
@@ -118,6 +156,59 @@ describe("what the relay itself asks for", () => {
       "rate_limited",
       "rate_limited",
     ]);
+  });
+});
+
+describe("a frame that causes more than itself", () => {
+  /** A room of 250, and one more client that may send 40 frames at once and two a second. */
+  function startFullRoom(limits: Partial<Limits> = {}) {
+    const started = startJsonRelay({
+      heartbeatMs: 600_000,
+      limits: { maxMessagesPerSecond: 20, maxMessageBurst: 40, ...limits },
+    });
+    for (let members = 0; members < 250; members++) started.connect({ protocol: text }).says(":join full");
+    return { ...started, client: started.connectJson() };
+  }
+
+  /** How many frames the client may still send. */
+  function left(client: JsonClient): number {
+    const before = client.all("pong").length;
+    for (let times = 0; times < 40; times++) client.asks({ type: "ping" });
+    return client.all("pong").length - before;
+  }
+
+  test.each([
+    ["a join", ["join"], 3],
+    ["a join and a leave", ["join", "leave"], 6],
+    ["a join and a second one, which tells nobody", ["join", "join"], 4],
+    ["a join and a list of the members", ["join", "members"], 6],
+    ["a join and a publish, which is one", ["join", "publish"], 4],
+    ["what is asked of a room that the client is not in", ["leave", "members"], 2],
+  ] as const)("counts one more for each 100 members told or listed: %s", (_what, types, cost) => {
+    const { client } = startFullRoom();
+    for (const type of types) client.asks({ type, room: "full", data: 1 });
+    expect(left(client)).toBe(40 - cost);
+  });
+
+  test("counts no more than half a burst, so that it stays possible", () => {
+    const { client } = startFullRoom({ maxMessagesPerSecond: 1, maxMessageBurst: 2 });
+    client.asks({ type: "join", room: "full", ackId: 1 });
+    client.asks({ type: "members", room: "full", ackId: 2 });
+    client.asks({ type: "members", room: "full", ackId: 3 });
+    expect(client.all("ack").map(({ outcome }) => outcome)).toEqual(["done", "done", "failed"]);
+  });
+
+  test("counts its bytes as often", () => {
+    const { client } = startFullRoom({
+      maxMessagesPerSecond: Number.POSITIVE_INFINITY,
+      maxBytesPerSecond: 1,
+      maxMessageBytes: 1000,
+    });
+    // 40 or 41 bytes each, counted thrice.
+    for (let ackId = 10; ackId < 20; ackId++) {
+      client.asks({ type: ackId % 2 === 0 ? "join" : "leave", room: "full", ackId });
+    }
+    expect(client.all("ack").filter(({ outcome }) => outcome === "done").length).toBe(8);
   });
 });
 

@@ -68,6 +68,7 @@ export class Link implements Pulse {
   #ended = false;
   #released = false;
   #receivedBytes = 0;
+  #unansweredPings = 0;
   /** The tick since which more waits than may; -1 while that is not so. */
   #slowSince = -1;
   #closeTimer: ReturnType<typeof setTimeout> | undefined = undefined;
@@ -110,7 +111,9 @@ export class Link implements Pulse {
   /** From the entry: the client answered a ping, or sent one. */
   pong(): void {
     if (this.#ended) return;
-    const isAnswer = this.asked;
+    // Not whether the heartbeat waits for an answer: a frame that came before the pong is one already.
+    const isAnswer = this.#unansweredPings > 0;
+    if (isAnswer) this.#unansweredPings--;
     this.#care.heartbeat.heard(this);
     this.#owner.ponged();
     // What nobody asked for counts like any other frame.
@@ -195,6 +198,7 @@ export class Link implements Pulse {
       return;
     }
     this.#receivedBytes = this.#connection.receivedBytes?.() ?? 0;
+    this.#unansweredPings++;
     this.#connection.ping();
   }
 

@@ -146,6 +146,18 @@ describe("what the relay itself asks for", () => {
     expect(client.data.length).toBe(5);
   });
 
+  test("counts for no rate where another frame comes before the pong", () => {
+    const { connectJson } = startJsonRelay({ limits: { maxMessagesPerSecond: 0.001, maxMessageBurst: 1 } });
+    const client = connectJson();
+    for (let beats = 0; beats < 20; beats++) {
+      passBeats(1);
+      client.asks({ type: "pong" });
+      client.link.pong();
+    }
+    client.asks({ type: "ping" });
+    expect(client.all("pong").length).toBe(1);
+  });
+
   test("counts when it is said unasked", () => {
     const { connectJson } = startJsonRelay({ limits: { maxMessagesPerSecond: 1, maxMessageBurst: 1 } });
     const client = connectJson();

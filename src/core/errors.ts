@@ -59,9 +59,9 @@ export function badId(id: string): SendError {
   );
 }
 
-/** Nobody has the id. */
-export function noSuchId(id: string): SendError {
-  return sendError("no_such_id", `Cannot send to ${quote(id)}: nobody has this id`, id);
+/** Nobody has the id. `mayReturn`: a client of an earlier process may still come back with it. */
+export function noSuchId(id: string, mayReturn = false): SendError {
+  return { ...sendError("no_such_id", `Cannot send to ${quote(id)}: nobody has this id`, id), temporary: mayReturn };
 }
 
 /** The sender is not a member of the room that it wants something of. */

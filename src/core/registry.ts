@@ -3,14 +3,22 @@ import type { Session } from "./session.ts";
 /** How clients get their ids: numbers 1, 2, 3 … in order of connecting, or at random. */
 export type IdKind = "sequential" | "random";
 
+/** How long clients of an earlier process are expected back, in milliseconds from the start of this one. */
+export const RETURN_MS = 300_000;
+
 const RANDOM_BYTES = 16;
+
+/** A number that a process with a mark of its own has given. */
+const MARKED_NUMBER = /^[0-9a-f]{8}-[1-9]\d*$/;
 
 /** Who has which id. */
 export class Registry {
   readonly #sessions = new Map<string, Session>();
   readonly #kind: IdKind;
   readonly #prefix: string;
+  readonly #startedAt = performance.now();
   #lastNumber = 0;
+  #takesNames = false;
 
   /** @param prefix Stands before each number. */
   constructor(kind: IdKind = "sequential", prefix = "") {
@@ -29,6 +37,23 @@ export class Registry {
 
   add(session: Session): void {
     this.#sessions.set(session.id, session);
+  }
+
+  /** Notes that clients bring ids of their own: any id may be somebody's. */
+  takeNames(): void {
+    this.#takesNames = true;
+  }
+
+  /**
+   * Whether a client of an earlier process may still come back with the id, which nobody has now. Never for an id that
+   * this process gave or would give.
+   */
+  mayReturn(id: string): boolean {
+    if (performance.now() - this.#startedAt > RETURN_MS || (this.#prefix !== "" && id.startsWith(this.#prefix))) {
+      return false;
+    }
+    if (this.#takesNames) return true;
+    return this.#prefix !== "" && (this.#kind === "random" || MARKED_NUMBER.test(id));
   }
 
   find(id: string): Session | undefined {

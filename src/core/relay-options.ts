@@ -3,9 +3,9 @@ import type { RelayObserver } from "./observer.ts";
 import type { Schedule } from "./outbox.ts";
 import type { Protocol } from "./protocol/protocol.ts";
 import type { IdKind } from "./registry.ts";
-import type { TokenSigner } from "./resume-tokens.ts";
 import type { RelayHooks } from "./router.ts";
 import type { Terms } from "./session.ts";
+import type { TokenSigner } from "./token-format.ts";
 
 export interface RelayOptions {
   /** Milliseconds of one beat of the heartbeat. Default: 5000. */

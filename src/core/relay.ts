@@ -9,13 +9,14 @@ import { guardObserver, type RelayObserver } from "./observer.ts";
 import { Turn } from "./outbox.ts";
 import { type Place, Places } from "./places.ts";
 import { plain } from "./protocol/plain.ts";
-import type { Command, Protocol } from "./protocol/protocol.ts";
+import type { Command, Protocol, Welcome } from "./protocol/protocol.ts";
 import { Registry } from "./registry.ts";
 import type { ClientOrigin, Handshake, Holdings, RelayOptions } from "./relay-options.ts";
 import { ResumeTokens } from "./resume-tokens.ts";
 import { Rooms } from "./rooms.ts";
 import { type RelayHooks, Router } from "./router.ts";
 import { Session, type SessionRelay } from "./session.ts";
+import type { EarlierToken } from "./token-format.ts";
 import { Watchers } from "./watchers.ts";
 
 /** The relay: gives every connection an id, and forwards `id:message` to the connection with that id. */
@@ -85,6 +86,7 @@ export class Relay {
       observer: this.#observer,
       route: (sender, command) => this.#route(sender, command),
       weigh: (sender, command) => this.#router.weigh(sender, command),
+      beat: (session) => this.#beat(session),
       away: (session, ending) => this.#putAway(session, ending),
       left: (session, ending) => this.#leave(session, ending),
     };
@@ -135,15 +137,16 @@ export class Relay {
   open(connection: Connection, handshake: Handshake = {}, place: Place | undefined = this.takePlace()): Link {
     if (!this.#isGood(place)) return this.refuse(connection, this.#refusal(), place);
     const protocol = handshake.protocol ?? plain;
-    const { id, resume, attempt } = handshake;
-    const session = resume === undefined ? undefined : this.#tokens.find(resume);
-    const isTheirs = session?.protocol === protocol && (id === undefined || id === session.id);
-    if (session === undefined || resume === undefined || !isTheirs)
-      return this.#begin(connection, protocol, handshake, place);
-    if (attempt !== undefined && attempt <= session.attempt)
+    const { id, resume = "", attempt } = handshake;
+    const known = this.#tokens.trace(resume);
+    const isTheirs = known?.protocol === protocol && (id === undefined || id === known.id);
+    if (isTheirs && attempt !== undefined && attempt <= known.attempt) {
       return this.refuse(connection, CLOSE_CODES.replaced, place);
+    }
+    const session = isTheirs ? this.#tokens.find(resume) : undefined;
+    if (session === undefined) return this.#begin(connection, protocol, handshake, place);
     session.attempt = attempt ?? session.attempt;
-    return this.#resume(connection, session, handshake, place);
+    return this.#resume(connection, session, resume, handshake, place);
   }
 
   /** Opens an echo on the connection: each message comes back as `res:` and the message. It has no id. */
@@ -190,9 +193,22 @@ export class Relay {
   }
 
   #begin(connection: Connection, protocol: Protocol, handshake: Handshake, place: Place): Link {
-    const { id, resume, client } = handshake;
-    if (id !== undefined) this.#registry.find(id)?.close(CLOSE_CODES.replaced);
-    const session = new Session(id ?? this.#reclaim(resume) ?? this.#registry.nextId(), protocol, this.#session);
+    const { resume, attempt, client } = handshake;
+    const reclaimed = this.#reclaim(protocol, handshake);
+    const id = handshake.id ?? reclaimed?.id;
+    const old = id === undefined ? undefined : this.#registry.find(id);
+    // With any other token, its client had mail of which nothing is known here.
+    const knowsOld = old !== undefined && reclaimed === undefined && this.#tokens.trace(resume ?? "") === old;
+    const session = new Session(id ?? this.#registry.nextId(), protocol, this.#session);
+    if (old !== undefined) {
+      session.inherit(old);
+      old.close(CLOSE_CODES.replaced);
+    }
+    if (handshake.id !== undefined) {
+      this.#registry.takeNames();
+      if (resume !== undefined && attempt !== undefined) this.#tokens.supersede(resume, session, attempt);
+    }
+    if (reclaimed !== undefined) session.attempt = attempt ?? -1;
     const link = session.attach(connection, handshake, place);
     this.#registry.add(session);
     this.#observer.connected?.(session.id, {
@@ -200,26 +216,33 @@ export class Relay {
       origin: client?.origin,
       protocol: protocol.name ?? "plain",
     });
-    this.#welcome(session, resume === undefined);
+    const resumeToken = session.canResume ? this.#tokens.issue(session, reclaimed) : "";
+    const isWhole = session.tellLoss() && (resume === undefined || knowsOld);
+    this.#welcome(session, { resumeToken, resumed: false, recovered: isWhole });
+    session.catchUp();
     this.#watchers.tell(session);
     this.#runHook(session, this.#hooks.onOpen);
     return link;
   }
 
-  /** The id that the token of an earlier process stands for, where nobody has it now. */
-  #reclaim(resume: string | undefined): string | undefined {
-    const id = resume === undefined ? undefined : this.#tokens.reclaim(resume);
-    return id === undefined || this.#registry.find(id) !== undefined ? undefined : id;
+  /** Reads a token of an earlier process, whose id is free or was reclaimed with an earlier token of the same session. */
+  #reclaim(protocol: Protocol, { id, resume, attempt }: Handshake): EarlierToken | undefined {
+    if (id !== undefined || resume === undefined || !protocol.numbersMessages) return undefined;
+    const token = this.#tokens.reclaim(resume, attempt);
+    const holder = token && this.#registry.find(token.id);
+    return holder === undefined || holder.ticket?.key === token?.key ? token : undefined;
   }
 
-  #resume(connection: Connection, session: Session, handshake: Handshake, place: Place): Link {
+  #resume(connection: Connection, session: Session, token: string, handshake: Handshake, place: Place): Link {
     clearTimeout(this.#expiries.get(session));
     this.#expiries.delete(session);
     const wasAway = !session.isOnline;
     const link = session.attach(connection, handshake, place);
     this.#observer.resumed?.(session.id);
-    this.#welcome(session, session.tellLoss(), handshake.resume);
+    const resumeToken = this.#tokens.renew(session, token);
+    this.#welcome(session, { resumeToken, resumed: true, recovered: session.tellLoss() });
     session.catchUp();
+    this.#router.leaveUngranted(session);
     this.#router.tellWatched(session);
     if (wasAway) {
       this.#watchers.tell(session);
@@ -228,15 +251,12 @@ export class Relay {
     return link;
   }
 
-  /** @param resumedWith The token with which the session was resumed; none where it begins. */
-  #welcome(session: Session, recovered: boolean, resumedWith?: string): void {
+  #welcome(session: Session, told: Pick<Welcome, "resumeToken" | "resumed" | "recovered">): void {
     const { maxMessageBytes } = this.limits;
-    session.welcome({
+    session.tellAnyway({
       type: "welcome",
       id: session.id,
-      resumeToken: session.canResume ? this.#tokens.issue(session, resumedWith) : "",
-      resumed: resumedWith !== undefined,
-      recovered,
+      ...told,
       heartbeatMs: this.#heartbeatMs,
       resumeMs: this.#care.resumeMs,
       limits: { maxMessageBytes, maxUnackedSends: REMEMBERED_ACKS },
@@ -244,8 +264,13 @@ export class Relay {
   }
 
   #route(sender: Session, command: Command): void {
-    if (sender.canResume && this.#tokens.confirm(sender)) sender.confirmLoss();
+    if (this.#tokens.confirm(sender)) sender.confirmLoss();
     this.#router.route(sender, command);
+  }
+
+  #beat(session: Session): void {
+    if (!this.#tokens.needsRefresh(session)) return;
+    session.tellAnyway({ type: "resumeToken", resumeToken: this.#tokens.refresh(session) });
   }
 
   #putAway(session: Session, ending: Ending): void {

@@ -1,115 +1,206 @@
+import type { Protocol } from "./protocol/protocol.ts";
+import { RETURN_MS } from "./registry.ts";
 import type { Session } from "./session.ts";
+import { type EarlierToken, isSame, keyOf, TokenFormat, type TokenSigner } from "./token-format.ts";
 
-/** Makes a text's signature with a secret that nobody else has: always the same for one text, always of the same length. */
-export interface TokenSigner {
-  sign(text: string): string;
+/** A session's tokens. `ResumeTokens` alone reads and writes it. */
+export interface Ticket {
+  readonly key: string;
+  /** The token that the client was told last. */
+  current: string;
+  /** The token before it, while the client may not know the current one; empty otherwise. */
+  previous: string;
+  /** Time of issue of the current token, in milliseconds since 1970. */
+  issuedAt: number;
+  /** Time of issue of the earlier process's token that brought the id back; -1 where none did. */
+  readonly reclaimedWith: number;
+  /** Whether no frame came since the latest welcome. */
+  isWelcomeUnseen: boolean;
 }
 
-const TOKEN_BYTES = 24;
-const PROCESS_BYTES = 8;
-const PREFIX_CHARACTERS = 8;
+/** The session that a token was issued for. */
+export interface Trace {
+  readonly id: string;
+  readonly protocol: Protocol;
+  /** The latest attempt to connect that reached it; -1 where none was counted. */
+  readonly attempt: number;
+}
 
-/** A signed token: what cannot be guessed, which process issued it, the id, and the signature. */
-const SIGNED = /^([0-9a-f]{48})([0-9a-f]{16})([A-Za-z0-9._~-]{1,64})!(.+)$/;
+interface EndedSession extends Trace {
+  readonly issuedAt: number;
+  readonly reclaimedWith: number;
+  readonly endedAt: number;
+}
 
-/** For how long a process gives ids back that the process before it gave, in milliseconds: from its start. */
-const RECLAIM_MS = 300_000;
+/** How long a signed token gives its id back, in milliseconds from its issue. Clients get a new one in half the time. */
+const LIFETIME_MS = 3_600_000;
 
-/** The tickets with which lost clients come back to their sessions: unguessable, each good once, each for one session. */
+/** How long after a session's end an attempt that was held up on the way is still recognized. */
+const LATE_MS = 60_000;
+
+/** Number of ended sessions that are remembered; the oldest is forgotten first. */
+const ENDED_MAX = 4096;
+
+/**
+ * Issues the tokens with which clients come back to their sessions, and tells what a token stands for. A token is good
+ * once. An outdated one still tells which session it was for.
+ */
 export class ResumeTokens {
+  readonly #format: TokenFormat;
   readonly #sessions = new Map<string, Session>();
-  /** The token with which a session was resumed, until its client shows that it got the next one. */
-  readonly #used = new Map<Session, string>();
-  readonly #signer: TokenSigner | undefined;
-  readonly #processMark = randomHex(PROCESS_BYTES);
+  /** Sessions that are over, by their key: those with counted attempts and those that were reclaimed. */
+  readonly #ended = new Map<string, EndedSession>();
   readonly #startedAt = performance.now();
-  /** Tokens of earlier processes that were good once. */
-  readonly #reclaimed = new Set<string>();
 
-  /** @param signer Signs every token, so that the next process knows whose id it stands for. */
+  /** @param signer Signs every token, so that the next process knows whose id it was issued for. Default: none. */
   constructor(signer?: TokenSigner) {
-    this.#signer = signer;
+    this.#format = new TokenFormat(signer);
   }
 
-  /**
-   * What the numbers of this process begin with: none of them may be an id that a client of an earlier process comes back for.
-   * Empty where no id outlives the process that gave it.
-   */
+  /** Stands before the numbers of this process, so that no other gives the same id. Empty where no token is signed. */
   get idPrefix(): string {
-    return this.#signer === undefined ? "" : `${this.#processMark.slice(0, PREFIX_CHARACTERS)}-`;
+    return this.#format.idPrefix;
   }
 
   /**
-   * A new token for the session.
+   * Issues the first token of a session.
    *
-   * @param resumedWith The token with which it was resumed just now. It stays good until `confirm`, because its client may
-   * never see the new one; any other of the session's tokens is used up.
+   * @param reclaimed The token that brought its id back; later tokens of the session keep its key.
    */
-  issue(session: Session, resumedWith?: string): string {
-    this.revoke(session);
-    if (resumedWith !== undefined) {
-      this.#used.set(session, resumedWith);
-      this.#sessions.set(resumedWith, session);
-    }
-    session.resumeToken = this.#make(session.id);
-    this.#sessions.set(session.resumeToken, session);
-    return session.resumeToken;
+  issue(session: Session, reclaimed?: EarlierToken): string {
+    const key = reclaimed?.key ?? this.#newKey();
+    const before = this.#ended.get(key);
+    this.#ended.delete(key);
+    const reclaimedWith = reclaimed?.issuedAt ?? -1;
+    const issuedAt = timeAfter(Math.max(reclaimedWith, before?.issuedAt ?? -1));
+    const current = this.#format.make(key, session.id, issuedAt);
+    session.ticket = { key, current, previous: "", issuedAt, reclaimedWith, isWelcomeUnseen: true };
+    this.#sessions.set(key, session);
+    return current;
   }
 
   /**
-   * A frame came over the connection that the latest token was told on: the one before is used up.
+   * Issues the token for the welcome of a session that was resumed.
    *
-   * @returns Whether there was one, and this is the first frame since the session was resumed.
+   * @param resumedWith The token that resumed it. It stays good until `confirm`, because the client may never see the
+   * new one; any other of the session's tokens is used up.
    */
-  confirm(session: Session): boolean {
-    const used = this.#used.get(session);
-    if (used === undefined) return false;
-    this.#used.delete(session);
-    return this.#sessions.delete(used);
+  renew(session: Session, resumedWith: string): string {
+    if (session.ticket === undefined) return this.issue(session);
+    session.ticket.isWelcomeUnseen = true;
+    return this.#replaceCurrent(session, session.ticket, resumedWith);
   }
 
-  /** The session that the token stands for; `undefined` where it is unknown, used up or too old. */
+  /** Whether the session's token is so old, or stamped so far ahead of the clock, that its client needs a new one. */
+  needsRefresh({ ticket }: Session): boolean {
+    // Until a frame comes, two tokens are good already.
+    if (ticket === undefined || ticket.isWelcomeUnseen || !this.#format.isSigned) return false;
+    return Math.abs(Date.now() - ticket.issuedAt) > LIFETIME_MS / 2;
+  }
+
+  /** Issues a new token in the midst of a connection. The one before stays good: the client may never see the new one. */
+  refresh(session: Session): string {
+    const { ticket } = session;
+    return ticket === undefined ? this.issue(session) : this.#replaceCurrent(session, ticket, ticket.current);
+  }
+
+  /**
+   * Notes that the client has seen its welcome: the token that it connected with is used up.
+   *
+   * @returns Whether this is the first frame since that welcome.
+   */
+  confirm({ ticket }: Session): boolean {
+    if (ticket?.isWelcomeUnseen !== true) return false;
+    ticket.isWelcomeUnseen = false;
+    ticket.previous = "";
+    return true;
+  }
+
+  /** Finds the session that the token opens; `undefined` where the token is unknown, used up or too old. */
   find(token: string): Session | undefined {
-    return this.#sessions.get(token);
+    const session = this.#sessions.get(keyOf(token) ?? "");
+    if (session?.ticket === undefined) return undefined;
+    const { current, previous } = session.ticket;
+    return isSame(token, current) || isSame(token, previous) ? session : undefined;
+  }
+
+  /** Finds the session that the token was issued for, also where the token is used up or the session ended just now. */
+  trace(token: string): Trace | undefined {
+    const key = keyOf(token) ?? "";
+    const ended = this.#ended.get(key);
+    const isRecent = ended !== undefined && performance.now() - ended.endedAt <= LATE_MS;
+    return this.#sessions.get(key) ?? (isRecent ? ended : undefined);
   }
 
   /**
-   * The id that a token stands for which an earlier process issued; good once, and within five minutes of this one's start.
+   * Reads the token of an earlier process. It gives its id back once, within five minutes of this process's start and
+   * within an hour of its issue, and never after a later token of the same session.
    *
-   * @returns `undefined` where it is no such token, or none are signed.
+   * @param attempt The client's attempt to connect: a client that never saw its welcome may repeat the token.
+   * @returns `undefined` where the token gives no id.
    */
-  reclaim(token: string): string | undefined {
-    if (this.#signer === undefined || performance.now() - this.#startedAt > RECLAIM_MS) return undefined;
-    const [, secret = "", process = "", id = "", signature = ""] = SIGNED.exec(token) ?? [];
-    if (id === "" || process === this.#processMark || this.#reclaimed.has(secret)) return undefined;
-    if (!isSame(this.#signer.sign(secret + process + id), signature)) return undefined;
-    this.#reclaimed.add(secret);
-    return id;
+  reclaim(token: string, attempt = -1): EarlierToken | undefined {
+    if (performance.now() - this.#startedAt > RETURN_MS) return undefined;
+    const earlier = this.#format.readEarlier(token);
+    if (earlier === undefined) return undefined;
+    const age = Date.now() - earlier.issuedAt;
+    if (age > LIFETIME_MS || age < -LIFETIME_MS / 2) return undefined;
+    const session = this.#sessions.get(earlier.key);
+    const used = session?.ticket ?? this.#ended.get(earlier.key);
+    if (used === undefined || earlier.issuedAt > used.reclaimedWith) return earlier;
+    const isRepeated = earlier.issuedAt === used.reclaimedWith && session?.ticket?.isWelcomeUnseen === true;
+    return isRepeated && (!session.isOnline || attempt > session.attempt) ? earlier : undefined;
   }
 
-  /** None of the session's tokens is good any more. */
-  revoke(session: Session): void {
-    this.confirm(session);
-    this.#sessions.delete(session.resumeToken);
+  /** Makes the session's tokens worthless: it is over. */
+  revoke({ id, protocol, attempt, ticket }: Session): void {
+    if (ticket === undefined) return;
+    const { key, issuedAt, reclaimedWith } = ticket;
+    this.#sessions.delete(key);
+    if (attempt < 0 && reclaimedWith < 0) return;
+    this.#remember(key, { id, protocol, attempt, issuedAt, reclaimedWith, endedAt: performance.now() });
   }
 
-  #make(id: string): string {
-    const secret = randomHex(TOKEN_BYTES);
-    if (this.#signer === undefined) return secret;
-    return `${secret}${this.#processMark}${id}!${this.#signer.sign(secret + this.#processMark + id)}`;
+  /**
+   * Notes that a client whose token opened nothing has begun a session by an id that it proved. Its earlier attempts are
+   * late from now on.
+   *
+   * @param token The token that it came with.
+   */
+  supersede(token: string, { id, protocol }: Session, attempt: number): void {
+    const key = keyOf(token);
+    if (key === undefined || this.#sessions.has(key)) return;
+    const { issuedAt = -1, reclaimedWith = -1 } = this.#ended.get(key) ?? {};
+    this.#remember(key, { id, protocol, attempt, issuedAt, reclaimedWith, endedAt: performance.now() });
+  }
+
+  #replaceCurrent(session: Session, ticket: Ticket, previous: string): string {
+    ticket.issuedAt = timeAfter(ticket.issuedAt);
+    ticket.current = this.#format.make(ticket.key, session.id, ticket.issuedAt);
+    ticket.previous = previous;
+    return ticket.current;
+  }
+
+  #remember(key: string, ended: EndedSession): void {
+    this.#ended.delete(key);
+    this.#ended.set(key, ended);
+    if (this.#ended.size <= ENDED_MAX) return;
+    for (const oldest of this.#ended.keys()) {
+      this.#ended.delete(oldest);
+      return;
+    }
+  }
+
+  #newKey(): string {
+    let key: string;
+    do key = this.#format.newKey();
+    while (this.#sessions.has(key));
+    return key;
   }
 }
 
-function randomHex(bytes: number): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (byte) => byte.toString(16).padStart(2, "0")).join(
-    "",
-  );
-}
-
-/** Compares in a time that says nothing of where two texts differ. */
-function isSame(one: string, other: string): boolean {
-  if (one.length !== other.length) return false;
-  let differences = 0;
-  for (let at = 0; at < one.length; at++) differences |= one.charCodeAt(at) ^ other.charCodeAt(at);
-  return differences === 0;
+/** The time of issue after `last`: later than that, unless the clock was turned back by more than half a lifetime. */
+function timeAfter(last: number): number {
+  const now = Date.now();
+  return last - now > LIFETIME_MS / 2 ? now : Math.max(now, last + 1);
 }

@@ -104,6 +104,18 @@ export class Router {
     for (const room of session.rooms) this.#tellRoom(room, session, event);
   }
 
+  /** Takes the session out of the rooms that its grant no longer covers; tells their members and the session itself. */
+  leaveUngranted(session: Session): void {
+    if (session.grant.rooms === undefined) return;
+    for (const room of [...session.rooms]) {
+      if (isGranted(session.grant.rooms, room)) continue;
+      this.#parts.rooms.leave(room, session);
+      session.rooms.delete(room);
+      this.#tellRoom(room, session, "left");
+      session.tell({ type: "presence", id: session.id, room, event: "left" });
+    }
+  }
+
   /** Ends all that the session is in and watches. */
   forget(session: Session): void {
     for (const room of session.rooms) {
@@ -131,8 +143,9 @@ export class Router {
       if (!isId(to)) return failed(badId(to));
       if (!isGranted(sender.grant.to, to)) return failed(forbidden(to, NOT_GRANTED));
     }
-    const receiver = this.#parts.registry.find(to);
-    if (receiver === undefined) return failed(isId(to) ? noSuchId(to) : badId(to));
+    const { registry } = this.#parts;
+    const receiver = registry.find(to);
+    if (receiver === undefined) return failed(isId(to) ? noSuchId(to, registry.mayReturn(to)) : badId(to));
     const refusal = this.#refusal(sender, to, undefined, message);
     if (refusal !== undefined) return failed(refusal);
     const delivery = receiver.deliver(receiver.protocol.encodeMessage(sender.id, undefined, message));
@@ -142,9 +155,9 @@ export class Router {
 
   #publish(sender: Session, { room, message, echo }: Publish): Outcome {
     if (!isId(room)) return failed(badId(room));
+    if (!isGranted(sender.grant.rooms, room)) return failed(forbidden(room, NOT_GRANTED));
     const members = this.#parts.rooms.membersFor(room, sender);
     if (members === undefined) return failed(notInRoom(room));
-    if (!isGranted(sender.grant.rooms, room)) return failed(forbidden(room, NOT_GRANTED));
     const refusal = this.#refusal(sender, undefined, room, message);
     if (refusal !== undefined) return failed(refusal);
     const bodies = new Map<Protocol, Frame>();

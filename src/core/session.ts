@@ -10,6 +10,7 @@ import type { RelayObserver } from "./observer.ts";
 import type { Place } from "./places.ts";
 import type { Command, Outcome, Protocol, RelayEvent } from "./protocol/protocol.ts";
 import { Rate } from "./rate.ts";
+import type { Ticket } from "./resume-tokens.ts";
 
 /** What a session needs from the relay that it belongs to. */
 export interface SessionRelay {
@@ -18,6 +19,8 @@ export interface SessionRelay {
   route(sender: Session, command: Command): void;
   /** As how many frames the command counts against its sender's rate, for what it causes. */
   weigh(sender: Session, command: Command): number;
+  /** Called at least once a beat while the session has a connection. */
+  beat(session: Session): void;
   /** The session has lost its connection and may come back. */
   away(session: Session, ending: Ending): void;
   /** The session is over; its id is free of it. */
@@ -50,12 +53,14 @@ export class Session implements LinkOwner {
   readonly watched = new LazySet();
   /** The latest of its client's attempts to connect that got here; held by the relay. */
   attempt = -1;
-  /** The session's own ticket back; held by the relay. */
-  resumeToken = "";
   /** How much its client may send, over all its connections; anything where absent. */
   rate: Rate | undefined;
+  /** The session's resume tokens; held by the relay. */
+  ticket: Ticket | undefined = undefined;
   readonly #relay: SessionRelay;
-  readonly #mailbox: Mailbox | undefined;
+  #mailbox: Mailbox | undefined;
+  /** Whether mail for its id was lost when it took the id over, and no welcome could say so. */
+  #owesLoss = false;
   #acks: AckMemory | undefined = undefined;
   #link: Link | undefined = undefined;
   #expiry: ReturnType<typeof setTimeout> | undefined = undefined;
@@ -78,7 +83,22 @@ export class Session implements LinkOwner {
 
   /** Whether it can outlive its connection. */
   get canResume(): boolean {
-    return this.#mailbox !== undefined;
+    return this.protocol.numbersMessages;
+  }
+
+  /**
+   * Takes over the mail and the rate of a session whose id it takes over; to be called before that session is closed.
+   * Where the protocols differ the mail is lost, and the next welcome for the id that can say so does.
+   */
+  inherit(old: Session): void {
+    this.rate = old.rate;
+    if (this.#mailbox !== undefined && old.#mailbox !== undefined && old.protocol === this.protocol) {
+      this.#mailbox = old.#mailbox;
+      old.#mailbox = undefined;
+    } else if (old.#owesLoss || old.waitingMessages > 0 || !old.tellLoss()) {
+      if (this.#mailbox === undefined) this.#owesLoss = true;
+      else this.#mailbox.lose();
+    }
   }
 
   /**
@@ -166,8 +186,8 @@ export class Session implements LinkOwner {
     if (!this.#link.send(frame) && event.type === "ack") this.#link.close(CLOSE_CODES.tooSlow);
   }
 
-  /** Tells the client what it is told first, ahead of anything else and whatever waits. */
-  welcome(event: RelayEvent): void {
+  /** Tells the client what must not be refused, whatever waits already: its welcome, a new token. */
+  tellAnyway(event: RelayEvent): void {
     const frame = this.protocol.encode(event);
     if (frame !== undefined) this.#link?.sendAnyway(frame);
   }
@@ -233,6 +253,7 @@ export class Session implements LinkOwner {
   beat(): void {
     this.#isAsked = true;
     this.tell({ type: "ping" });
+    this.#relay.beat(this);
   }
 
   ended(ending: Ending, link: Link): void {

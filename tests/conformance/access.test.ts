@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { connectJson, connectRawJson, JSON_PROTOCOL } from "./json-client.ts";
+import { connectJson, connectRawJson, JSON_PROTOCOL, nextMessages, openJson } from "./json-client.ts";
 import { type HandshakeOptions, handshake, openTcp, type RawClient } from "./raw.ts";
 import { runtimes } from "./runtimes.ts";
 import { type Server, startServer } from "./server.ts";
@@ -78,6 +78,60 @@ describe.each(runtimes)("with RELAY_JWT_SECRET on $name", (runtime) => {
     raw.text(":ping");
     const lines = ["bounded:me", ":error forbidden alice", ":joined bounded team-7", ":error forbidden lobby", ":pong"];
     for (const line of lines) await expect(raw.next()).resolves.toBe(line);
+  });
+
+  /** Connects as the token's `sub`, with more of a query. */
+  const connectAs = async (claims: JWTPayload, query = "") =>
+    openJson(`ws://127.0.0.1:${server.port}/ws?token=${await good(claims)}${query}`);
+
+  test("whoever proves an id has the mail of the session that had it, away or still open", async () => {
+    const sender = await connectAs({ sub: "sender-of-mail" });
+    const first = await connectAs({ sub: "mail" });
+    await sender.ask({ type: "watch", id: "mail" });
+    expect(await sender.next()).toMatchObject({ event: "online" });
+    expect(await sender.ask({ type: "send", to: "mail", data: "not acknowledged" })).toEqual({ outcome: "delivered" });
+    first.drop();
+    expect(await sender.next()).toMatchObject({ event: "offline" });
+    expect(await sender.ask({ type: "send", to: "mail", data: "queued" })).toEqual({ outcome: "queued" });
+    const messages = [
+      [1, "not acknowledged"],
+      [2, "queued"],
+    ];
+    const tab = await connectAs({ sub: "mail" });
+    expect(tab.welcome).toMatchObject({ id: "mail", resumed: false, recovered: true });
+    expect(await nextMessages(tab, 2)).toEqual(messages);
+    const next = await connectAs({ sub: "mail" });
+    await expect(tab.end()).resolves.toMatchObject({ code: 4500 });
+    expect(next.welcome).toMatchObject({ resumed: false, recovered: true });
+    expect(await nextMessages(next, 2)).toEqual(messages);
+    await next.acknowledge(2);
+    const last = await connectAs({ sub: "mail" });
+    await expect(last).toStaySilent();
+  });
+
+  test("an attempt that was held up is closed with 4500, and does not end the live session", async () => {
+    const first = await connectAs({ sub: "late" });
+    first.drop();
+    const live = await connectAs({ sub: "late" }, `&resume=${first.token}&attempt=2`);
+    expect(live.welcome).toMatchObject({ resumed: true });
+    await live.acknowledge(0);
+    const query = `token=${await good({ sub: "late" })}&resume=${first.token}&attempt=1`;
+    const late = await server.open(`/ws?${query}`, [JSON_PROTOCOL]);
+    await expect(late.end()).resolves.toMatchObject({ code: 4500 });
+    expect(await live.nextIsOwn()).toBe(true);
+  });
+
+  test("a token that grants fewer rooms takes a resumed session out of the others: all are told", async () => {
+    const [client, other] = [await connectAs({ sub: "narrowed" }), await connectAs({ sub: "other" })];
+    for (const one of [client, other]) await one.ask({ type: "join", room: "narrow" });
+    expect(await client.next()).toMatchObject({ id: "other", event: "joined" });
+    const resume = `&resume=${client.token}`;
+    const back = await connectAs({ sub: "narrowed", rooms: ["wide"] }, resume);
+    const left = { type: "presence", id: "narrowed", room: "narrow", event: "left" };
+    expect(back.welcome).toMatchObject({ resumed: true });
+    expect([await back.next(), await other.next()]).toEqual([left, left]);
+    expect(await other.ask({ type: "publish", room: "narrow", data: 1 })).toMatchObject({ recipients: 0 });
+    expect(await back.ask({ type: "join", room: "narrow" })).toMatchObject({ error: { code: "forbidden" } });
   });
 
   test("a token that expires closes its connection with 4002", async () => {

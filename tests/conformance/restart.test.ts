@@ -7,6 +7,7 @@ import { runtimes } from "./runtimes.ts";
 import type { Server } from "./server.ts";
 import { ownServer } from "./subject.ts";
 import { within } from "./wait.ts";
+import { hasFakeTime, WallClock } from "./wall-clock.ts";
 
 const SECRET = "a secret of thirty-two bytes or more";
 const LIBRARY_CLIENTS = 10;
@@ -46,6 +47,43 @@ describe.each(runtimes)("SIGKILL on $name", (runtime) => {
     expect(again.id).not.toBe(id);
   });
 
+  test("with RELAY_SECRET a later token takes the id from whoever reclaimed it with an earlier one", async () => {
+    const env = { RELAY_SECRET: SECRET };
+    const first = await ownServer(runtime, { env });
+    const stolen = await connectJson(first);
+    stolen.drop();
+    const latest = await connectJson(first, { resume: encodeURIComponent(stolen.token) });
+    expect(latest.welcome).toMatchObject({ id: stolen.id, resumed: true });
+    await latest.acknowledge(0);
+    await kill(first);
+    const second = await ownServer(runtime, { env });
+    const thief = await connectJson(second, { resume: encodeURIComponent(stolen.token) });
+    expect(thief.id).toBe(stolen.id);
+    const owner = await connectJson(second, { resume: encodeURIComponent(latest.token) });
+    expect(owner.welcome).toMatchObject({ id: stolen.id, resumed: false, recovered: false });
+    await expect(thief.end()).resolves.toMatchObject({ code: 4500 });
+    const again = await connectJson(second, { resume: encodeURIComponent(stolen.token) });
+    expect(again.id).not.toBe(stolen.id);
+    expect(await owner.nextIsOwn()).toBe(true);
+  });
+
+  test.skipIf(!hasFakeTime)(
+    "with RELAY_SECRET a client that stays is told a new token before its own is too old",
+    async () => {
+      const clock = new WallClock();
+      const env = { RELAY_SECRET: SECRET, RELAY_HEARTBEAT_MS: "200", ...clock.env };
+      const server = await ownServer(runtime, { env });
+      const client = await connectJson(server);
+      await client.acknowledge(0);
+      clock.set(1);
+      const frame = await client.next();
+      expect(frame).toEqual({ type: "resumeToken", resumeToken: expect.any(String) });
+      client.drop();
+      const back = await connectJson(server, { resume: encodeURIComponent(String(frame.resumeToken)) });
+      expect(back.welcome).toMatchObject({ id: client.id, resumed: true });
+    },
+  );
+
   test("with RELAY_SECRET the next process gives nobody an id that a client of the first may come back for", async () => {
     const env = { RELAY_SECRET: SECRET };
     const first = await ownServer(runtime, { env });
@@ -53,12 +91,21 @@ describe.each(runtimes)("SIGKILL on $name", (runtime) => {
     await kill(first);
     const second = await ownServer(runtime, { env });
     const strangers = [await connectJson(second), await connectJson(second), await connectJson(second)];
+    const [stranger] = strangers;
+    for (const [to, temporary] of [
+      [before[0]?.id, true],
+      [`${stranger?.id.split("-")[0]}-99`, false],
+      ["nobody", false],
+    ]) {
+      const outcome = await stranger?.ask({ type: "send", to, data: "too early" });
+      expect(outcome).toMatchObject({ error: { code: "no_such_id", temporary } });
+    }
     const back = [];
     for (const { token } of before) back.push(await connectJson(second, { resume: encodeURIComponent(token) }));
     expect(back.map(({ id }) => id)).toEqual(before.map(({ id }) => id));
     expect(new Set([...strangers, ...back].map(({ id }) => id)).size).toBe(6);
     for (const client of back) {
-      strangers[0]?.send({ type: "send", to: client.id, data: "welcome back" });
+      stranger?.send({ type: "send", to: client.id, data: "welcome back" });
       await expect(client.next()).resolves.toMatchObject({ type: "message", data: "welcome back" });
     }
   });

@@ -1,6 +1,14 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { closePayload, OPCODES } from "./frames.ts";
-import { connectJson, connectRawJson, connectWatcher, loseConnection, nextMessages } from "./json-client.ts";
+import {
+  connectJson,
+  connectRawJson,
+  connectWatcher,
+  JSON_PROTOCOL,
+  loseConnection,
+  nextMessages,
+  readFrame,
+} from "./json-client.ts";
 import { runtimes } from "./runtimes.ts";
 import { ownServer, sharedServer } from "./subject.ts";
 import { connectText, TEXT_PROTOCOL } from "./text-client.ts";
@@ -234,6 +242,20 @@ describe.each(runtimes)("a resume token on $name", (runtime) => {
     }
     const back = await connectJson(server(), { resume: one.token });
     expect(back.welcome).toMatchObject({ id: one.id, resumed: true, recovered: true });
+  });
+
+  test("that is used up tells a late attempt: it is closed with 4500, and begins no session", async () => {
+    const one = await connectJson(server());
+    await loseConnection(server(), one);
+    const back = await server().open(`/ws?resume=${one.token}&attempt=2`, [JSON_PROTOCOL]);
+    expect(readFrame(await back.next())).toMatchObject({ id: one.id, resumed: true });
+    back.send(JSON.stringify({ type: "sequenceAck", sequenceId: 0 }));
+    back.send(JSON.stringify({ type: "ping" }));
+    expect(readFrame(await back.next())).toMatchObject({ type: "pong" });
+    const late = await server().open(`/ws?resume=${one.token}&attempt=1`, [JSON_PROTOCOL]);
+    await expect(late.end()).resolves.toMatchObject({ code: 4500 });
+    back.send(JSON.stringify({ type: "ping" }));
+    expect(readFrame(await back.next())).toMatchObject({ type: "pong" });
   });
 
   test.each(["unknown", "", "%00", "__proto__"])(

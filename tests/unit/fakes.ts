@@ -162,6 +162,7 @@ export function fakeSession(id: string, protocol: Protocol = plain): Session {
     observer: {},
     route: () => {},
     weigh: () => 1,
+    beat: () => {},
     away: () => {},
     left: () => {},
   });

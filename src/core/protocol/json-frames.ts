@@ -61,6 +61,7 @@ export const relayFrame = z.discriminatedUnion("type", [
     resumeMs: z.number(),
     limits: z.object({ maxMessageBytes: z.number(), maxUnackedSends: z.number() }),
   }),
+  z.object({ type: z.literal("resumeToken"), resumeToken: z.string() }),
   z.object({
     type: z.literal("message"),
     from: name,

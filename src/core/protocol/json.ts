@@ -175,6 +175,7 @@ function encode(event: RelayEvent): Frame | undefined {
       return inJson({ type: "error", error: { code, message, temporary } });
     }
     case "welcome":
+    case "resumeToken":
     case "presence":
     case "ping":
     case "pong":

@@ -43,6 +43,8 @@ export interface Welcome {
 /** What the relay tells a client by itself, other than messages. */
 export type RelayEvent =
   | Welcome
+  /** A new token in place of the one that the client has, which stays good until the next. */
+  | { readonly type: "resumeToken"; readonly resumeToken: string }
   | { readonly type: "ack"; readonly ackId: number; readonly outcome: Outcome }
   | { readonly type: "error"; readonly error: SendError }
   | { readonly type: "members"; readonly room: string; readonly members: readonly string[] }

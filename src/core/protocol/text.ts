@@ -53,6 +53,7 @@ function encodeLine(event: RelayEvent): string | undefined {
       return event.room === undefined ? `:${event.event} ${event.id}` : `:${event.event} ${event.id} ${event.room}`;
     case "pong":
       return ":pong";
+    case "resumeToken":
     case "ping":
     case "ack":
       return undefined;

@@ -56,3 +56,25 @@ test("a session that goes late does not free the id of the one that has it now",
   registry.remove(stale);
   expect(registry.find("7")).toBe(present);
 });
+
+const MINE = "0123abcd-";
+const FIVE_MINUTES = 300_000;
+
+test.each([
+  ["sequential", "", false, []],
+  ["sequential", MINE, false, ["89abcdef-7"]],
+  ["random", MINE, false, ["89abcdef-7", "7", "alice", "89abcdef-07"]],
+  ["random", "", false, []],
+  ["sequential", MINE, true, ["89abcdef-7", "7", "alice", "89abcdef-07"]],
+  ["sequential", "", true, ["89abcdef-7", "7", "alice", "89abcdef-07", `${MINE}1`, `${MINE}9`]],
+] as const)(
+  "with %s ids, the prefix %j and names brought along: %j, an earlier process may have given %j",
+  (kind, prefix, takesNames, expected) => {
+    const registry = new Registry(kind, prefix);
+    if (takesNames) registry.takeNames();
+    const ids = ["89abcdef-7", "7", "alice", "89abcdef-07", `${MINE}1`, `${MINE}9`];
+    expect(ids.filter((id) => registry.mayReturn(id))).toEqual(expected);
+    vi.advanceTimersByTime(FIVE_MINUTES + 1);
+    expect(ids.filter((id) => registry.mayReturn(id))).toEqual([]);
+  },
+);

@@ -81,6 +81,31 @@ describe("a client that lost its connection", () => {
     expect(back.did).not.toContain("close 4500");
   });
 
+  test("keeps its session from a late attempt whose token is used up already", () => {
+    const { relay, connectJson } = startJsonRelay();
+    const lost = connectJson();
+    const resume = lost.welcome.resumeToken;
+    lost.vanishes();
+    const back = connectJson({ resume, attempt: 2 });
+    back.asks({ type: "pong" });
+    const late = [connectJson({ resume, attempt: 1 }), connectJson({ resume, attempt: 2 })];
+    expect(late.map(({ did }) => did)).toEqual([["close 4500"], ["close 4500"]]);
+    expect(back.did).not.toContain("close 4500");
+    expect(relay.holdings.sessions).toBe(1);
+    expect(connectJson({ resume, attempt: 3 }).welcome).toMatchObject({ id: "2", resumed: false });
+  });
+
+  test("begins nothing by an attempt that comes after the session has ended", () => {
+    const { relay, connectJson } = startJsonRelay();
+    const lost = connectJson();
+    const resume = lost.welcome.resumeToken;
+    lost.vanishes();
+    connectJson({ resume, attempt: 2 }).leaves();
+    expect(connectJson({ resume, attempt: 1 }).did).toEqual(["close 4500"]);
+    expect(relay.holdings.sessions).toBe(0);
+    expect(connectJson({ resume }).welcome).toMatchObject({ id: "2", resumed: false });
+  });
+
   test("may send at once, and its messages keep their order across the gap", () => {
     const { connect, connectJson, resume } = startJsonRelay();
     const [receiver, lost] = [connect(), connectJson()];

@@ -89,4 +89,34 @@ describe("what a client was granted", () => {
     expect(back.all("ack").at(-1)?.error?.code).toBe("forbidden");
     expect(back.sends("1", "x", 3)?.error?.code).toBe("forbidden");
   });
+
+  test("ends its rooms where the next connection may no longer be in them: their members and it are told", () => {
+    const { turn, connectJson } = startJsonRelay();
+    const [client, other] = [connectJson(), connectJson()];
+    for (const room of ["team-7", "lobby"]) for (const one of [client, other]) one.asks({ type: "join", room });
+    client.vanishes();
+    turn.end();
+    const before = other.news.length;
+    const back = connectJson({ resume: client.welcome.resumeToken, grant: { rooms: ["team-*"] } });
+    expect(back.news).toEqual(["1 left lobby"]);
+    expect(other.news.slice(before)).toEqual(["1 left lobby", "1 online team-7"]);
+    other.asks({ type: "publish", room: "lobby", data: "for lobby" });
+    other.asks({ type: "publish", room: "team-7", data: "for the team" });
+    expect(back.data).toEqual(["for the team"]);
+    other.asks({ type: "members", room: "lobby", ackId: 1 });
+    expect(other.all("ack").at(-1)?.members).toEqual(["2"]);
+    back.vanishes();
+    const wide = connectJson({ resume: back.welcome.resumeToken });
+    wide.asks({ type: "join", room: "lobby", ackId: 1 });
+    expect(wide.all("ack").at(-1)?.outcome).toBe("done");
+  });
+
+  test("ends its rooms in the same way where the connection before is still open", () => {
+    const { connectJson } = startJsonRelay();
+    const [client, other] = [connectJson(), connectJson()];
+    for (const one of [client, other]) one.asks({ type: "join", room: "lobby" });
+    const before = other.news.length;
+    const back = connectJson({ resume: client.welcome.resumeToken, grant: { rooms: [] } });
+    expect([back.news, other.news.slice(before)]).toEqual([["1 left lobby"], ["1 left lobby"]]);
+  });
 });

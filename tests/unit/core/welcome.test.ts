@@ -17,7 +17,7 @@ describe("a client of relay.v1.json", () => {
       {
         type: "welcome",
         id: "1",
-        resumeToken: expect.stringMatching(/^[0-9a-f]{48}$/),
+        resumeToken: expect.stringMatching(/^[0-9a-f]{64}$/),
         resumed: false,
         recovered: true,
         heartbeatMs: BEAT_MS,

@@ -70,6 +70,7 @@ describe("every frame of the relay satisfies the schema", () => {
       event: fc.constantFrom("joined" as const, "left" as const, "online" as const, "offline" as const),
     }),
     fc.record({ type: fc.constantFrom("ping" as const, "pong" as const) }),
+    fc.record({ type: fc.constant("resumeToken" as const), resumeToken: fc.string() }),
     fc.record({
       type: fc.constant("welcome" as const),
       id: anyId,

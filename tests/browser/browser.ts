@@ -25,13 +25,19 @@ const ARGS = [
 const isMissing = !existsSync(EXECUTABLE);
 if (isMissing) console.warn(`Not tested in a browser: there is no ${EXECUTABLE}; apt-get install chromium`);
 
-/** Tests that a browser takes part in; without one they are skipped. Each gets the browser that all of them share. */
-export function describeInBrowser(name: string, tests: (browser: () => Browser) => void): void {
+/**
+ * Tests that a browser takes part in; without one they are skipped. Each gets the browser that all of them share.
+ *
+ * @param options `ignoreDefaultArgs`: arguments that Playwright would give the browser, and that it is to do without.
+ */
+export function describeInBrowser(
+  name: string,
+  tests: (browser: () => Browser) => void,
+  { ignoreDefaultArgs = [] }: { readonly ignoreDefaultArgs?: string[] } = {},
+): void {
   describe.skipIf(isMissing)(name, { timeout: TIMEOUT_MS }, () => {
     let browser: Browser | undefined;
     beforeAll(async () => {
-      // Playwright turns the back-forward cache off.
-      const ignoreDefaultArgs = ["--disable-back-forward-cache"];
       browser = await chromium.launch({ executablePath: EXECUTABLE, args: ARGS, ignoreDefaultArgs });
     });
     afterAll(() => browser?.close());

@@ -13,7 +13,7 @@ const SCRIPT = `
   const list = document.body.appendChild(document.createElement("ol"));
   const note = (text) => list.append(Object.assign(document.createElement("li"), { textContent: text }));
   const relay = connect(new URL("/ws", location.href));
-  relay.on("connected", ({ id, resumed, recovered }) => note(\`connected as \${id}, \${JSON.stringify({ resumed, recovered })}\`));
+  relay.on("connected", ({ id, ...session }) => note(\`connected as \${id}, \${JSON.stringify(session)}\`));
   relay.on("disconnected", () => note("disconnected"));
   relay.on("closed", ({ code, refusal }) => note(\`closed with \${code} \${refusal}\`));
   relay.on("message", ({ from, data }) => note(\`\${from}: \${data}\`));

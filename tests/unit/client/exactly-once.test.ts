@@ -4,6 +4,7 @@ import { type ConnectOptions, connect } from "../../../src/client/index.ts";
 import type { ClientSocket } from "../../../src/client/socket.ts";
 import type { Connection } from "../../../src/core/connection.ts";
 import { type Frame, frameText } from "../../../src/core/frame.ts";
+import type { Limits } from "../../../src/core/limits.ts";
 import type { Link } from "../../../src/core/link.ts";
 import { json } from "../../../src/core/protocol/json.ts";
 import { Relay } from "../../../src/core/relay.ts";
@@ -80,9 +81,9 @@ class Wire implements ClientSocket, Connection {
   }
 }
 
-function startNetwork() {
+function startNetwork(limits: Partial<Limits> = {}) {
   const failures: unknown[] = [];
-  const relay = new Relay({ observer: { failed: (_id, error) => failures.push(error) } });
+  const relay = new Relay({ limits, observer: { failed: (_id, error) => failures.push(error) } });
   const join = (id: string) => {
     const wires: Wire[] = [];
     class Socket extends Wire {
@@ -136,3 +137,41 @@ test("whenever connections are lost, all that was sent arrives once and in order
     { numRuns: 100 },
   );
 }, 60_000);
+
+test("a receiver that takes no more has its senders told too_slow after a mailbox, and loses nothing", async () => {
+  const { relay, join } = startNetwork({ maxMailboxMessages: 10 });
+  const [sender, receiver] = [join("alice"), join("bob")];
+  const messages = receiver.client[Symbol.asyncIterator]();
+  const first = messages.next();
+  await vi.advanceTimersByTimeAsync(10 * LATENCY_MS);
+  const outcomes: Promise<string>[] = [];
+  for (let data = 0; data < 25; data++) {
+    outcomes.push(sender.client.send("bob", data));
+    // Longer than an acknowledgement waits.
+    await vi.advanceTimersByTimeAsync(300);
+  }
+  const all = await Promise.allSettled(outcomes);
+  const delivered = all.filter(({ status }) => status === "fulfilled").length;
+  // One is taken by the `next` that waits.
+  expect(delivered).toBe(11);
+  expect(all.slice(delivered)).toEqual(
+    Array.from({ length: 25 - delivered }, () => ({
+      status: "rejected",
+      reason: expect.objectContaining({ code: "too_slow", temporary: true }),
+    })),
+  );
+
+  receiver.latest()?.cut(0, 0);
+  const taken = [await first];
+  while (taken.length < delivered) taken.push(await messages.next());
+  await vi.advanceTimersByTimeAsync(5000);
+  const later = sender.client.send("bob", 99);
+  await vi.advanceTimersByTimeAsync(300);
+  expect(await later).toBe("delivered");
+  taken.push(await messages.next());
+  expect(taken.map(({ value }) => value?.data)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 99]);
+  sender.client.close();
+  receiver.client.close();
+  await vi.advanceTimersByTimeAsync(5000);
+  await relay.shutdown();
+});

@@ -1,6 +1,7 @@
 import { createRemoteJWKSet, customFetch, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from "jose";
 import { isId } from "../core/id.ts";
 import type { Authorization } from "./app.ts";
+import { boundedFetch } from "./bounded-fetch.ts";
 
 /** What tokens are checked with: a secret, a JWKS, or both. */
 export interface JwtOptions {
@@ -18,6 +19,8 @@ const SECRET_BYTES_MIN = 32;
 /** How far apart the clocks of the issuer and of the relay may be. */
 const CLOCK_TOLERANCE_SECONDS = 3;
 const JWKS_TIMEOUT_MS = 5000;
+/** More than a thousand keys. */
+const JWKS_MAX_BYTES = 1_048_576;
 const JWKS_MAX_AGE_MS = 600_000;
 /** A token with an unknown key has the JWKS fetched again, unless it was fetched this short a time ago. */
 const JWKS_COOLDOWN_MS = 30_000;
@@ -119,7 +122,7 @@ function createPublicKeys(jwksUrl: string): JWTVerifyGetKey {
       const now = performance.now();
       if (now < nextFetchAt) throw new KeysUnavailable();
       nextFetchAt = now + JWKS_RETRY_MS;
-      return fetch(url, init);
+      return boundedFetch(url, init, JWKS_MAX_BYTES);
     },
   });
   return async (header, input) => {

@@ -167,6 +167,34 @@ describe.each(runtimes)("with RELAY_JWKS_URL on $name", (runtime) => {
   });
 });
 
+describe.each(runtimes)("with a RELAY_JWKS_URL whose answer never ends on $name", (runtime) => {
+  test("the relay reads no more of it than a key set may have, and answers 503 unavailable", async () => {
+    const piece = Buffer.alloc(65_536, " ");
+    let sentBytes = 0;
+    const issuer = createServer((_request, response) => {
+      const pour = (): void => {
+        while (!response.destroyed && response.write(piece)) sentBytes += piece.length;
+        response.once("drain", pour);
+      };
+      pour();
+    });
+    await new Promise<void>((resolve) => issuer.listen(0, "127.0.0.1", resolve));
+    try {
+      const { port } = issuer.address() as AddressInfo; // It listens on TCP.
+      const server = await ownServer(runtime, { env: { RELAY_JWKS_URL: `http://127.0.0.1:${port}/keys` } });
+      const { privateKey } = await generateKeyPair("ES256");
+      const signed = await new SignJWT({ sub: "alice" }).setProtectedHeader({ alg: "ES256" }).sign(privateKey);
+      const answer = await ask(server, { headers: { Authorization: BEARER + signed } });
+      expect(answer).toMatchObject({ status: 503, code: "unavailable" });
+      // What the sockets and the runtimes take ahead is on top of the mebibyte.
+      expect(sentBytes).toBeLessThan(32 * 1_048_576);
+    } finally {
+      issuer.closeAllConnections();
+      issuer.close();
+    }
+  });
+});
+
 describe.each(runtimes)("with a RELAY_JWKS_URL where nobody answers on $name", (runtime) => {
   test("nobody can say whether a token is good: 503 unavailable, and try again", async () => {
     // Port 9 (discard) is closed on any machine that tests run on.

@@ -188,6 +188,27 @@ describe("the JWKS", () => {
     expect(await ask(authorize, await sign())).toEqual(ALICE);
   });
 
+  test.each([
+    ["a mebibyte of white space", new Uint8Array(65_536).fill(0x20)],
+    ["a mebibyte of JSON", new TextEncoder().encode(`{"keys":[${'{"kty":"EC"},'.repeat(1000)}`)],
+  ])("that answers more than %s is read no further: 503", async (_what, piece) => {
+    server.endless = piece;
+    const authorize = createJwtAuthorize({ jwksUrl });
+    expect(await ask(authorize, await signWith("ES256", "ES256"))).toEqual(refused(503, "cannot be fetched"));
+    expect(server.sentBytes).toBeLessThan(32 * 1_048_576);
+    server.endless = undefined;
+    vi.advanceTimersByTime(1000);
+    expect(await ask(authorize, await signWith("ES256", "ES256"))).toEqual(ALICE);
+  });
+
+  test("that begins to answer and does not end within 5 s is given up on", async () => {
+    server.isStuck = true;
+    const soon = AbortSignal.timeout(100);
+    vi.spyOn(AbortSignal, "timeout").mockReturnValue(soon);
+    const authorize = createJwtAuthorize({ jwksUrl });
+    expect(await ask(authorize, await signWith("ES256", "ES256"))).toEqual(refused(503, "cannot be fetched"));
+  });
+
   test("that does not answer within 5 s is given up on", async () => {
     server.isSilent = true;
     const soon = AbortSignal.timeout(20);

@@ -99,8 +99,8 @@ export class Process {
   /** Waits until the process listens. @returns The port. */
   async listening(): Promise<number> {
     for (;;) {
-      const line = this.#lines.next("the line that says where the server listens");
-      const found = LISTENING.exec(await within(line, "the server to listen", START_PATIENCE_MS).catch(this.#explain));
+      const line = this.#lines.next("the line that says where the server listens", START_PATIENCE_MS);
+      const found = LISTENING.exec(await line.catch(this.#explain));
       if (found !== null) return Number(found[2]);
     }
   }

@@ -59,7 +59,7 @@ export class Door<E extends Env> {
    */
   async enter(c: Context<E>, begin: (granted: Granted, client: ClientOrigin) => Opening): Promise<Response> {
     const client = this.#client(c);
-    const address = addressKey(client.address ?? "unknown");
+    const address = this.#addressKey(client);
     const refusal = this.#admission.attempt(address) ?? checkHandshake(c.req.raw) ?? this.#checkOrigin(client.origin);
     if (refusal !== undefined) return this.#refuse(c, refusal, client);
     const place = this.#takePlace(address);
@@ -80,7 +80,7 @@ export class Door<E extends Env> {
     if (c.req.header("upgrade")?.toLowerCase() !== "websocket") return answer(c, refusal);
     const client = this.#client(c);
     // What opens a socket counts as an attempt to connect.
-    const tooMany = asksForClose(c) ? this.#admission.attempt(addressKey(client.address ?? "unknown")) : undefined;
+    const tooMany = asksForClose(c) ? this.#admission.attempt(this.#addressKey(client)) : undefined;
     return this.#refuse(c, tooMany ?? refusal, client);
   }
 
@@ -101,6 +101,11 @@ export class Door<E extends Env> {
     if (!this.#admission.needsAddress && this.#observer === undefined) return { address: undefined, origin };
     const peer = this.#runtime.peerAddress(c);
     return { address: peer && clientAddress(peer, c.req.raw.headers, this.#trusted), origin };
+  }
+
+  /** What the client's connections are counted by. */
+  #addressKey({ address = "unknown" }: ClientOrigin): string {
+    return this.#admission.needsAddress ? addressKey(address) : "";
   }
 
   #upgrade(c: Context<E>, pending: PendingHandshake, open: Opening["open"], protocol: string | undefined): Response {

@@ -25,6 +25,13 @@ const REFUSALS: readonly (readonly [name: string, status: number, code: string])
   ["id-number", 403, "bad_id"],
 ];
 
+/** With which code the refusals above close, where the client has asked for that. */
+const CLOSE_CODES = new Map([
+  [401, 4501],
+  [403, 4503],
+  [500, 1011],
+]);
+
 /** What the app does about a message with this text, and what its sender is told. */
 const VERDICTS: readonly (readonly [text: string, code: string, temporary: boolean])[] = [
   ["refuse", "forbidden", false],
@@ -43,9 +50,9 @@ function address(app: Server, name: string): string {
 }
 
 /** A client that speaks by hand and has asked to be let in. */
-async function ask(app: Server, name: string): Promise<RawClient> {
+async function ask(app: Server, name: string, query = ""): Promise<RawClient> {
   const raw = await openTcp(app.port);
-  raw.write(handshake({ path: `/relay/ws?name=${name}` }));
+  raw.write(handshake({ path: `/relay/ws?name=${name}${query}` }));
   return raw;
 }
 
@@ -110,6 +117,9 @@ describe.each(runtimes)("the app around the relay on $name", (runtime) => {
       const told = await body(raw, answer);
       expect(told).toEqual({ error: { code, message: expect.any(String) } });
       expect(JSON.stringify(told)).not.toContain("secret");
+      const closed = await (await ask(app(), name, "&refusal=close")).closed();
+      expect(closed).toEqual({ code: CLOSE_CODES.get(status), reason: expect.stringMatching(`^${code}: `) });
+      expect(closed.reason).not.toContain("secret");
       await expectToServe(app());
     },
   );

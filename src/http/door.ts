@@ -38,6 +38,8 @@ export class Door<E extends Env> {
   readonly #runtime: Runtime<E>;
   readonly #options: AppOptions;
   readonly #observer: RelayObserver | undefined;
+  /** Whether somebody is told of addresses. */
+  readonly #reportsAddress: boolean;
   readonly #admission: Admission;
   readonly #refusing = new Places(MAX_REFUSING);
   readonly #origins: NonNullable<ReturnType<typeof parseOrigins>>;
@@ -47,7 +49,9 @@ export class Door<E extends Env> {
     this.#relay = relay;
     this.#runtime = runtime;
     this.#options = options;
-    this.#observer = options.observer && guardObserver(options.observer);
+    const { observer } = options;
+    this.#observer = observer && guardObserver(observer);
+    this.#reportsAddress = observer?.connected !== undefined || observer?.refused !== undefined;
     this.#admission = new Admission(options);
     this.#origins = listed("origins", options.origins ?? "*", parseOrigins);
     this.#trusted = options.trustedProxies ? listed("trustedProxies", options.trustedProxies, parseTrustedProxies) : [];
@@ -98,7 +102,7 @@ export class Door<E extends Env> {
   /** Where the request comes from. The address costs some microseconds, and is found only where something depends on it. */
   #client(c: Context<E>): ClientOrigin {
     const origin = c.req.header("origin");
-    if (!this.#admission.needsAddress && this.#observer === undefined) return { address: undefined, origin };
+    if (!this.#admission.needsAddress && !this.#reportsAddress) return { address: undefined, origin };
     const peer = this.#runtime.peerAddress(c);
     return { address: peer && clientAddress(peer, c.req.raw.headers, this.#trusted), origin };
   }

@@ -78,7 +78,7 @@ export function keepConnection(
   }
 
   function connect(): void {
-    if (isTrying || isAway || isOver) return;
+    if (isTrying || isOver) return;
     isTrying = true;
     silenceMs = connectTimeoutMs;
     attempts++;

@@ -43,6 +43,7 @@ function toJson(data: unknown): string {
   const holders: unknown[] = [];
   const path: string[] = [];
   return JSON.stringify(data, function (this: Readonly<Record<string, unknown>>, key, value: unknown) {
+    if (typeof value === "string" || Number.isFinite(value)) return value;
     holders.length = path.length = holders.lastIndexOf(this) + 1;
     path.push(key || "data");
     const defect = findDefect(value, this[key], holders);
@@ -60,7 +61,7 @@ function toJson(data: unknown): string {
 function findDefect(value: unknown, original: unknown, holders: readonly unknown[]): string | undefined {
   // The toJSON of a Buffer makes an object of it.
   const kind = kindOf(ArrayBuffer.isView(original) ? original : value);
-  if (/^(String|Boolean|Null)$/.test(kind) || Number.isFinite(value)) return undefined;
+  if (/^(Boolean|Null)$/.test(kind)) return undefined;
   // A property without a value is left out, and reads as undefined where it arrives.
   if (original === undefined && kindOf(holders.at(-1)) === "Object") return undefined;
   if (holders.includes(value) || holders.length >= MAX_DEPTH)

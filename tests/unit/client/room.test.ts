@@ -198,8 +198,10 @@ describe("of calls that did not wait for each other the latest counts", () => {
   test("a refusal changes nothing: who could not leave is joined again, who could not join is not", async () => {
     const { client, socket, reconnect } = startWelcomed();
     const [lobby, secret] = [client.room("lobby"), client.room("secret")];
-    const outcomes = [lobby.join(), lobby.leave(), secret.join(), secret.join()];
+    const joined = lobby.join();
     socket().acks(1, "done");
+    await joined;
+    const outcomes = [joined, lobby.leave(), secret.join(), secret.join()];
     socket().tells(
       { type: "ack", ackId: 2, outcome: "failed", error: limited },
       { type: "ack", ackId: 3, outcome: "failed", error: forbidden },

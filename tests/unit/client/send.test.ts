@@ -183,7 +183,7 @@ describe("what waits for the relay", () => {
   });
 
   test("gives its room back however it is settled", async () => {
-    const { client, socket } = startClient({ maxQueuedSends: 1, maxQueuedBytes: 150 });
+    const { client, socket } = startClient({ maxQueuedSends: 1 });
     const abort = new AbortController();
     const aborted = client.send("3", "a", { signal: abort.signal });
     abort.abort();
@@ -195,9 +195,9 @@ describe("what waits for the relay", () => {
     socket().ends();
     vi.advanceTimersByTime(500);
     socket().welcomes();
-    const last = client.send("3", "x".repeat(100));
+    const next = client.send("3", "x".repeat(100));
     socket().acks(5);
-    expect(await Promise.all([aborted, tooLarge, failing, lost, last].map(stateOf))).toEqual([
+    expect(await Promise.all([aborted, tooLarge, failing, lost, next].map(stateOf))).toEqual([
       "failed aborted",
       "failed too_large",
       "failed no_such_id",
@@ -205,6 +205,17 @@ describe("what waits for the relay", () => {
       "delivered",
     ]);
   });
+});
+
+test("what waits for the relay gives back its bytes too", async () => {
+  const { client, socket } = startClient({ maxQueuedBytes: 150 });
+  socket().welcomes();
+  for (let ackId = 1; ackId <= 10; ackId++) {
+    const send = client.send("3", "x".repeat(50));
+    socket().acks(ackId);
+    expect(await stateOf(send)).toBe("delivered");
+  }
+  expect(await Promise.all(["a", "b"].map((data) => stateOf(client.send("3", data))))).toEqual(["pending", "pending"]);
 });
 
 test("promises that nobody waits for end no process, whatever becomes of them", async () => {

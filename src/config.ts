@@ -89,6 +89,7 @@ export type Config = z.output<typeof schema>;
 export type ConfigResult =
   | { readonly type: "config"; readonly config: Config; readonly warnings: readonly string[] }
   | { readonly type: "help"; readonly text: string }
+  | { readonly type: "version" }
   | { readonly type: "wrong"; readonly problems: readonly string[] };
 
 const NAMES = Object.keys(SETTINGS) as (keyof typeof SETTINGS)[]; // Object.keys forgets the type of its own constant.
@@ -110,6 +111,7 @@ function flagOf(setting: Setting): string {
 export function readConfig(env: Readonly<Record<string, string | undefined>>, args: readonly string[]): ConfigResult {
   const command = buildCommand();
   if (args.includes("--help") || args.includes("-h")) return { type: "help", text: command.helpInformation() };
+  if (args.includes("--version") || args.includes("-V")) return { type: "version" };
   const problems: string[] = [];
   let unknown: readonly string[] = [];
   try {
@@ -151,13 +153,15 @@ function buildCommand(): Command {
       "A WebSocket relay: every client that connects gets an id, and id:message reaches the client with that id.",
     )
     .helpOption("-h, --help", "Show this help")
+    .version("", "-V, --version", "Show the version")
     .configureOutput({ writeErr: () => {} })
     .configureHelp({ helpWidth: 100 })
     .exitOverride();
   for (const name of NAMES) {
     const setting: Setting = SETTINGS[name];
+    const letter = setting.letter === undefined ? "" : `-${setting.letter}, `;
     const option = new Option(
-      `${flagOf(setting)} <${setting.placeholder}>`,
+      `${letter}${flagOf(setting)} <${setting.placeholder}>`,
       `${setting.description} (${setting.variable}, default ${setting.default || "none"})`,
     );
     option.attributeName = () => name;

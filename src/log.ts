@@ -3,8 +3,14 @@ import { getPrettyFormatter } from "@logtape/pretty";
 import type { Config } from "./config.ts";
 import { type Frame, frameText } from "./core/frame.ts";
 import type { RelayObserver } from "./core/observer.ts";
+import { LineBudget } from "./line-budget.ts";
 
 const CONTENT_CHARACTERS = 200;
+
+/** Lines a second for what a stranger can cause without a connection of its own. */
+const STRANGERS_LINES = 10;
+
+const UNKNOWN = "an unknown address";
 
 /** Sets up logging for this process and returns the relay's logger. */
 export function openLog(config: Config["log"], isTerminal: boolean, write: (line: string) => void): Logger {
@@ -31,15 +37,28 @@ export function observe(logger: Logger): RelayObserver {
     sent: (id, frame) => logger.debug("sent {bytes} to {id}: {content}", { id, ...describe(frame) }),
     beat: (id) => logger.debug("heartbeat ok {id}", { id }),
   };
+  const refusals = new LineBudget(STRANGERS_LINES, (count) =>
+    logger.info("refused {count} more connections", { count }),
+  );
+  const failures = new LineBudget(STRANGERS_LINES, (count) => logger.error("failed {count} times more", { count }));
   const atInfo: RelayObserver = {
-    connected: (id) => logger.info("connected {id}", { id }),
+    connected: (id, { address = UNKNOWN, origin, protocol }) => {
+      logger.info(`connected {id} from ${client(origin)}, {protocol}`, { id, protocol, address, origin: cut(origin) });
+    },
+    refused: ({ address = UNKNOWN, origin, path, status, code, message: reason }) => {
+      if (!refusals.allows()) return;
+      const properties = { address, origin: cut(origin), path, status, code, reason };
+      logger.info(`refused ${client(origin)} at {path}, {status} {code}: {reason}`, properties);
+    },
     missed: (id, misses) => logger.info("heartbeat missed {id}, {misses} in a row", { id, misses }),
     away: (id, { by, code, reason }) => logger.info("away {id}, ended by {by} with {code}", { id, by, code, reason }),
     resumed: (id) => logger.info("resumed {id}", { id }),
     left: (id, { by, code, reason }) => logger.info("left {id}, ended by {by} with {code}", { id, by, code, reason }),
   };
   return {
-    failed: (id, error) => logger.error("failed on {id}", { id, error }),
+    failed: (id, error) => {
+      if (failures.allows()) logger.error("failed on {id}", { id, error });
+    },
     ...(logger.isEnabledFor("info") ? atInfo : {}),
     ...(logger.isEnabledFor("debug") ? atDebug : {}),
   };
@@ -55,7 +74,15 @@ function describe(frame: Frame): { bytes: number; binary: boolean; content: stri
   const { payload, binary } = frame;
   const text =
     typeof payload === "string" ? frameText(frame) : decoder.decode(payload.subarray(0, CONTENT_CHARACTERS * 4));
-  const content = text.slice(0, CONTENT_CHARACTERS);
   const bytes = typeof payload === "string" ? encoder.encode(text).length : payload.length;
-  return { bytes, binary, content: content.length < text.length ? `${content}…` : content };
+  return { bytes, binary, content: cut(text) };
+}
+
+function cut<Text extends string | undefined>(text: Text): Text | string {
+  return text !== undefined && text.length > CONTENT_CHARACTERS ? `${text.slice(0, CONTENT_CHARACTERS)}…` : text;
+}
+
+/** Names the client in a line of the log: its address and, where it is a browser, the page that it belongs to. */
+function client(origin: string | undefined): string {
+  return origin === undefined ? "{address}" : "{address}, page of {origin}";
 }

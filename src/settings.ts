@@ -9,6 +9,8 @@ export interface Setting {
   readonly placeholder: string;
   readonly description: string;
   readonly default: string;
+  /** One letter, as a flag that means the same. */
+  readonly letter?: string;
   /** Whether nobody may read its value in an error. */
   readonly isSecret?: boolean;
 }
@@ -21,6 +23,7 @@ export const SETTINGS = {
     placeholder: "number",
     description: "Port to listen on; 0 takes any free one",
     default: "8080",
+    letter: "p",
   },
   heartbeatMs: {
     variable: "RELAY_HEARTBEAT_MS",

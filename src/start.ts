@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { type Config, readConfig } from "./config.ts";
 import type { Relay } from "./core/relay.ts";
 import { createJwtAuthorize } from "./http/jwt.ts";
@@ -31,6 +32,10 @@ export async function start(listen: Listen): Promise<void> {
   const result = readConfig(host.env, host.args);
   if (result.type === "help") {
     host.print(result.text.trimEnd());
+    host.exit(0);
+  }
+  if (result.type === "version") {
+    host.print(readVersion());
     host.exit(0);
   }
   if (result.type === "wrong") {
@@ -79,7 +84,8 @@ export async function start(listen: Listen): Promise<void> {
     listening = await listen(options, config);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    host.printError(`Cannot listen on ${address(config.host, config.port)}: ${reason}`);
+    const hint = isPortTaken(error) ? "; choose another with --port" : "";
+    host.printError(`Cannot listen on ${address(config.host, config.port)}: ${reason}${hint}`);
     host.exit(1);
   }
   host.print(`listening on http://${address(config.host, listening.port)}`);
@@ -94,6 +100,18 @@ export async function start(listen: Listen): Promise<void> {
     await listening.stop(holdings.connections);
     host.exit(0);
   });
+}
+
+/** Node, and node:http everywhere, put EADDRINUSE into the code; Deno's own error has a name for it. */
+function isPortTaken(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return error.name === "AddrInUse" || ("code" in error && error.code === "EADDRINUSE");
+}
+
+/** The package's version. package.json stands beside `src`, and beside `dist`. */
+function readVersion(): string {
+  const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+  return String(version);
 }
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/;

@@ -82,6 +82,9 @@ export class Router {
       case "ping":
         sender.tell({ type: "pong" });
         return;
+      case "help":
+        sender.tell({ type: "help" });
+        return;
       case "pong":
       case "sequenceAck":
         return;

@@ -106,9 +106,31 @@ export function createApp<E extends Env>(relay: Relay, runtime: Runtime<E>, opti
   app.get("/healthz", (c) => c.json({ status: "ok" }));
   app.get("/readyz", (c) => (relay.accepts ? c.json({ status: "ready" }) : answer(c, notAccepting(relay))));
 
-  app.notFound((c) => door.turnAway(c, notFound(c.req.path)));
+  // A mounted app answers its own root: Hono does not mount what is here.
+  app.notFound((c) => (asksForPage(c) ? page(c) : door.turnAway(c, notFound(c.req.path))));
   app.onError((_error, c) => answer(c, REFUSALS.failed));
   return app;
+}
+
+/** What somebody reads at `/` who looks at a relay with a browser. */
+const PAGE = `This is hono-relay, a WebSocket relay.
+
+/ws       the relay: "id:message" reaches the client with that id
+/echo     sends each message back
+/healthz  200 while the process lives
+/readyz   200 while the relay takes connections
+
+Try it in a terminal: npx wscat -s relay.v1.text -c ws://127.0.0.1:8080/ws, with this relay's address; :help lists the commands.
+`;
+
+function page(c: Context): Response {
+  // Named here: the default that a Response has for text is missing in the answer to HEAD.
+  return c.body(PAGE, 200, { "Content-Type": "text/plain; charset=utf-8" });
+}
+
+function asksForPage(c: Context): boolean {
+  const { method, path } = c.req;
+  return path === "/" && (method === "GET" || method === "HEAD") && c.req.header("upgrade") === undefined;
 }
 
 // Functions of their own, so that what opens holds nothing of the request.

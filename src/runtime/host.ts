@@ -14,6 +14,9 @@ export interface Host {
   onStop(listener: () => void): void;
 }
 
+/** Ignores that the reader of the output is gone (EPIPE): what is written then is lost, and the process goes on. */
+for (const output of [process.stdout, process.stderr]) output.on("error", () => {});
+
 /** The process; the same on Node, Deno and Bun, which all have node:process. */
 export const host: Host = {
   env: process.env,

@@ -1,5 +1,6 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { runtimes } from "./runtimes.ts";
+import { ROOT, runtimes } from "./runtimes.ts";
 import { ownProcess, ownServer } from "./subject.ts";
 
 /** Each with a value that it cannot have. */
@@ -77,10 +78,27 @@ describe.each(runtimes)("the settings on $name", (runtime) => {
     for (const name of [...Object.keys(WRONG), ...FLAGS]) expect(stdout).toContain(name);
   });
 
+  test.each(["--version", "-V"])("%s prints the version of the package and exits with 0", async (flag) => {
+    const { version } = JSON.parse(readFileSync(`${ROOT}package.json`, "utf8")) as { version: string };
+    await expect(ownProcess(runtime, { args: [flag] }).exit()).resolves.toMatchObject({
+      code: 0,
+      stdout: `${version}\n`,
+    });
+  });
+
+  test("-p is --port", async () => {
+    const { port } = await ownServer(runtime);
+    const { code, stderr } = await ownProcess(runtime, { args: ["-p", String(port)] }).exit();
+    expect(code).toBe(1);
+    expect(stderr).toContain(`127.0.0.1:${port}`);
+  });
+
   test("a port that is taken is a sentence, and exit code 1", async () => {
     const { port } = await ownServer(runtime);
     const { code, stderr } = await ownProcess(runtime, { env: { PORT: String(port) } }).exit();
     expect(code).toBe(1);
-    expect(stderr).toContain(`Cannot listen on 127.0.0.1:${port}: `);
+    expect(stderr).toMatch(
+      new RegExp(`^Cannot listen on 127\\.0\\.0\\.1:${port}: .*; choose another with --port$`, "m"),
+    );
   });
 });

@@ -30,6 +30,17 @@ describe.each(runtimes)("what a client gets wrong on $name", (runtime) => {
   );
 
   test.each([
+    [":whoami", "relay.v1.text"],
+    [":join lobby", "relay.v1.text"],
+    ["#lobby:hello", "relay.v1.text or relay.v1.json"],
+    ['{"type":"send","to":"1","data":"hello"}', "relay.v1.json"],
+  ])("%s is answered with the protocol that has it", async (frame, protocol) => {
+    const one = await server().connect();
+    one.send(frame);
+    await expect(one.next()).resolves.toMatch(new RegExp(`^:error bad_(frame|id) .* needs ${protocol}$`));
+  });
+
+  test.each([
     ["bad_frame", Buffer.from("no colon")],
     ["bad_id", Buffer.from([0xff, 0xfe, 0x3a, 1])],
     ["no_such_id", Buffer.from("999999:x")],

@@ -44,6 +44,17 @@ describe.each(runtimes)("HTTP on $name", (runtime) => {
     await expect(response.json()).resolves.toEqual({ status: "ready" });
   });
 
+  test("/ says in plain text what this is, and where the relay is", async () => {
+    for (const method of ["GET", "HEAD"]) {
+      const response = await fetch(server().url("/"), { method });
+      expect(response.status).toBe(200);
+      expect(response.headers.get("Content-Type")).toMatch(/^text\/plain/);
+      const text = await response.text();
+      if (method === "GET") expect(text).toMatch(/WebSocket relay[\s\S]*\/ws/);
+    }
+    expect((await fetch(server().url("/"), { method: "POST" })).status).toBe(404);
+  });
+
   test("any other address is answered 404 with a sentence", async () => {
     const response = await fetch(server().url("/other?x=1"));
     expect(response.status).toBe(404);

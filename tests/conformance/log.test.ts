@@ -50,6 +50,38 @@ describe.each(runtimes)("the log on $name", (runtime) => {
     expect(server.process.stderr).not.toContain("secret");
   });
 
+  test("it tells where a client comes from and what it speaks, and why another was refused", async () => {
+    const server = await ownServer(runtime, { env: { RELAY_ORIGINS: "https://good.example" } });
+    await server.openRaw({ headers: { Origin: "https://good.example", "Sec-WebSocket-Protocol": "relay.v1.text" } });
+    const { log } = server.process;
+    await expect(log.find(({ message }) => message.startsWith("connected"), "a connection")).resolves.toMatchObject({
+      level: "INFO",
+      id: "1",
+      address: "127.0.0.1",
+      origin: "https://good.example",
+      protocol: "relay.v1.text",
+    });
+    await expect(server.openRaw({ headers: { Origin: "https://bad.example" } })).rejects.toThrow("403");
+    await expect(log.find(({ message }) => message.startsWith("refused"), "a refusal")).resolves.toMatchObject({
+      level: "INFO",
+      address: "127.0.0.1",
+      origin: "https://bad.example",
+      path: "/ws",
+      status: 403,
+      code: "forbidden_origin",
+      reason: expect.stringContaining("Cannot connect"),
+    });
+  });
+
+  test.each(["stderr", "stdout"] as const)("the relay goes on when nobody reads its %s any more", async (output) => {
+    const server = await ownServer(runtime, { env: { RELAY_LOG: "debug" } });
+    server.process.closeReader(output);
+    // Each of these is many lines.
+    for (let count = 0; count < 5; count++) await server.relayOne();
+    server.process.signal("SIGTERM");
+    expect((await server.process.exit()).code).toBe(0);
+  });
+
   test("at warning it tells of neither", async () => {
     const server = await ownServer(runtime, { env: { RELAY_LOG: "warning", RELAY_OTHER: "x" } });
     await server.relayOne();

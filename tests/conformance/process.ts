@@ -130,6 +130,11 @@ export class Process {
     return this.#stderr;
   }
 
+  /** Ends the pipe that the process writes to, as when the program that reads its output has ended. */
+  closeReader(output: "stdout" | "stderr"): void {
+    this.#child[output]?.destroy();
+  }
+
   signal(signal: NodeJS.Signals): void {
     process.kill(this.pid, signal);
   }

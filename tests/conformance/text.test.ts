@@ -67,6 +67,14 @@ describe.each(runtimes)("relay.v1.text on $name", (runtime) => {
     await expect(nextLines(one, 4)).resolves.toEqual([`:whoami ${one.id}`, ":pong", ":pong", `:whoami ${one.id}`]);
   });
 
+  test(":help lists every command in one line", async () => {
+    const one = await connectText(server());
+    one.send(":help");
+    const line = await one.next();
+    expect(line).toMatch(/^:help [^\r\n]+$/);
+    for (const command of [":join", ":leave", ":who", ":whoami", ":ping", ":help"]) expect(line).toContain(command);
+  });
+
   test.each(WRONG)("%j is answered :error %s %s, to the sender alone, who stays", async (frame, code, subject) => {
     const one = await connectText(server());
     one.send(frame);

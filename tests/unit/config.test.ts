@@ -223,6 +223,14 @@ describe("variables that the relay does not know", () => {
   });
 });
 
+test.each(["--version", "-V"])("%s asks for the version, whatever else is wrong", (flag) => {
+  expect(readConfig({ PORT: "no" }, [flag, "--nonsense"])).toEqual({ type: "version" });
+});
+
+test.each(["-p 9000", "-p9000", "--port=9000"])("%s is the port", (flags) => {
+  expect(configOf(readConfig({ PORT: "1" }, flags.split(" "))).port).toBe(9000);
+});
+
 describe.each(["--help", "-h"])("%s", (flag) => {
   test("lists each setting with its flag, its variable and its default, even where others are wrong", () => {
     const result = readConfig({ PORT: "x" }, ["--nope", flag]);

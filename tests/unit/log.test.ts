@@ -1,10 +1,18 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { Config } from "../../src/config.ts";
 import { Envelope } from "../../src/core/envelope.ts";
 import { Frame } from "../../src/core/frame.ts";
 import { observe, openLog } from "../../src/log.ts";
 
 const DETAILS = { address: "192.0.2.1", origin: undefined, protocol: "plain" };
+const REFUSED = {
+  address: "192.0.2.1",
+  origin: "https://example.org",
+  path: "/ws",
+  status: 503,
+  code: "full",
+  message: "Cannot: no place",
+};
 
 /** A log that keeps its lines, and the observer that writes to it. */
 function startLog(log: Partial<Config["log"]> = {}, isTerminal = false) {
@@ -17,6 +25,7 @@ describe("as JSON lines", () => {
   test("each thing that happens is one line with its values", () => {
     const { observer, entries } = startLog();
     observer.connected?.("7", DETAILS);
+    observer.refused?.(REFUSED);
     observer.received?.("7", new Frame("8:hi", false));
     observer.sent?.("8", new Frame(new Uint8Array([0x68, 0x69]), true));
     observer.beat?.("7");
@@ -26,7 +35,14 @@ describe("as JSON lines", () => {
     observer.left?.("7", { by: "heartbeat", code: 1006, reason: "3 beats missed", mayReturn: true });
     observer.failed?.("7", new Error("a defect"));
     expect(entries()).toMatchObject([
-      { level: "INFO", id: "7", message: expect.stringContaining("connected") },
+      {
+        level: "INFO",
+        id: "7",
+        address: "192.0.2.1",
+        protocol: "plain",
+        message: expect.stringContaining("connected"),
+      },
+      { level: "INFO", address: "192.0.2.1", status: 503, code: "full", reason: "Cannot: no place", path: "/ws" },
       { level: "DEBUG", id: "7", bytes: 4, binary: false, content: "8:hi" },
       { level: "DEBUG", id: "8", bytes: 2, binary: true, content: "hi" },
       { level: "DEBUG", id: "7", message: expect.stringContaining("heartbeat ok") },
@@ -68,6 +84,43 @@ describe("as JSON lines", () => {
   });
 });
 
+describe("what strangers cause", () => {
+  test("is told with the page that they came from", () => {
+    const { lines, observer } = startLog({ format: "pretty" });
+    observer.connected?.("7", { address: "192.0.2.1", origin: "https://example.org", protocol: "relay.v1.json" });
+    observer.connected?.("8", { address: undefined, origin: undefined, protocol: "plain" });
+    observer.refused?.(REFUSED);
+    expect(lines[0]).toMatch(
+      /connected .*7.* from .*192\.0\.2\.1.*, page of .*https:\/\/example\.org.*, .*relay\.v1\.json/,
+    );
+    expect(lines[1]).toMatch(/connected .*8.* from .*an unknown address.*, .*plain/);
+    expect(lines[2]).toMatch(/refused .*192\.0\.2\.1.*https:\/\/example\.org.* at .*\/ws.*, 503 .*full.*: .*no place/);
+  });
+
+  test("fills at most ten lines a second, and then one that says how many there were more", () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const { entries, observer } = startLog();
+    for (let count = 0; count < 1000; count++) observer.refused?.(REFUSED);
+    for (let count = 0; count < 12; count++) observer.failed?.("authorize", new Error("a defect"));
+    expect(entries().length).toBe(20);
+    vi.advanceTimersByTime(1000);
+    expect(entries().slice(20)).toMatchObject([
+      { level: "INFO", count: 990, message: expect.stringContaining("refused") },
+      { level: "ERROR", count: 2, message: expect.stringContaining("failed") },
+    ]);
+    observer.refused?.(REFUSED);
+    vi.advanceTimersByTime(1000);
+    expect(entries().slice(22)).toMatchObject([{ code: "full" }]);
+  });
+
+  test("has no line longer than 200 characters for a page's name", () => {
+    const { entries, observer } = startLog();
+    observer.connected?.("7", { ...DETAILS, origin: "x".repeat(10_000) });
+    expect(entries()).toMatchObject([{ origin: `${"x".repeat(200)}…` }]);
+  });
+});
+
 describe.each([
   ["json", false],
   ["pretty", false],
@@ -79,7 +132,8 @@ describe.each([
     observer.received?.("1", new Frame(words, false));
     observer.sent?.("1", new Frame(new TextEncoder().encode(words), true));
     observer.left?.("1", { by: "client", code: 1000, reason: words, mayReturn: false });
-    expect(lines.length).toBe(3);
+    observer.refused?.({ ...REFUSED, path: words, message: words, origin: words });
+    expect(lines.length).toBe(4);
     for (const line of lines) {
       expect(line).not.toMatch(/[\r\n]/);
       expect(line).not.toContain("\u001b[2J");

@@ -182,6 +182,7 @@ function encode(event: RelayEvent): Frame | undefined {
       return inJson(event);
     case "members":
     case "whoami":
+    case "help":
       return undefined;
   }
 }

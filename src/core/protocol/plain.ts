@@ -7,11 +7,14 @@ import type { Command, Protocol, RelayEvent } from "./protocol.ts";
 function decode(frame: Frame): Command {
   const { payload, binary } = frame;
   const address = readAddress(payload);
-  if (address === undefined || address.text === "") {
-    return { type: "refused", error: badFrame("it is not id:message"), ackId: undefined };
-  }
+  if (address === undefined) return refused("it is not id:message");
+  if (address.text === "") return refused("it is not id:message; a command such as :whoami needs relay.v1.text");
   const message = new Message(payloadFrom(payload, address.messageStart), binary ? "bytes" : "text");
   return { type: "send", to: address.text, message, ackId: undefined };
+}
+
+function refused(expected: string): Command {
+  return { type: "refused", error: badFrame(expected), ackId: undefined };
 }
 
 function encode(event: RelayEvent): Frame | undefined {
@@ -19,7 +22,14 @@ function encode(event: RelayEvent): Frame | undefined {
 }
 
 function encodeError(error: SendError): Frame {
-  return new Frame(`:error ${error.code} ${error.message}`, false);
+  return new Frame(`:error ${error.code} ${error.message}${hint(error)}`, false);
+}
+
+/** Which protocol has what the client tried to use, where its address shows that. The subject of `bad_id` is quoted. */
+function hint({ code, subject = "" }: SendError): string {
+  if (code !== "bad_id") return "";
+  if (subject.startsWith('"#')) return "; a room needs relay.v1.text or relay.v1.json";
+  return subject.startsWith('"{') ? "; a JSON frame needs relay.v1.json" : "";
 }
 
 /** The classic: `id:message` in, `message` out. */

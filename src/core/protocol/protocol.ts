@@ -16,7 +16,7 @@ export type Command =
   | { readonly type: "join" | "leave" | "members"; readonly room: string; readonly ackId: number | undefined }
   | { readonly type: "watch" | "unwatch"; readonly id: string; readonly ackId: number | undefined }
   | { readonly type: "sequenceAck"; readonly sequenceId: number }
-  | { readonly type: "whoami" | "ping" | "pong" }
+  | { readonly type: "whoami" | "ping" | "pong" | "help" }
   | { readonly type: "refused"; readonly error: SendError; readonly ackId: number | undefined };
 
 /** What became of one command. */
@@ -56,7 +56,7 @@ export type RelayEvent =
       readonly room: string | undefined;
       readonly event: "joined" | "left" | "online" | "offline";
     }
-  | { readonly type: "ping" | "pong" };
+  | { readonly type: "ping" | "pong" | "help" };
 
 /** How frames spell messages. Pure: the same frame always reads the same, and no input makes it throw. */
 export interface Protocol {

@@ -7,8 +7,10 @@ import { printable } from "./printable.ts";
 import type { Command, Protocol, RelayEvent } from "./protocol.ts";
 
 const ROOM_COMMANDS = { join: "join", leave: "leave", who: "members" } as const;
-const BARE_COMMANDS = ["whoami", "ping"] as const;
-const EXPECTED = "it is not id:message, #room:message, or one of :join, :leave, :who with a room, :whoami, :ping";
+const BARE_COMMANDS = ["whoami", "ping", "help"] as const;
+const EXPECTED =
+  "it is not id:message, #room:message, or one of :join, :leave, :who with a room, :whoami, :ping, :help";
+const HELP = ":help id:message, #room:message, :join room, :leave room, :who room, :whoami, :ping, :help";
 
 function decode(frame: Frame): Command {
   const { payload, binary } = frame;
@@ -53,6 +55,8 @@ function encodeLine(event: RelayEvent): string | undefined {
       return event.room === undefined ? `:${event.event} ${event.id}` : `:${event.event} ${event.id} ${event.room}`;
     case "pong":
       return ":pong";
+    case "help":
+      return HELP;
     case "resumeToken":
     case "ping":
     case "ack":

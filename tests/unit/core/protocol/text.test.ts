@@ -90,6 +90,7 @@ describe("what a client is told", () => {
   const lines: [RelayEvent, string][] = [
     [{ type: "whoami", id: "7" }, ":whoami 7"],
     [{ type: "pong" }, ":pong"],
+    [{ type: "help" }, ":help id:message, #room:message, :join room, :leave room, :who room, :whoami, :ping, :help"],
     [{ type: "members", room: "lobby", members: ["3", "7"] }, ":who lobby 3 7"],
     [{ type: "presence", id: "3", room: "lobby", event: "joined" }, ":joined 3 lobby"],
     [{ type: "presence", id: "3", room: "lobby", event: "left" }, ":left 3 lobby"],

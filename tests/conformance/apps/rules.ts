@@ -48,17 +48,17 @@ const ERRANDS = new Map<string, () => unknown>([
 /** Those who ask to be let in late. */
 const waiting: (() => void)[] = [];
 
-/** How many connections the app lets in, where a test bounds them. */
-function bound(variable: string): number {
-  return Number(process.env[variable] ?? Number.POSITIVE_INFINITY);
+/** A number that a test sets for the app. */
+function setting(variable: string, otherwise: number): number {
+  return Number(process.env[variable] ?? otherwise);
 }
 
 /** The hooks of the app, chosen by its clients: what they call themselves, and what they send. */
 export const options: AppOptions & RelayOptions = {
-  limits: { maxConnections: bound("APP_MAX_CONNECTIONS") },
-  maxConnectionsPerIp: bound("APP_MAX_CONNECTIONS_PER_IP"),
+  limits: { maxConnections: setting("APP_MAX_CONNECTIONS", Number.POSITIVE_INFINITY) },
+  maxConnectionsPerIp: setting("APP_MAX_CONNECTIONS_PER_IP", Number.POSITIVE_INFINITY),
   trustedProxies: "127.0.0.0/8",
-  heartbeatMs: 500,
+  heartbeatMs: setting("APP_HEARTBEAT_MS", 500),
   resumeMs: 300,
   async authorize(request) {
     const name = new URL(request.url).searchParams.get("name") ?? "";

@@ -8,6 +8,7 @@ import { type Ending, Link, type LinkCare, type LinkOwner } from "./link.ts";
 import { guardObserver, type RelayObserver } from "./observer.ts";
 import { Turn } from "./outbox.ts";
 import { type Place, Places } from "./places.ts";
+import { Presence } from "./presence.ts";
 import { plain } from "./protocol/plain.ts";
 import type { Command, Protocol, Welcome } from "./protocol/protocol.ts";
 import { Registry } from "./registry.ts";
@@ -18,6 +19,9 @@ import { type RelayHooks, Router } from "./router.ts";
 import { Session, type SessionRelay } from "./session.ts";
 import type { EarlierToken } from "./token-format.ts";
 import { Watchers } from "./watchers.ts";
+
+/** Longest window in which presence is coalesced; a shorter beat makes it shorter. */
+const MAX_PRESENCE_WINDOW_MS = 5000;
 
 /** The relay: gives every connection an id, and forwards `id:message` to the connection with that id. */
 export class Relay {
@@ -37,6 +41,7 @@ export class Relay {
   readonly #care: LinkCare;
   readonly #observer: RelayObserver;
   readonly #hooks: RelayHooks;
+  readonly #presence: Presence;
   readonly #router: Router;
   readonly #session: SessionRelay;
   #accepting = true;
@@ -74,10 +79,17 @@ export class Relay {
       opened: (link) => this.#links.add(link),
       released: (link) => this.#release(link),
     };
+    this.#presence = new Presence({
+      rooms: this.#rooms,
+      watchers: this.#watchers,
+      windowMs: Math.min(this.#heartbeatMs, MAX_PRESENCE_WINDOW_MS),
+      maxPlaces: 2 * this.limits.maxRoomsPerSession,
+    });
     this.#router = new Router({
       registry: this.#registry,
       rooms: this.#rooms,
       watchers: this.#watchers,
+      presence: this.#presence,
       limits: this.limits,
       hooks: this.#hooks,
     });
@@ -179,6 +191,7 @@ export class Relay {
   async #drain(): Promise<void> {
     this.#accepting = false;
     this.#heartbeat.stop();
+    this.#presence.stop();
     for (const link of this.#links) link.close(CLOSE_CODES.goingAway);
     for (const session of [...this.#expiries.keys()]) session.close(CLOSE_CODES.goingAway);
     if (this.#links.size === 0) return;
@@ -209,6 +222,7 @@ export class Relay {
       if (resume !== undefined && attempt !== undefined) this.#tokens.supersede(resume, session, attempt);
     }
     if (reclaimed !== undefined) session.attempt = attempt ?? -1;
+    session.isNamed = id !== undefined;
     const link = session.attach(connection, handshake, place);
     this.#registry.add(session);
     this.#observer.connected?.(session.id, {
@@ -220,7 +234,7 @@ export class Relay {
     const isWhole = session.tellLoss() && (resume === undefined || knowsOld);
     this.#welcome(session, { resumeToken, resumed: false, recovered: isWhole });
     session.catchUp();
-    this.#watchers.tell(session);
+    this.#router.tellPresence(session, "online");
     this.#runHook(session, this.#hooks.onOpen);
     return link;
   }
@@ -244,10 +258,7 @@ export class Relay {
     session.catchUp();
     this.#router.leaveUngranted(session);
     this.#router.tellWatched(session);
-    if (wasAway) {
-      this.#watchers.tell(session);
-      this.#router.tellRooms(session, "online");
-    }
+    if (wasAway) this.#router.tellPresence(session, "online");
     return link;
   }
 
@@ -279,8 +290,7 @@ export class Relay {
       setTimeout(() => session.end(ending), this.#care.resumeMs),
     );
     this.#observer.away?.(session.id, ending);
-    this.#watchers.tell(session);
-    this.#router.tellRooms(session, "offline");
+    this.#router.tellPresence(session, "offline");
   }
 
   #leave(session: Session, ending: Ending): void {
@@ -290,8 +300,7 @@ export class Relay {
     this.#registry.remove(session);
     this.#observer.left?.(session.id, ending);
     this.#tokens.revoke(session);
-    this.#router.forget(session);
-    if (!wasAway) this.#watchers.tell(session);
+    this.#router.forget(session, wasAway);
     this.#runHook(session, this.#hooks.onClose);
   }
 

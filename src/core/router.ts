@@ -1,10 +1,11 @@
-import { badId, duplicate, forbidden, internal, noSuchId, notInRoom, type SendError } from "./errors.ts";
+import { badId, duplicate, forbidden, internal, noSuchId, notInRoom, rateLimited, type SendError } from "./errors.ts";
 import { type Frame, textOf } from "./frame.ts";
 import { isGranted } from "./grant.ts";
 import { isId } from "./id.ts";
 import type { Limits } from "./limits.ts";
 import { Message } from "./message.ts";
-import type { Command, Outcome, Protocol, RelayEvent } from "./protocol/protocol.ts";
+import type { Presence } from "./presence.ts";
+import type { Command, Outcome, Protocol } from "./protocol/protocol.ts";
 import type { Registry } from "./registry.ts";
 import type { Rooms } from "./rooms.ts";
 import type { Session } from "./session.ts";
@@ -35,6 +36,7 @@ export interface RouterParts {
   readonly registry: Registry;
   readonly rooms: Rooms;
   readonly watchers: Watchers;
+  readonly presence: Presence;
   readonly limits: Limits;
   readonly hooks: RelayHooks;
 }
@@ -102,9 +104,10 @@ export class Router {
     return 1 + Math.floor(this.#parts.rooms.members(command.room).size / MEMBERS_PER_FRAME);
   }
 
-  /** Tells the other members of a session's rooms what became of it. */
-  tellRooms(session: Session, event: "joined" | "left" | "online" | "offline"): void {
-    for (const room of session.rooms) this.#tellRoom(room, session, event);
+  /** Tells those who watch a session's id, and the other members of its rooms, that it has come or gone. */
+  tellPresence(session: Session, change: "online" | "offline"): void {
+    this.#parts.presence.change(session, undefined, change);
+    for (const room of session.rooms) this.#parts.presence.change(session, room, change);
   }
 
   /** Takes the session out of the rooms that its grant no longer covers; tells their members and the session itself. */
@@ -114,17 +117,24 @@ export class Router {
       if (isGranted(session.grant.rooms, room)) continue;
       this.#parts.rooms.leave(room, session);
       session.rooms.delete(room);
-      this.#tellRoom(room, session, "left");
+      this.#parts.presence.change(session, room, "left");
       session.tell({ type: "presence", id: session.id, room, event: "left" });
     }
   }
 
-  /** Ends all that the session is in and watches. */
-  forget(session: Session): void {
+  /**
+   * Ends all that the session is in and watches, and tells others.
+   *
+   * @param wasAway Whether those who watch its id were told already that it has no connection.
+   */
+  forget(session: Session, wasAway: boolean): void {
+    const { presence } = this.#parts;
     for (const room of session.rooms) {
       this.#parts.rooms.leave(room, session);
-      this.#tellRoom(room, session, "left");
+      presence.change(session, room, "left");
     }
+    if (!wasAway) presence.change(session, undefined, "offline");
+    if (!session.isNamed) presence.forget(session.id);
     for (const id of session.watched) this.#parts.watchers.unwatch(id, session);
   }
 
@@ -198,29 +208,36 @@ export class Router {
 
   #inRoom(session: Session, { type, room }: RoomCommand): Outcome {
     if (!isId(room)) return failed(badId(room));
-    const { rooms, limits } = this.#parts;
+    const { rooms, limits, presence } = this.#parts;
     if (type === "join") {
       if (session.rooms.has(room)) return DONE;
       if (!isGranted(session.grant.rooms, room)) return failed(forbidden(room, NOT_GRANTED));
       if (session.rooms.size >= limits.maxRoomsPerSession) {
         return failed(forbidden(room, `a session is in ${limits.maxRoomsPerSession} rooms at most`));
       }
+      if (!presence.allowsJoin(session, room)) return failed(rateLimited());
       rooms.join(room, session);
       session.rooms.add(room);
-      this.#tellRoom(room, session, "joined");
+      this.#tellSelf(session, room, "joined");
+      presence.change(session, room, "joined");
       return DONE;
     }
-    const members = rooms.membersFor(room, session);
-    if (members === undefined) return failed(notInRoom(room));
+    if (!session.rooms.has(room)) return failed(notInRoom(room));
     if (type === "leave") {
-      this.#tellRoom(room, session, "left");
       rooms.leave(room, session);
       session.rooms.delete(room);
+      this.#tellSelf(session, room, "left");
+      presence.change(session, room, "left");
       return DONE;
     }
-    const ids = Array.from(members, (member) => member.id);
+    const ids = presence.members(room, session);
     session.tell({ type: "members", room, members: ids });
     return { outcome: "done", members: ids };
+  }
+
+  /** Tells a session of its own coming and going, where its protocol has no acks to tell it by. */
+  #tellSelf(session: Session, room: string, event: "joined" | "left"): void {
+    if (!session.canResume) session.tell({ type: "presence", id: session.id, room, event });
   }
 
   #watch(session: Session, { type, id, ackId }: WatchCommand): void {
@@ -243,27 +260,15 @@ export class Router {
 
   /** Tells the session what has become of those whom it watches: it may have missed that while it was away. */
   tellWatched(session: Session): void {
-    for (const id of session.watched) if (id !== session.id) this.#tellState(session, id);
+    for (const id of session.watched) this.#tellState(session, id);
   }
 
   #tellState(session: Session, id: string): void {
-    const event = this.#parts.registry.find(id)?.isOnline ? "online" : "offline";
+    const { presence, registry } = this.#parts;
+    // What others were told: a change that they will be told of later is told to this session then.
+    const told = id === session.id ? true : presence.isToldOnline(id);
+    const event = (told ?? registry.find(id)?.isOnline) ? "online" : "offline";
     session.tell({ type: "presence", id, room: undefined, event });
-  }
-
-  /** Members are told; the session itself too where its protocol has no acks to tell it by. */
-  #tellRoom(room: string, session: Session, event: "joined" | "left" | "online" | "offline"): void {
-    const members = this.#parts.rooms.members(room);
-    const news: RelayEvent = { type: "presence", id: session.id, room, event };
-    const frames = new Map<Protocol, Frame>();
-    for (const member of members) {
-      if (member === session && member.canResume) continue;
-      const frame = frames.get(member.protocol) ?? member.protocol.encode(news);
-      if (frame === undefined) continue;
-      if (members.size > 2) frame.share();
-      frames.set(member.protocol, frame);
-      member.tell(news, frame);
-    }
   }
 }
 

@@ -53,6 +53,8 @@ export class Session implements LinkOwner {
   readonly watched = new LazySet();
   /** The latest of its client's attempts to connect that got here; held by the relay. */
   attempt = -1;
+  /** Whether another session may have its id later: it was not made up here. */
+  isNamed = false;
   /** How much its client may send, over all its connections; anything where absent. */
   rate: Rate | undefined;
   /** The session's resume tokens; held by the relay. */

@@ -15,15 +15,14 @@ export class Watchers {
     if (watchers?.delete(watcher) && watchers.size === 0) this.#watchers.delete(id);
   }
 
-  /** Tells everybody who watches the session whether it has a connection. */
-  tell(session: Session): void {
-    const event = session.isOnline ? "online" : "offline";
-    for (const watcher of this.#watchers.get(session.id) ?? []) {
-      watcher.tell({ type: "presence", id: session.id, room: undefined, event });
-    }
+  /** Who watches the id. */
+  of(id: string): ReadonlySet<Session> {
+    return this.#watchers.get(id) ?? NOBODY;
   }
 
   get size(): number {
     return this.#watchers.size;
   }
 }
+
+const NOBODY: ReadonlySet<Session> = new Set();

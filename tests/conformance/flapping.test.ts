@@ -1,0 +1,113 @@
+import { describe, expect, test } from "vitest";
+import { connectJson, type JsonClient } from "./json-client.ts";
+import { runtimes } from "./runtimes.ts";
+import type { Server } from "./server.ts";
+import { sharedServer } from "./subject.ts";
+import { connectText } from "./text-client.ts";
+
+const WINDOW_MS = 1000;
+/** Changes of one client in one place that are told in one window, as docs/protocol.md says. */
+const CHANGES_IN_WINDOW = 4;
+const FLAPS = 200;
+
+/** How often the others may have been told by now. */
+function mostSince(startedAt: number): number {
+  return CHANGES_IN_WINDOW * (2 + Math.floor((performance.now() - startedAt) / WINDOW_MS));
+}
+
+describe.each(runtimes)("a client that comes and goes again and again on $name", (runtime) => {
+  const server = sharedServer(runtime, { env: { RELAY_HEARTBEAT_MS: String(WINDOW_MS) } });
+
+  test("in a room is told of a few times in each beat; its own answers and the last state are right", async () => {
+    const room = "flapping";
+    const members = [await inRoom(server(), room), await inRoom(server(), room), await inRoom(server(), room)];
+    const line = await connectText(server());
+    line.send(`:join ${room}`);
+    const flapping = await connectJson(server());
+    const startedAt = performance.now();
+    for (let count = 0; count < FLAPS; count++) {
+      flapping.send({ type: "join", room });
+      flapping.send({ type: "leave", room });
+    }
+    expect(await flapping.ask({ type: "join", room })).toEqual({ outcome: "done" });
+    expect(await flapping.ask({ type: "publish", room, data: "last" })).toMatchObject({ recipients: 4 });
+
+    for (const member of members) {
+      const told = await toldOf(member, flapping.id, "last");
+      expect(told.length).toBeLessThanOrEqual(mostSince(startedAt));
+      expect(told.every((event, at) => event === (at % 2 === 0 ? "joined" : "left"))).toBe(true);
+      if (told.at(-1) !== "joined") expect(await nextEvent(member, flapping.id)).toBe("joined");
+      expect((await askMembers(member, room)).sort()).toEqual([...members, line, flapping].map(({ id }) => id).sort());
+    }
+    const lines: string[] = [];
+    for (let isLast = false; !isLast || !lines.at(-1)?.startsWith(":joined "); ) {
+      const next = String(await line.next());
+      if (next === `${flapping.id}#${room}:last`) isLast = true;
+      else if (next.split(" ")[1] === flapping.id) lines.push(next);
+    }
+    expect(lines.length).toBeLessThanOrEqual(mostSince(startedAt));
+  });
+
+  test("by its connection is told of a few times in each beat to who watches it, and in the end as it is", async () => {
+    let flapping = await connectJson(server());
+    const watcher = await connectJson(server());
+    await watcher.ask({ type: "watch", id: flapping.id });
+    const startedAt = performance.now();
+    expect(await nextEvent(watcher, flapping.id)).toBe("online");
+    for (let count = 0; count < 20; count++) {
+      await flapping.close(4000);
+      flapping = await connectJson(server(), { resume: flapping.token });
+    }
+    watcher.send({ type: "send", to: watcher.id, data: "last" });
+    const told = await toldOf(watcher, flapping.id, "last");
+    expect(told.length).toBeLessThanOrEqual(mostSince(startedAt));
+    let last: unknown = told.at(-1) ?? "online";
+    while (last !== "online") last = await nextEvent(watcher, flapping.id);
+    await flapping.close(4000);
+    while (last !== "offline") last = await nextEvent(watcher, flapping.id);
+  });
+
+  test("and watches its own id is told that it is online, whether its connection was open or lost", async () => {
+    let client = await connectJson(server());
+    await client.ask({ type: "watch", id: client.id });
+    expect(await nextEvent(client, client.id)).toBe("online");
+    for (const isOpen of [true, false]) {
+      if (!isOpen) await client.close(4000);
+      const back = await connectJson(server(), { resume: client.token });
+      expect(await nextEvent(back, client.id)).toBe("online");
+      expect(await back.nextIsOwn()).toBe(true);
+      client = back;
+    }
+  });
+});
+
+async function inRoom(server: Server, room: string): Promise<JsonClient> {
+  const client = await connectJson(server);
+  await client.ask({ type: "join", room });
+  return client;
+}
+
+/** What a client is told of an id, up to the message with the data. */
+async function toldOf(client: JsonClient, id: string, data: string): Promise<unknown[]> {
+  const events: unknown[] = [];
+  for (;;) {
+    const frame = await client.next();
+    if (frame.type === "presence" && frame.id === id) events.push(frame.event);
+    if (frame.type === "message" && frame.data === data) return events;
+  }
+}
+
+async function nextEvent(client: JsonClient, id: string): Promise<unknown> {
+  for (;;) {
+    const frame = await client.next();
+    if (frame.type === "presence" && frame.id === id) return frame.event;
+  }
+}
+
+async function askMembers(client: JsonClient, room: string): Promise<unknown[]> {
+  client.send({ type: "members", room, ackId: 1_000_000 });
+  for (;;) {
+    const frame = await client.next();
+    if (frame.type === "ack" && Array.isArray(frame.members)) return frame.members;
+  }
+}

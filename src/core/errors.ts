@@ -7,6 +7,7 @@ export const ERROR_CODES = [
   "too_slow",
   "too_large",
   "rate_limited",
+  "too_many_unacked",
   "mailbox_full",
   "duplicate",
   "forbidden",
@@ -16,7 +17,13 @@ export const ERROR_CODES = [
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
 /** The errors after which the same frame may succeed later. */
-const TEMPORARY: ReadonlySet<ErrorCode> = new Set(["too_slow", "rate_limited", "mailbox_full", "internal"]);
+const TEMPORARY: ReadonlySet<ErrorCode> = new Set([
+  "too_slow",
+  "rate_limited",
+  "too_many_unacked",
+  "mailbox_full",
+  "internal",
+]);
 
 /** One refusal, as its sender is told of it. */
 export interface SendError {
@@ -86,6 +93,14 @@ export function tooLarge(id: string): SendError {
 /** The sender has sent more than it may in this time. */
 export function rateLimited(): SendError {
   return sendError("rate_limited", "Cannot send: more came from this client than it may send; this frame was refused");
+}
+
+/** The client has more sends on their way than the relay remembers the outcomes of. */
+export function tooManyUnacked(): SendError {
+  return sendError(
+    "too_many_unacked",
+    "Cannot send: the acks of too many earlier sends have not left yet; this frame was refused",
+  );
 }
 
 /** The receiver is away, and its mailbox has no room for this message. */

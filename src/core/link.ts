@@ -3,7 +3,7 @@ import { CLOSE_CODES, type CloseCode, meansReturn } from "./close-codes.ts";
 import type { Connection } from "./connection.ts";
 import { Frame, isLongerThan, type Payload } from "./frame.ts";
 import type { Heartbeat, Pulse } from "./heartbeat.ts";
-import { type Limits, SLOW_BEATS } from "./limits.ts";
+import { type Limits, REMEMBERED_ACKS, SLOW_BEATS } from "./limits.ts";
 import { Outbox, type Turn } from "./outbox.ts";
 import type { Place } from "./places.ts";
 import type { Rate } from "./rate.ts";
@@ -166,6 +166,16 @@ export class Link implements Pulse {
   /** Sends what must not be refused, whatever waits already: a welcome, and what a resumed session missed. */
   sendAnyway(frame: Frame): void {
     if (!this.#ended) this.#outbox.add(frame);
+  }
+
+  /** Counts the next frame as the ack of a send, until the operating system has taken it. */
+  countAck(): void {
+    this.#outbox.countAck();
+  }
+
+  /** Whether the acks of as many sends wait as a session remembers: a client that reads its acks never has so many. */
+  get isFullOfAcks(): boolean {
+    return this.#outbox.hasUnsentAcks(REMEMBERED_ACKS);
   }
 
   /** Whether more waits for this connection than may. */

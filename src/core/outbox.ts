@@ -1,6 +1,7 @@
 import type { Backlog, Buffers } from "./buffers.ts";
 import type { Connection } from "./connection.ts";
 import type { Frame } from "./frame.ts";
+import { UnsentAcks } from "./unsent-acks.ts";
 
 /** Asks the runtime to call `flush` once, at the end of this turn of the event loop. */
 export type Schedule = (flush: () => void) => void;
@@ -39,6 +40,7 @@ export class Outbox implements Backlog {
   #size = 0;
   /** What the runtime had not handed on when it was last asked, in bytes. */
   #unsent = 0;
+  #acks: UnsentAcks | undefined = undefined;
 
   constructor(connection: Connection, turn: Turn, buffers: Buffers) {
     this.#connection = connection;
@@ -51,6 +53,19 @@ export class Outbox implements Backlog {
     this.#size += frame.size;
     this.#buffers.count(frame.size);
     if (this.#frames.push(frame) === 1) this.#turn.add(this);
+  }
+
+  /** Counts the next frame as an ack until the operating system has taken it. */
+  countAck(): void {
+    this.#acks ??= new UnsentAcks();
+    this.#acks.add();
+  }
+
+  /** Whether the operating system has not taken so many acks yet. */
+  hasUnsentAcks(acks: number): boolean {
+    // The runtime is asked only where that can make a difference.
+    if (this.#acks === undefined || this.#acks.atMost < acks) return false;
+    return this.#acks.count(this.#connection.bufferedBytes()) >= acks;
   }
 
   /** Bytes on their way to the operating system: in this outbox, and in the runtime's own buffer. */
@@ -79,6 +94,7 @@ export class Outbox implements Backlog {
     this.#size = 0;
     this.#connection.write(frames);
     this.recount();
+    this.#acks?.flushed(frames, this.#unsent);
   }
 
   /** Drops all that waits: the connection is gone. */

@@ -1,4 +1,14 @@
-import { badId, duplicate, forbidden, internal, noSuchId, notInRoom, rateLimited, type SendError } from "./errors.ts";
+import {
+  badId,
+  duplicate,
+  forbidden,
+  internal,
+  noSuchId,
+  notInRoom,
+  rateLimited,
+  type SendError,
+  tooManyUnacked,
+} from "./errors.ts";
 import { type Frame, textOf } from "./frame.ts";
 import { isGranted } from "./grant.ts";
 import { isId } from "./id.ts";
@@ -143,6 +153,10 @@ export class Router {
     const original = ackId === undefined ? undefined : sender.earlierOutcome(ackId);
     if (ackId !== undefined && original !== undefined) {
       sender.answer(ackId, { outcome: "failed", error: duplicate(ackId), original });
+      return;
+    }
+    if (ackId !== undefined && sender.isFullOfAcks) {
+      sender.answer(ackId, failed(tooManyUnacked()));
       return;
     }
     const outcome = command.type === "send" ? this.#send(sender, command) : this.#publish(sender, command);

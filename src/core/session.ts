@@ -113,6 +113,7 @@ export class Session implements LinkOwner {
     const link = new Link(connection, this.#relay.care, this, place);
     this.#link = link;
     this.grant = grant;
+    this.#acks = this.#acks?.forNextConnection();
     clearTimeout(this.#expiry);
     if (expiresInMs !== undefined) {
       this.#expiry = setTimeout(() => link.close(CLOSE_CODES.expired), Math.min(expiresInMs, LONGEST_TIMER_MS));
@@ -205,9 +206,16 @@ export class Session implements LinkOwner {
     return this.#acks?.find(ackId);
   }
 
+  /** Whether the client has as many sends on their way as may be: their acks have not left for it yet. */
+  get isFullOfAcks(): boolean {
+    return this.#link?.isFullOfAcks === true;
+  }
+
+  /** Remembers what became of a send; its ack must be the next frame to the client. */
   rememberOutcome(ackId: number, outcome: Outcome): void {
     this.#acks ??= new AckMemory();
     this.#acks.remember(ackId, outcome);
+    this.#link?.countAck();
   }
 
   /** How many messages its mailbox keeps. */

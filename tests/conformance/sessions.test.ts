@@ -5,6 +5,7 @@ import {
   connectRawJson,
   connectWatcher,
   JSON_PROTOCOL,
+  type JsonClient,
   loseConnection,
   nextMessages,
   readFrame,
@@ -111,6 +112,27 @@ describe.each(runtimes)("a session on $name", (runtime) => {
     await expect(two).toStaySilent();
   });
 
+  test("sends twice only those of 300 repeated sends that were over the 256 that are remembered", async () => {
+    const [one, two] = [await connectJson(server()), await connectJson(server())];
+    const send = (client: JsonClient, ackId: number) => client.send({ type: "send", to: two.id, data: ackId, ackId });
+    for (let ackId = 1; ackId <= 300; ackId++) {
+      send(one, ackId);
+      expect(await one.next()).toMatchObject({ ackId, outcome: "delivered" });
+    }
+    await nextMessages(two, 300);
+    await loseConnection(server(), one);
+    const back = await connectJson(server(), { resume: one.token });
+    for (let ackId = 1; ackId <= 300; ackId++) {
+      send(back, ackId);
+      const original = { outcome: "delivered" };
+      const expected = ackId <= 44 ? original : { error: { code: "duplicate" }, original };
+      expect(await back.next()).toMatchObject({ ackId, ...expected });
+    }
+    const again = Array.from({ length: 44 }, (_, index) => [301 + index, index + 1]);
+    expect(await nextMessages(two, 44)).toEqual(again);
+    await expect(two).toStaySilent();
+  });
+
   test("keeps its rooms and what it watches, and is told the present state of those", async () => {
     const [one, two] = [await connectJson(server()), await connectJson(server())];
     await one.ask({ type: "join", room: "keeps" });
@@ -206,6 +228,35 @@ describe.each(runtimes)("a session on $name", (runtime) => {
     else expect([code, reason]).toEqual([4000, "What was sent to this connection was not read in time"]);
     const back = await connectJson(server(), { resume: welcome.resumeToken });
     expect(back.welcome).toMatchObject({ id: welcome.id, resumed: true, recovered: false });
+  });
+});
+
+describe.each(runtimes)("a client that reads no acks on $name", (runtime) => {
+  const server = sharedServer(runtime, { env: { RELAY_MAX_BUFFERED_BYTES: "67108864" } });
+
+  test("is refused each send over the 256 whose acks wait for it, and sends again when it has read them", async () => {
+    const [filler, receiver] = [await connectJson(server()), await connectJson(server())];
+    const { raw, welcome } = await connectRawJson(server());
+    raw.pause();
+    // More than the system's buffers take: the acks below wait in the runtime's.
+    const data = "x".repeat(60_000);
+    for (let count = 0; count < 300; count++) filler.send({ type: "send", to: welcome.id, data });
+    expect(await filler.nextIsOwn()).toBe(true);
+    const send = (ackId: number) => JSON.stringify({ type: "send", to: receiver.id, data: ackId, ackId });
+    for (let ackId = 1; ackId <= 300; ackId++) raw.text(send(ackId));
+    const expected = Array.from({ length: 256 }, (_, index) => [index + 1, index + 1]);
+    expect(await nextMessages(receiver, 256)).toEqual(expected);
+    raw.resume();
+    const acks: unknown[] = [];
+    while (acks.length < 300) {
+      const { type, ackId, outcome, error } = readFrame(await raw.next());
+      if (type === "ack") acks.push([ackId, outcome, error]);
+    }
+    const refused = { code: "too_many_unacked", message: expect.any(String), temporary: true };
+    const told = (index: number) => (index < 256 ? ["delivered", undefined] : ["failed", refused]);
+    expect(acks).toEqual(Array.from({ length: 300 }, (_, index) => [index + 1, ...told(index)]));
+    raw.text(send(300));
+    expect(await nextMessages(receiver, 1)).toEqual([[257, 300]]);
   });
 });
 

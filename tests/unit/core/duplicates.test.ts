@@ -89,6 +89,54 @@ describe("the same ackId again", () => {
   });
 });
 
+describe("a client that does not wait for its acks", () => {
+  const sendTo = (to: string, ackId: number) => JSON.stringify({ type: "send", to, data: ackId, ackId });
+
+  test("is refused what is over the 256 whose acks have not left, and may send it again later", () => {
+    const { turn, connectJson } = startJsonRelay();
+    const [sender, receiver] = [connectJson(), connectJson()];
+    for (let ackId = 1; ackId <= 300; ackId++) sender.link.receive(sendTo("2", ackId), false);
+    turn.end();
+    expect(receiver.data).toEqual(Array.from({ length: 256 }, (_, index) => index + 1));
+    const failures = sender.all("ack").filter(({ outcome }) => outcome === "failed");
+    expect(failures.map(({ ackId }) => ackId)).toEqual(Array.from({ length: 44 }, (_, index) => 257 + index));
+    expect(failures[0]?.error).toMatchObject({ code: "too_many_unacked", temporary: true });
+    expect(sender.sends("2", 257, 257)?.outcome).toBe("delivered");
+    expect(receiver.data.length).toBe(257);
+  });
+
+  test("is refused it also where they wait in the runtime, until they have left", () => {
+    const { connectJson } = startJsonRelay();
+    const [sender] = [connectJson(), connectJson()];
+    sender.connection.waitingBytes = 500_000;
+    for (let ackId = 1; ackId <= 256; ackId++) expect(sender.sends("2", "x", ackId)?.outcome).toBe("delivered");
+    expect(sender.sends("2", "x", 257)?.error?.code).toBe("too_many_unacked");
+    sender.connection.waitingBytes = 100;
+    expect(sender.sends("2", "x", 257)?.outcome).toBe("delivered");
+  });
+
+  test("is not refused the repeats after a resume, of which the acks left with the connection before", () => {
+    const { turn, connectJson, resume } = startJsonRelay();
+    const [sender, receiver] = [connectJson(), connectJson()];
+    for (let ackId = 1; ackId <= 200; ackId++) sender.link.receive(sendTo("2", ackId), false);
+    sender.vanishes();
+    const back = resume(sender);
+    for (let ackId = 1; ackId <= 256; ackId++) back.link.receive(sendTo("2", ackId), false);
+    turn.end();
+    expect(receiver.data).toEqual(Array.from({ length: 256 }, (_, index) => index + 1));
+  });
+
+  test("gets after a resume just those twice that were over the 256", () => {
+    const { connectJson, resume } = startJsonRelay();
+    const [sender, receiver] = [connectJson(), connectJson()];
+    for (let ackId = 1; ackId <= 300; ackId++) sender.sends("2", ackId, ackId);
+    sender.vanishes();
+    const back = resume(sender);
+    for (let ackId = 1; ackId <= 300; ackId++) back.sends("2", ackId, ackId);
+    expect(receiver.data.slice(300)).toEqual(Array.from({ length: 44 }, (_, index) => index + 1));
+  });
+});
+
 describe("a frame without an ackId", () => {
   test("is answered only where it fails, and can be sent any number of times", () => {
     const { connectJson } = startJsonRelay();

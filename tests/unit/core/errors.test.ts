@@ -13,6 +13,7 @@ import {
   notInRoom,
   rateLimited,
   tooLarge,
+  tooManyUnacked,
   tooSlow,
 } from "../../../src/core/errors.ts";
 
@@ -61,7 +62,8 @@ describe("what an error is about", () => {
   });
 
   test("is nothing where it is about the frame", () => {
-    for (const { subject } of [badFrame("x"), duplicate(1), rateLimited(), internal()]) expect(subject).toBeUndefined();
+    for (const { subject } of [badFrame("x"), duplicate(1), rateLimited(), tooManyUnacked(), internal()])
+      expect(subject).toBeUndefined();
   });
 });
 
@@ -73,7 +75,7 @@ test("the errors are those of docs/protocol.md, and each comes with whether the 
     temporary: temporary === "yes",
   }));
   const about = [...QUOTING.map((error) => error("9")), forbidden("9", "")];
-  const every = [...about, badFrame("x"), rateLimited(), duplicate(1), internal()];
+  const every = [...about, badFrame("x"), rateLimited(), tooManyUnacked(), duplicate(1), internal()];
   const told = every.map(({ code, temporary }) => ({ code, temporary }));
   const byCode = (one: { code?: string | undefined }, two: { code?: string | undefined }): number =>
     (one.code ?? "").localeCompare(two.code ?? "");

@@ -3,6 +3,7 @@ import { getPrettyFormatter } from "@logtape/pretty";
 import type { Config } from "./config.ts";
 import { type Frame, frameText } from "./core/frame.ts";
 import type { RelayObserver } from "./core/observer.ts";
+import { escapeUnseen } from "./core/unseen.ts";
 import { LineBudget } from "./line-budget.ts";
 
 const CONTENT_CHARACTERS = 200;
@@ -18,7 +19,7 @@ export function openLog(config: Config["log"], isTerminal: boolean, write: (line
   const format = pretty
     ? getPrettyFormatter({ timestamp: "time", colors: isTerminal, wordWrap: false, icons: false })
     : getJsonLinesFormatter({ properties: "flatten", categorySeparator: "." });
-  const sink = (record: Parameters<typeof format>[0]): void => write(format(record).trimEnd());
+  const sink = (record: Parameters<typeof format>[0]): void => write(escapeUnseen(format(record).trimEnd()));
   configureSync({
     sinks: { sink },
     loggers: [

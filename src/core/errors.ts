@@ -1,3 +1,5 @@
+import { escapeUnseen } from "./unseen.ts";
+
 /** What a client can get wrong with one frame. The connection stays open, and nobody else is told. */
 export const ERROR_CODES = [
   "bad_frame",
@@ -38,13 +40,10 @@ export interface SendError {
 
 const QUOTED_CHARACTERS = 64;
 
-/** Control characters and line separators that JSON leaves as they are. */
-const UNSEEN = /[\u007f-\u009f\u2028\u2029]/g;
-
 /** A client's words, fit to stand in one line of an error: quoted, escaped, cut at 64 characters. */
 function quote(text: string): string {
   const cut = text.length > QUOTED_CHARACTERS ? `${text.slice(0, QUOTED_CHARACTERS)}…` : text;
-  return JSON.stringify(cut).replace(UNSEEN, (unseen) => `\\u${unseen.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return escapeUnseen(JSON.stringify(cut));
 }
 
 function sendError(code: ErrorCode, message: string, subject?: string): SendError {

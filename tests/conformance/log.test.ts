@@ -73,9 +73,9 @@ describe.each(runtimes)("the log on $name", (runtime) => {
     });
   });
 
-  test.each(["stderr", "stdout"] as const)("the relay goes on when nobody reads its %s any more", async (output) => {
+  test("the relay goes on when nobody reads its log any more", async () => {
     const server = await ownServer(runtime, { env: { RELAY_LOG: "debug" } });
-    server.process.closeReader(output);
+    server.process.closeLogReader();
     // Each of these is many lines.
     for (let count = 0; count < 5; count++) await server.relayOne();
     server.process.signal("SIGTERM");

@@ -130,9 +130,9 @@ export class Process {
     return this.#stderr;
   }
 
-  /** Ends the pipe that the process writes to, as when the program that reads its output has ended. */
-  closeReader(output: "stdout" | "stderr"): void {
-    this.#child[output]?.destroy();
+  /** Ends the pipe that the process writes its log to, as when the program that reads the log has ended. */
+  closeLogReader(): void {
+    this.#child.stderr?.destroy();
   }
 
   signal(signal: NodeJS.Signals): void {

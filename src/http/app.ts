@@ -7,7 +7,11 @@ import type { Relay } from "../core/relay.ts";
 import type { ClientOrigin, Handshake } from "../core/relay-options.ts";
 import type { AdmissionLimits } from "./admission.ts";
 import { Door, notAccepting, type Opening } from "./door.ts";
-import { answer, notFound, REFUSALS } from "./refusal.ts";
+import { answer, notAttached, notFound, REFUSALS } from "./refusal.ts";
+import { UpgradeError } from "./upgrade-error.ts";
+
+/** Where a WebSocket is opened, and where a plain request is told so. */
+export const UPGRADE_PATHS: readonly string[] = ["/ws", "/echo"];
 
 /** Opens the relay's end of a connection; called once, when the socket is open. */
 export type Open = (connection: Connection) => Link;
@@ -108,7 +112,13 @@ export function createApp<E extends Env>(relay: Relay, runtime: Runtime<E>, opti
 
   // A mounted app answers its own root: Hono does not mount what is here.
   app.notFound((c) => (asksForPage(c) ? page(c) : door.turnAway(c, notFound(c.req.path))));
-  app.onError((_error, c) => answer(c, REFUSALS.failed));
+  let isToldOfServer = false;
+  app.onError((error, c) => {
+    const isServers = error instanceof UpgradeError;
+    if (!(isServers && isToldOfServer)) options.observer?.failed?.("upgrade", error);
+    isToldOfServer ||= isServers;
+    return answer(c, isServers ? notAttached(error.message) : REFUSALS.failed);
+  });
   return app;
 }
 

@@ -83,6 +83,11 @@ export function notFound(path: string): Refusal {
   };
 }
 
+/** The refusal where the app around the relay has left out a step; `message` says which. */
+export function notAttached(message: string): Refusal {
+  return { status: 500, code: "not_attached", message };
+}
+
 /** The refusal in the words of the app around the relay. */
 export function unauthorized(answer: Extract<Authorization, { allow: false }>): Refusal {
   // JavaScript may leave it out, or put anything there.

@@ -1,7 +1,9 @@
 import type { Context, Hono } from "hono";
 import { Relay } from "../core/relay.ts";
 import { createApp } from "../http/app.ts";
-import { createNodeUpgrade, type NodeEnv, type NodeUpgrade } from "./node-upgrade.ts";
+import { attachClaim, type UpgradeServer } from "./node-attach.ts";
+import { createClaim, type NodeApp } from "./node-routes.ts";
+import { createNodeUpgrade, type NodeEnv } from "./node-upgrade.ts";
 import { type RuntimeOptions, toRelayOptions } from "./options.ts";
 
 /** A relay for node:http, on Node and as well on Deno and Bun. */
@@ -9,8 +11,14 @@ export interface NodeRelay {
   readonly relay: Relay;
   /** Mount them: `app.route("/relay", routes)`. */
   readonly routes: Hono<NodeEnv>;
-  /** Has the server's upgrade requests answered by the app that the routes are mounted in. Call it once. */
-  readonly attach: NodeUpgrade["attach"];
+  /**
+   * Has the server's WebSocket handshakes for the routes answered by the app that they are mounted in. Every other request, also one that
+   * asks for another upgrade, takes the way that it would take without this.
+   *
+   * @throws {TypeError} Where the routes are not mounted in the app.
+   * @throws {Error} Where the relay is attached to the server already.
+   */
+  attach(server: UpgradeServer, app: NodeApp): void;
 }
 
 function peerAddress(c: Context<NodeEnv>): string | undefined {
@@ -25,6 +33,16 @@ function peerAddress(c: Context<NodeEnv>): string | undefined {
 export function createNodeRelay(options: RuntimeOptions = {}): NodeRelay {
   const relay = new Relay(toRelayOptions(options));
   const { maxMessageBytes } = relay.limits;
-  const { upgradeWebSocket, attach } = createNodeUpgrade({ maxMessageBytes });
-  return { relay, routes: createApp(relay, { upgradeWebSocket, peerAddress }, options), attach };
+  const { upgradeWebSocket, answer } = createNodeUpgrade({ maxMessageBytes });
+  const routes = createApp(relay, { upgradeWebSocket, peerAddress }, options);
+  const attached = new WeakSet<UpgradeServer>();
+  return {
+    relay,
+    routes,
+    attach: (server, app) => {
+      if (attached.has(server)) throw new Error("Cannot attach the relay: it is attached to this server already");
+      attachClaim(server, createClaim(app, routes, answer));
+      attached.add(server);
+    },
+  };
 }

@@ -50,6 +50,8 @@ export interface Runtime extends Program {
   readonly name: string;
   /** Starts somebody's app, in which the relay is mounted (apps/). */
   readonly app: Program;
+  /** Starts servers on which others listen for upgrades beside the relay (apps/neighbours.ts); absent where only one can. */
+  readonly neighbours?: Program;
   /** Each with its reason. The tests that meet one assert what is true in its place. */
   readonly exceptions: Exceptions;
 }
@@ -69,7 +71,7 @@ for (const [file, command] of [
 }
 
 /** The apps are TypeScript, which Node 20 reads with tsx alone. */
-const nodeApp = (node: string): Program => ({ command: [node, "--import", "tsx", `${APPS}node.ts`] });
+const nodeApp = (node: string, file: string): Program => ({ command: [node, "--import", "tsx", `${APPS}${file}`] });
 const bunApp = (file: string): Program => ({ command: [BUN, "run", `${APPS}${file}`] });
 const denoApp = (file: string): Program => ({
   command: [DENO, "run", "--allow-net", "--allow-env", "--allow-read", "--allow-sys", `${APPS}${file}`],
@@ -79,11 +81,24 @@ const all: readonly Runtime[] = [
   {
     name: `Node ${process.versions.node}`,
     command: [process.execPath, "dist/node.js"],
-    app: nodeApp(process.execPath),
+    app: nodeApp(process.execPath, "node.ts"),
+    neighbours: nodeApp(process.execPath, "neighbours.ts"),
     exceptions: {},
   },
-  { name: "Node 24", command: [NODE_24, "dist/node.js"], app: nodeApp(NODE_24), exceptions: {} },
-  { name: "Bun, src/node.ts", command: [BUN, "run", "src/node.ts"], app: bunApp("node.ts"), exceptions: {} },
+  {
+    name: "Node 24",
+    command: [NODE_24, "dist/node.js"],
+    app: nodeApp(NODE_24, "node.ts"),
+    neighbours: nodeApp(NODE_24, "neighbours.ts"),
+    exceptions: {},
+  },
+  {
+    name: "Bun, src/node.ts",
+    command: [BUN, "run", "src/node.ts"],
+    app: bunApp("node.ts"),
+    neighbours: bunApp("neighbours.ts"),
+    exceptions: {},
+  },
   {
     name: "Bun, src/bun.ts",
     command: [BUN, "run", "src/bun.ts"],
@@ -97,6 +112,7 @@ const all: readonly Runtime[] = [
     name: "Deno, task start",
     command: [DENO, "task", "start"],
     app: denoApp("node.ts"),
+    neighbours: denoApp("neighbours.ts"),
     exceptions: {},
   },
   {

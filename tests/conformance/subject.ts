@@ -19,7 +19,12 @@ export function sharedServer(runtime: Runtime, options: StartOptions = {}): () =
 
 /** One process of the app (apps/) in which the relay is mounted, for all the tests of a `describe`, as `sharedServer`. */
 export function sharedApp(runtime: Runtime, options: StartOptions = {}): () => Server {
-  return shared(() => startServer(runtime.app, options));
+  return sharedProgram(runtime.app, options);
+}
+
+/** One process of a program, for all the tests of a `describe`, as `sharedServer`. */
+export function sharedProgram(program: Program, options: StartOptions = {}): () => Server {
+  return shared(() => startServer(program, options));
 }
 
 function shared(start: () => Promise<Server>): () => Server {

@@ -9,7 +9,7 @@ await start((options, config) => {
   const server = Bun.serve({
     hostname: config.host,
     port: config.port,
-    fetch: (request, server) => routes.fetch(request, { server }),
+    fetch: routes.fetch,
     websocket,
   });
   return {

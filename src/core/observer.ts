@@ -47,11 +47,18 @@ export interface RelayObserver {
   failed?(id: string, error: unknown): void;
 }
 
-/** Wraps the observer so that its members do not throw into the relay, except `received` and `sent`, whose callers catch it. */
-export function guardObserver(observer: RelayObserver): RelayObserver {
+/** An observer that is told of each failure. */
+export type GuardedObserver = RelayObserver & Required<Pick<RelayObserver, "failed">>;
+
+/**
+ * Wraps the observer so that its members do not throw into the relay, except `received` and `sent`, whose callers catch it. Where it has no
+ * `failed`, failures go to `console.error`.
+ */
+export function guardObserver(observer: RelayObserver = {}): GuardedObserver {
   const failed = (id: string, error: unknown): void => {
     try {
-      observer.failed?.(id, error);
+      if (observer.failed === undefined) console.error(`The relay, or the app around it, failed on ${id}:`, error);
+      else observer.failed(id, error);
     } catch {
       // The last one to tell has failed itself.
     }

@@ -1,9 +1,9 @@
-import type { Limits } from "./limits.ts";
+import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import type { RelayObserver } from "./observer.ts";
 import type { Schedule } from "./outbox.ts";
 import type { Protocol } from "./protocol/protocol.ts";
 import type { IdKind } from "./registry.ts";
-import type { RelayHooks } from "./router.ts";
+import { HOOK_NAMES, type RelayHooks } from "./router.ts";
 import type { Terms } from "./session.ts";
 import type { TokenSigner } from "./token-format.ts";
 
@@ -33,6 +33,23 @@ export interface RelayOptions {
   readonly observer?: RelayObserver;
   readonly hooks?: RelayHooks;
 }
+
+/** Names of the options. */
+export const RELAY_OPTION_NAMES = {
+  heartbeatMs: true,
+  heartbeatMisses: true,
+  resumeMs: true,
+  limits: true,
+  ids: true,
+  signer: true,
+  closeTimeoutMs: true,
+  schedule: true,
+  observer: true,
+  hooks: true,
+} as const satisfies Record<keyof RelayOptions, true>;
+
+/** Names of what the options `limits` and `hooks` hold. */
+export const RELAY_OPTION_PARTS = { limits: DEFAULT_LIMITS, hooks: HOOK_NAMES } as const;
 
 /** Where a client is, as far as the entry knows. */
 export interface ClientOrigin {

@@ -6,13 +6,21 @@ import { Heartbeat } from "./heartbeat.ts";
 import { DEFAULT_LIMITS, type Limits, REMEMBERED_ACKS } from "./limits.ts";
 import { type Ending, Link, type LinkCare, type LinkOwner } from "./link.ts";
 import { guardObserver, type RelayObserver } from "./observer.ts";
+import { checkOptionNames } from "./option-names.ts";
 import { Turn } from "./outbox.ts";
 import { type Place, Places } from "./places.ts";
 import { Presence } from "./presence.ts";
 import { plain } from "./protocol/plain.ts";
 import type { Command, Protocol, Welcome } from "./protocol/protocol.ts";
 import { Registry } from "./registry.ts";
-import type { ClientOrigin, Handshake, Holdings, RelayOptions } from "./relay-options.ts";
+import {
+  type ClientOrigin,
+  type Handshake,
+  type Holdings,
+  RELAY_OPTION_NAMES,
+  RELAY_OPTION_PARTS,
+  type RelayOptions,
+} from "./relay-options.ts";
 import { ResumeTokens } from "./resume-tokens.ts";
 import { Rooms } from "./rooms.ts";
 import { type RelayHooks, Router } from "./router.ts";
@@ -48,8 +56,12 @@ export class Relay {
   #drained: Promise<void> | undefined = undefined;
   #lastReleased = (): void => {};
 
-  /** @throws {RangeError} When a number among the options is not positive. */
+  /**
+   * @throws {RangeError} When a number among the options is not positive.
+   * @throws {TypeError} When there is no such option, limit or hook.
+   */
   constructor(options: RelayOptions = {}) {
+    checkOptionNames("Cannot make a relay", options, RELAY_OPTION_NAMES, RELAY_OPTION_PARTS);
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     const closeTimeoutMs = options.closeTimeoutMs ?? 2000;
     for (const [name, value] of Object.entries({ ...this.limits, closeTimeoutMs })) {
@@ -59,7 +71,7 @@ export class Relay {
     this.#registry = new Registry(options.ids, this.#tokens.idPrefix);
     this.#buffers = new Buffers(this.limits);
     this.#places = new Places(this.limits.maxConnections);
-    this.#observer = guardObserver(options.observer ?? {});
+    this.#observer = guardObserver(options.observer);
     this.#hooks = options.hooks ?? {};
     this.#heartbeatMs = options.heartbeatMs ?? 5000;
     const schedule = options.schedule ?? queueMicrotask;

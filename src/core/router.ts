@@ -42,6 +42,11 @@ export interface RelayHooks {
   onClose?(id: string): void;
 }
 
+export const HOOK_NAMES = { onMessage: true, onOpen: true, onClose: true } as const satisfies Record<
+  keyof RelayHooks,
+  true
+>;
+
 export interface RouterParts {
   readonly registry: Registry;
   readonly rooms: Rooms;

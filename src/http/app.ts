@@ -2,6 +2,7 @@ import { type Context, type Env, Hono } from "hono";
 import type { Connection } from "../core/connection.ts";
 import type { Link } from "../core/link.ts";
 import type { RelayObserver } from "../core/observer.ts";
+import { checkOptionNames } from "../core/option-names.ts";
 import { negotiate } from "../core/protocol/negotiate.ts";
 import type { Relay } from "../core/relay.ts";
 import type { ClientOrigin, Handshake } from "../core/relay-options.ts";
@@ -81,12 +82,25 @@ export interface AppOptions extends AdmissionLimits {
   readonly observer?: RelayObserver;
 }
 
+/** Names of the options. */
+export const APP_OPTION_NAMES = {
+  authorize: true,
+  origins: true,
+  trustedProxies: true,
+  observer: true,
+  maxConnectionsPerIp: true,
+  connectRate: true,
+  connectRatePerIp: true,
+} as const satisfies Record<keyof AppOptions, true>;
+
 /**
  * The relay's routes, as a Hono app of their own.
  *
  * @throws {RangeError} When `origins` or `trustedProxies` is no such list.
+ * @throws {TypeError} When there is no such option.
  */
 export function createApp<E extends Env>(relay: Relay, runtime: Runtime<E>, options: AppOptions = {}): Hono<E> {
+  checkOptionNames("Cannot make the relay's routes", options, APP_OPTION_NAMES);
   const app = new Hono<E>();
   const door = new Door(relay, runtime, options);
 
@@ -115,7 +129,7 @@ export function createApp<E extends Env>(relay: Relay, runtime: Runtime<E>, opti
   let isToldOfServer = false;
   app.onError((error, c) => {
     const isServers = error instanceof UpgradeError;
-    if (!(isServers && isToldOfServer)) options.observer?.failed?.("upgrade", error);
+    if (!(isServers && isToldOfServer)) door.reportFailure(error);
     isToldOfServer ||= isServers;
     return answer(c, isServers ? notAttached(error.message) : REFUSALS.failed);
   });

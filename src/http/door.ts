@@ -2,7 +2,7 @@ import type { Context, Env } from "hono";
 import type { Connection } from "../core/connection.ts";
 import { isId } from "../core/id.ts";
 import type { Link } from "../core/link.ts";
-import { guardObserver, type RelayObserver } from "../core/observer.ts";
+import { type GuardedObserver, guardObserver } from "../core/observer.ts";
 import { type Place, Places } from "../core/places.ts";
 import { negotiate } from "../core/protocol/negotiate.ts";
 import type { Relay } from "../core/relay.ts";
@@ -37,7 +37,7 @@ export class Door<E extends Env> {
   readonly #relay: Relay;
   readonly #runtime: Runtime<E>;
   readonly #options: AppOptions;
-  readonly #observer: RelayObserver | undefined;
+  readonly #observer: GuardedObserver;
   /** Whether somebody is told of addresses. */
   readonly #reportsAddress: boolean;
   readonly #admission: Admission;
@@ -50,7 +50,7 @@ export class Door<E extends Env> {
     this.#runtime = runtime;
     this.#options = options;
     const { observer } = options;
-    this.#observer = observer && guardObserver(observer);
+    this.#observer = guardObserver(observer);
     this.#reportsAddress = observer?.connected !== undefined || observer?.refused !== undefined;
     this.#admission = new Admission(options);
     this.#origins = listed("origins", options.origins ?? "*", parseOrigins);
@@ -77,6 +77,11 @@ export class Door<E extends Env> {
     }
     pending.abandon();
     return this.#refuse(c, "allow" in verdict ? REFUSALS.shuttingDown : verdict, client);
+  }
+
+  /** Reports what went wrong with an upgrade. */
+  reportFailure(error: unknown): void {
+    this.#observer.failed("upgrade", error);
   }
 
   /** Refuses a request for a path at which there is nothing. */
@@ -144,7 +149,7 @@ export class Door<E extends Env> {
   }
 
   #report(c: Context<E>, { status, code, message }: Refusal, { address, origin }: ClientOrigin): void {
-    this.#observer?.refused?.({
+    this.#observer.refused?.({
       address,
       origin: origin?.slice(0, REPORTED_CHARACTERS),
       path: c.req.path.slice(0, REPORTED_CHARACTERS),
@@ -170,7 +175,7 @@ export class Door<E extends Env> {
       const { id } = authorization;
       return id === undefined || (typeof id === "string" && isId(id)) ? authorization : REFUSALS.badId;
     } catch (error) {
-      this.#observer?.failed?.("authorize", error);
+      this.#observer.failed("authorize", error);
       return REFUSALS.failed;
     }
   }

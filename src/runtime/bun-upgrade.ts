@@ -1,9 +1,14 @@
 import type { Server, ServerWebSocket, WebSocketHandler } from "bun";
+import type { Context } from "hono";
+import { CLOSE_CODES } from "../core/close-codes.ts";
 import type { Connection } from "../core/connection.ts";
 import { type Frame, frameText } from "../core/frame.ts";
 import type { Link } from "../core/link.ts";
 import type { Open, UpgradeWebSocket } from "../http/app.ts";
+import { UpgradeError } from "../http/upgrade-error.ts";
 import { collectInTime } from "./bun-memory.ts";
+import { handshakeHeaders } from "./handshake-headers.ts";
+import { watchResponse } from "./watch-response.ts";
 
 /** What Bun keeps with each socket: what to call when it is open, from then on its link. */
 export interface BunSocketData {
@@ -19,9 +24,17 @@ interface Closed {
   readonly reason: string;
 }
 
-/** What the app's handlers see of a request on Bun: `app.fetch(request, { server })`. */
+/** What the app's handlers see of a request on Bun: its server, which Bun hands to `fetch` as a second argument, as it is or as `{ server }`. */
 export interface BunEnv {
-  Bindings: { server: Server<BunSocketData> };
+  Bindings: Server<BunSocketData> | { readonly server: Server<BunSocketData> };
+}
+
+/** The server of the request; `undefined` where the app was not given it. */
+export function serverOf({ env }: Context<BunEnv>): Server<BunSocketData> | undefined {
+  // An app that is called without its env has none.
+  const given = (env ?? {}) as Partial<Server<BunSocketData> & { server: Server<BunSocketData> }>;
+  const server = given.server ?? given;
+  return "upgrade" in server ? (server as Server<BunSocketData>) : undefined;
 }
 
 /**
@@ -29,14 +42,40 @@ export interface BunEnv {
  * echoes whatever subprotocol was offered first.
  */
 export const upgradeWebSocket: UpgradeWebSocket<BunEnv> = (c, open, protocol, abandon) => {
-  const upgraded = c.env.server.upgrade(c.req.raw, {
-    data: { open, abandon, link: undefined, closed: undefined },
-    // Empty, it answers none; without it, Bun 1.4 answers the first offer, whatever that is.
-    headers: { "Sec-WebSocket-Protocol": protocol ?? "" },
-  });
-  if (!upgraded) abandon();
-  return new Response(null, { status: upgraded ? 200 : 400 });
+  const server = serverOf(c);
+  if (server === undefined)
+    throw new UpgradeError(`Cannot upgrade: the app was not given Bun's server; ${HOW_TO_SERVE}`);
+  const response = c.body(null, 101);
+  const headers = new Headers(handshakeHeaders(response.headers));
+  // Empty, it answers none; without it, Bun 1.4 answers the first offer, whatever that is.
+  headers.set("Sec-WebSocket-Protocol", protocol ?? "");
+  const data: BunSocketData = { open, abandon, link: undefined, closed: undefined };
+  if (!upgrade(server, c.req.raw, { data, headers })) {
+    abandon();
+    return c.body(null, 400);
+  }
+  // Bun 1.4 calls `open` before `upgrade` has returned.
+  if (data.open !== undefined) {
+    throw new UpgradeError(`Cannot upgrade: the websocket of Bun.serve is not the relay's; ${HOW_TO_SERVE}`);
+  }
+  watchResponse(c, () => data.link?.close(CLOSE_CODES.forbidden));
+  return response;
 };
+
+const HOW_TO_SERVE = "serve it with { fetch: app.fetch, websocket }";
+
+function upgrade(server: Server<BunSocketData>, request: Request, options: UpgradeOptions): boolean {
+  try {
+    return server.upgrade(request, options);
+  } catch {
+    throw new UpgradeError(`Cannot upgrade: Bun.serve has no websocket; ${HOW_TO_SERVE}`);
+  }
+}
+
+interface UpgradeOptions {
+  readonly data: BunSocketData;
+  readonly headers: Headers;
+}
 
 export interface BunWebSocketOptions {
   readonly maxMessageBytes: number;

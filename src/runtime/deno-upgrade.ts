@@ -1,7 +1,9 @@
+import { CLOSE_CODES } from "../core/close-codes.ts";
 import type { Connection } from "../core/connection.ts";
 import { type Frame, frameText } from "../core/frame.ts";
 import type { Link } from "../core/link.ts";
 import type { Open, UpgradeWebSocket } from "../http/app.ts";
+import { watchResponse } from "./watch-response.ts";
 
 /** What the app's handlers see of a request on Deno, which hands it to `fetch` as a second argument. */
 export interface DenoEnv {
@@ -22,6 +24,10 @@ export function createDenoUpgrade(options: DenoUpgradeOptions): UpgradeWebSocket
     const { socket, response } = Deno.upgradeWebSocket(c.req.raw, { idleTimeout: options.idleTimeoutSeconds });
     // Not by upgradeWebSocket's own option: it takes an offer of `a,b`, without a space, for one name (Deno 2.9).
     if (protocol !== undefined) response.headers.set("Sec-WebSocket-Protocol", protocol);
+    let isRefused = false;
+    watchResponse(c, () => {
+      isRefused = true;
+    });
     socket.binaryType = "arraybuffer";
     let link: Link | undefined;
     // Let go of when the socket is open: the listeners below live as long as the connection.
@@ -32,7 +38,12 @@ export function createDenoUpgrade(options: DenoUpgradeOptions): UpgradeWebSocket
     };
     // A throw in one of these would end the process (Deno 2.9); none of what they call throws.
     socket.onopen = () => {
-      link = pending?.open(new DenoConnection(socket, closed));
+      if (isRefused) {
+        pending?.abandon();
+        socket.close(CLOSE_CODES.forbidden.code, CLOSE_CODES.forbidden.reason);
+      } else {
+        link = pending?.open(new DenoConnection(socket, closed));
+      }
       pending = undefined;
     };
     socket.onmessage = ({ data }) => {
@@ -43,7 +54,8 @@ export function createDenoUpgrade(options: DenoUpgradeOptions): UpgradeWebSocket
     // Comes twice at times, with code 0 where no close frame came, and with 1001 where idleTimeout has ended it (Deno 2.9). Of the
     // last the client may know nothing, and come back: it counts as lost.
     socket.onclose = ({ code, reason }) => closed(code === 0 || code === 1001 ? 1006 : code, reason);
-    return response;
+    // Deno takes any response with this status; this one has the headers that the app's middleware has set so far.
+    return c.body(null, 101, Object.fromEntries(response.headers));
   };
 }
 

@@ -2,7 +2,7 @@ import type { Context, Hono } from "hono";
 import { Relay } from "../core/relay.ts";
 import { createApp } from "../http/app.ts";
 import { createDenoUpgrade, type DenoEnv } from "./deno-upgrade.ts";
-import { type RuntimeOptions, toRelayOptions } from "./options.ts";
+import { type RuntimeOptions, splitOptions } from "./options.ts";
 
 /** A relay for `Deno.serve`. */
 export interface DenoRelay {
@@ -21,11 +21,13 @@ function peerAddress(c: Context<DenoEnv>): string | undefined {
  * Makes a relay that mounts in an app served by `Deno.serve`. docs/protocol.md says what Deno's own socket cannot keep.
  *
  * @throws {RangeError} When a number among the options is not positive.
+ * @throws {TypeError} When there is no such option, limit or hook.
  */
 export function createDenoRelay(options: RuntimeOptions = {}): DenoRelay {
   const { heartbeatMs = 5000, heartbeatMisses = 3 } = options;
-  const relay = new Relay(toRelayOptions(options));
+  const split = splitOptions(options);
+  const relay = new Relay(split.relay);
   const idleTimeoutSeconds = Math.ceil((heartbeatMs * heartbeatMisses) / 1000);
   const upgradeWebSocket = createDenoUpgrade({ idleTimeoutSeconds });
-  return { relay, routes: createApp(relay, { upgradeWebSocket, peerAddress }, options) };
+  return { relay, routes: createApp(relay, { upgradeWebSocket, peerAddress }, split.app) };
 }

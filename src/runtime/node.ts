@@ -4,7 +4,7 @@ import { createApp } from "../http/app.ts";
 import { attachClaim, type UpgradeServer } from "./node-attach.ts";
 import { createClaim, type NodeApp } from "./node-routes.ts";
 import { createNodeUpgrade, type NodeEnv } from "./node-upgrade.ts";
-import { type RuntimeOptions, toRelayOptions } from "./options.ts";
+import { type RuntimeOptions, splitOptions } from "./options.ts";
 
 /** A relay for node:http, on Node and as well on Deno and Bun. */
 export interface NodeRelay {
@@ -29,12 +29,14 @@ function peerAddress(c: Context<NodeEnv>): string | undefined {
  * Makes a relay that mounts in an app served by `@hono/node-server`.
  *
  * @throws {RangeError} When a number among the options is not positive.
+ * @throws {TypeError} When there is no such option, limit or hook.
  */
 export function createNodeRelay(options: RuntimeOptions = {}): NodeRelay {
-  const relay = new Relay(toRelayOptions(options));
+  const split = splitOptions(options);
+  const relay = new Relay(split.relay);
   const { maxMessageBytes } = relay.limits;
   const { upgradeWebSocket, answer } = createNodeUpgrade({ maxMessageBytes });
-  const routes = createApp(relay, { upgradeWebSocket, peerAddress }, options);
+  const routes = createApp(relay, { upgradeWebSocket, peerAddress }, split.app);
   const attached = new WeakSet<UpgradeServer>();
   return {
     relay,

@@ -202,4 +202,16 @@ describe.each(runtimes.filter(hasNeighbours))("a server with two relays on $name
     const before = { status: 200, body: "later" };
     expect(readAnswers(heard)).toMatchObject([before, before, { status }]);
   });
+
+  test("is told by an error where the relay was not attached, and the app's log has it once", async () => {
+    for (let count = 0; count < 2; count++) {
+      const raw = await openTcp(port("forgotten"));
+      raw.write(handshake({ path: "/relay/ws" }));
+      const answer = await raw.answer();
+      expect(answer.status).toBe(500);
+      const message = "Cannot upgrade: the relay is not attached to this server; call attach(server, app)";
+      expect(JSON.parse(await raw.body(answer))).toEqual({ error: { code: "not_attached", message } });
+    }
+    expect(servers().process.stderr.match(/failed on upgrade:/g)).toHaveLength(1);
+  });
 });

@@ -35,6 +35,12 @@ export interface Exceptions {
   readonly refusesMethodItself?: string;
   /** A client that never finishes its handshake keeps its socket. */
   readonly handshakeNeverTimesOut?: string;
+  /** A request is upgraded before the app's middleware has seen the answer: a middleware that refuses then closes the connection. */
+  readonly upgradesBeforeMiddleware?: string;
+  /** Headers that middleware sets after the relay's route has answered do not reach the answer to a handshake. */
+  readonly losesLateHeaders?: string;
+  /** A middleware of the app that throws something else than an Error, after a request was upgraded, ends the server. */
+  readonly thrownWordsEndServer?: string;
   /** A client that resets its connection between its request and the answer costs a socket. */
   readonly keepsSocketOfReset?: string;
 }
@@ -106,6 +112,9 @@ const all: readonly Runtime[] = [
     exceptions: {
       partOfFrameIsSilence: "Bun.serve tells of whole messages alone",
       closeWaitsForNobody: "Bun.serve reports a socket as closed as soon as its close frame is written",
+      upgradesBeforeMiddleware: "Bun.serve upgrades a request while its handler runs",
+      losesLateHeaders: "Bun.serve writes the answer to a handshake while its handler runs",
+      thrownWordsEndServer: "Bun 1.4 ends the process when a fetch that has upgraded its request rejects",
     },
   },
   {
@@ -136,6 +145,8 @@ const all: readonly Runtime[] = [
       refusesMethodItself: "Deno.serve answers it 400",
       handshakeNeverTimesOut:
         "Deno.serve 2.9 waits for the headers of a request without an end, and has no option for it",
+      upgradesBeforeMiddleware: "Deno.serve upgrades a request while its handler runs",
+      thrownWordsEndServer: "Deno.serve 2.9 ends its listener when a request was upgraded and its handler rejects",
       keepsSocketOfReset: "Deno.serve 2.9 does not close the socket of an upgrade that was reset before its answer",
     },
   },

@@ -53,6 +53,18 @@ const NEIGHBOURS = { polite: bePolite, ws: beWs, "node-ws": beNodeWs, nobody: be
 
 let asked = 0;
 
+/** A server whose app has the relay, and that is not told of it. */
+function createForgotten(): Server {
+  const app = new Hono().route("/relay", createNodeRelay().routes);
+  return createServer(getRequestListener(app.fetch));
+}
+
+async function listen(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo; // A server that listens on TCP has such an address.
+  return port;
+}
+
 /** Starts a server with two relays, at /relay and /second/deep; a handshake of theirs runs the app's middleware once. */
 async function start(listenBeside: (server: Server) => void, areRelaysFirst: boolean): Promise<number> {
   const app = new Hono();
@@ -80,12 +92,10 @@ async function start(listenBeside: (server: Server) => void, areRelaysFirst: boo
   if (areRelaysFirst) attach();
   listenBeside(server);
   if (!areRelaysFirst) attach();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo; // A server that listens on TCP has such an address.
-  return port;
+  return listen(server);
 }
 
-const ports: Record<string, number> = {};
+const ports: Record<string, number> = { forgotten: await listen(createForgotten()) };
 for (const [name, listenBeside] of Object.entries(NEIGHBOURS)) {
   ports[`${name} first`] = await start(listenBeside, false);
   ports[`${name} last`] = await start(listenBeside, true);
@@ -93,7 +103,4 @@ for (const [name, listenBeside] of Object.entries(NEIGHBOURS)) {
 
 /** Tells where the servers are. */
 const index = createServer((_request, response) => response.end(JSON.stringify(ports)));
-index.listen(0, "127.0.0.1", () => {
-  const { port } = index.address() as AddressInfo;
-  console.log(`listening on http://127.0.0.1:${port}`);
-});
+console.log(`listening on http://127.0.0.1:${await listen(index)}`);

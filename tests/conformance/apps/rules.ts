@@ -1,5 +1,6 @@
 import process from "node:process";
 import { Hono } from "hono";
+import { streamSSE } from "hono/streaming";
 import type { AppOptions, Authorization, Message, RelayOptions } from "hono-relay";
 
 const defect = new Error("a secret defect");
@@ -83,6 +84,11 @@ export const options: AppOptions & RelayOptions = {
   },
 };
 
+/** Of another relay in the app: nobody observes it, and its hook fails. */
+export const unobserved: RelayOptions = {
+  hooks: { onOpen: () => fail(new Error("the hook of an app that observes nothing")) },
+};
+
 /** The app around the relay, with routes of its own. */
 export function createHouse(): Hono {
   const app = new Hono();
@@ -91,6 +97,13 @@ export function createHouse(): Hono {
     for (const resolve of waiting.splice(0)) resolve();
     return c.text("done");
   });
+  app.post("/length", async (c) => c.text(String((await c.req.text()).length)));
+  app.get("/events", (c) =>
+    streamSSE(c, async (stream) => {
+      stream.onAbort(() => tell("left the events", c.req.query("name") ?? ""));
+      while (!stream.aborted) await stream.writeSSE({ data: "x".repeat(10_000) });
+    }),
+  );
   return app;
 }
 

@@ -14,7 +14,7 @@ export interface Upgrade {
 
 /** The app over a runtime that keeps each upgrade that it was asked for. */
 export function startDoor(options: AppOptions = {}, limits: Partial<Limits> = {}) {
-  const { relay, turn } = startRelay({ limits, ...options });
+  const { relay, turn } = startRelay({ limits, ...(options.observer && { observer: options.observer }) });
   const upgrades: Upgrade[] = [];
   const app = createApp(
     relay,

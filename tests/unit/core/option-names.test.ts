@@ -1,0 +1,58 @@
+import { describe, expect, test } from "vitest";
+import { Relay } from "../../../src/core/relay.ts";
+import { createApp } from "../../../src/http/app.ts";
+import { createJwtAuthorize } from "../../../src/http/jwt.ts";
+import { createBunRelay } from "../../../src/runtime/bun.ts";
+import { createDenoRelay } from "../../../src/runtime/deno.ts";
+import { createNodeRelay } from "../../../src/runtime/node.ts";
+
+/** Options as JavaScript may have them. */
+function loose(options: object): never {
+  return options as never;
+}
+
+const MAKERS: readonly (readonly [string, (options: object) => unknown])[] = [
+  ["Relay", (options) => new Relay(loose(options))],
+  ["createNodeRelay", (options) => createNodeRelay(loose(options))],
+  ["createBunRelay", (options) => createBunRelay(loose(options))],
+  ["createDenoRelay", (options) => createDenoRelay(loose(options))],
+];
+
+describe.each(MAKERS)("%s", (_name, make) => {
+  test.each([
+    [{ onOpen() {} }, 'there is no option "onOpen": it belongs in "hooks"'],
+    [{ maxConnections: 3 }, 'there is no option "maxConnections": it belongs in "limits"'],
+    [{ limits: { heartbeatMs: 3 } }, '"limits" has no "heartbeatMs": it belongs among the options themselves'],
+    [{ limits: { maxConections: 3 } }, '"limits" has no "maxConections"'],
+    [{ hooks: { onClosed() {} } }, '"hooks" has no "onClosed"'],
+    [{ hooks: { maxConnections: 3 } }, '"hooks" has no "maxConnections": it belongs in "limits"'],
+    [{ toString: undefined }, 'there is no option "toString"'],
+  ])("refuses %j, and says where it belongs", (options, reason) => {
+    expect(() => make(options)).toThrow(new TypeError(`Cannot make a relay: ${reason}`));
+  });
+
+  test("takes hooks and an observer that are instances of a class with fields of their own", () => {
+    class Own {
+      database = {};
+      onOpen(): void {}
+    }
+    expect(() => make({ hooks: new Own(), observer: new Own(), limits: {}, closeTimeoutMs: undefined })).not.toThrow();
+  });
+});
+
+test("the options of an entry are the relay's and its routes', but for the signer", () => {
+  const options = { heartbeatMs: 100, limits: { maxConnections: 3 }, origins: "*", connectRate: 3, secret: "a secret" };
+  expect(createNodeRelay(options).relay.limits.maxConnections).toBe(3);
+  expect(() => createNodeRelay(loose({ signer: { sign: String } }))).toThrow('no option "signer"');
+});
+
+test("createApp refuses an option that its routes do not have", () => {
+  const runtime = { upgradeWebSocket: () => new Response(), peerAddress: () => undefined };
+  const make = () => createApp(new Relay(), runtime, loose({ heartbeatMs: 3 }));
+  expect(make).toThrow(new TypeError('Cannot make the relay\'s routes: there is no option "heartbeatMs"'));
+});
+
+test("createJwtAuthorize refuses an option that it does not have", () => {
+  const make = () => createJwtAuthorize(loose({ secret: "x".repeat(32), audiance: "x" }));
+  expect(make).toThrow(new TypeError('Cannot check tokens: there is no option "audiance"'));
+});

@@ -52,7 +52,7 @@ export const SETTINGS = {
   maxTotalBufferedBytes: {
     variable: "RELAY_MAX_TOTAL_BUFFERED_BYTES",
     placeholder: "bytes",
-    description: "Memory for all that waits, for connections and in mailboxes; the fullest are refused first",
+    description: "Memory for all that clients make the relay hold; who reads least gives way first",
     default: "268435456",
   },
   maxConnections: {

@@ -4,7 +4,7 @@ import type { Frame } from "./frame.ts";
 export interface Connection {
   /** Writes the frames in order, as one write to the socket where the runtime can. Never throws; a closed socket drops them. */
   write(frames: readonly Frame[]): void;
-  /** Bytes accepted by `write` that the operating system has not taken yet. */
+  /** Bytes accepted by `write` that the operating system has not taken yet, also while the socket closes; 0 once the socket is gone. */
   bufferedBytes(): number;
   /**
    * Bytes that came from the client since the socket opened. Tells a client whose one large frame is still on its way

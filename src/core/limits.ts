@@ -4,7 +4,7 @@ export interface Limits {
   readonly maxMessageBytes: number;
   /** With more than this waiting for a connection, in bytes, further messages to it are refused. */
   readonly maxBufferedBytes: number;
-  /** Memory for all that waits, for connections and in mailboxes, in bytes; a quarter of it is for the messages themselves. Who has most waiting is refused first. */
+  /** Memory for all that clients make the relay hold, in bytes: messages that wait, sessions that are away, rooms and watches. One that is counted takes four. */
   readonly maxTotalBufferedBytes: number;
   /** Connections open at the same time. */
   readonly maxConnections: number;

@@ -1,9 +1,11 @@
-import type { Buffers } from "./buffers.ts";
+import type { CatchUps } from "./catch-up.ts";
 import { CLOSE_CODES, type CloseCode, meansReturn } from "./close-codes.ts";
 import type { Connection } from "./connection.ts";
 import { Frame, isLongerThan, type Payload } from "./frame.ts";
 import type { Heartbeat, Pulse } from "./heartbeat.ts";
 import { type Limits, REMEMBERED_ACKS, SLOW_BEATS } from "./limits.ts";
+import type { Mailbox } from "./mailbox.ts";
+import type { Holder, MemoryBudget } from "./memory-budget.ts";
 import { Outbox, type Turn } from "./outbox.ts";
 import type { Place } from "./places.ts";
 import type { Rate } from "./rate.ts";
@@ -22,6 +24,8 @@ export interface Ending {
 export interface LinkOwner {
   /** How much the client may send; anything where absent. */
   readonly rate: Rate | undefined;
+  /** What was sent over the link and is not acknowledged, where its protocol numbers messages. */
+  readonly mailbox?: Mailbox | undefined;
   received(frame: Frame): void;
   /** The client answered a ping, or sent one. */
   ponged(): void;
@@ -37,7 +41,8 @@ export interface LinkOwner {
 /** What all links of a relay share. */
 export interface LinkCare {
   readonly limits: Limits;
-  readonly buffers: Buffers;
+  readonly budget: MemoryBudget;
+  readonly catchUps: CatchUps;
   readonly turn: Turn;
   readonly heartbeat: Heartbeat;
   /** Milliseconds that a client has to answer a close before its socket is dropped. */
@@ -55,7 +60,7 @@ export interface LinkCare {
  *
  * The entry reports what happens on the socket by `receive`, `pong`, `closing` and `closed`; none of them throws.
  */
-export class Link implements Pulse {
+export class Link implements Pulse, Holder {
   slice = 0;
   heardTick = 0;
   asked = false;
@@ -79,7 +84,7 @@ export class Link implements Pulse {
     this.#care = care;
     this.#owner = owner;
     this.#place = place;
-    this.#outbox = new Outbox(connection, care.turn, care.buffers);
+    this.#outbox = new Outbox(connection, care.turn, care.budget);
     care.heartbeat.add(this);
     care.opened(this);
   }
@@ -97,11 +102,11 @@ export class Link implements Pulse {
       this.close(CLOSE_CODES.tooLarge);
       return;
     }
-    const { buffers } = this.#care;
-    const refusals = buffers.refusals;
+    const { budget } = this.#care;
+    const { refusals } = budget;
     try {
       this.#owner.received(new Frame(payload, binary));
-      if (buffers.refusals !== refusals) this.#connection.slowDown?.();
+      if (budget.refusals !== refusals) this.#connection.slowDown?.();
     } catch (error) {
       this.#owner.failed(error);
       this.close(CLOSE_CODES.internal);
@@ -129,6 +134,7 @@ export class Link implements Pulse {
   /** From the entry: the socket is gone. Harmless when repeated. */
   closed(code: number, reason: string): void {
     this.#end({ by: whoCloses(code), code, reason, mayReturn: meansReturn(code) });
+    this.#outbox.recount();
     if (this.#released) return;
     this.#released = true;
     clearTimeout(this.#closeTimer);
@@ -142,11 +148,36 @@ export class Link implements Pulse {
    * @returns Whether it was taken: `false` where more waits already than may, or where the link is over.
    */
   send(frame: Frame): boolean {
-    if (this.#ended) return false;
-    const waiting = this.#outbox.bufferedBytes();
-    if (this.#isOver(waiting) || !this.#care.buffers.allows(waiting, frame.size)) return false;
+    if (!this.hasRoomFor(frame.size)) return false;
     this.#outbox.add(frame);
     return true;
+  }
+
+  /** Sends what the relay itself has to tell, for which messages leave room. @returns As `send`. */
+  tell(frame: Frame): boolean {
+    if (this.#ended) return false;
+    const waiting = this.#outbox.bufferedBytes();
+    if (this.#isOver(waiting)) return false;
+    const { budget } = this.#care;
+    const fits = budget.fits(waiting, frame.size);
+    if (!fits && !budget.allowsNotice(waiting, frame.size, this.#outbox.waitingSince)) return false;
+    this.#outbox.add(frame);
+    return true;
+  }
+
+  /** Whether a message of this size would be taken. */
+  hasRoomFor(size: number): boolean {
+    if (this.#ended) return false;
+    const waiting = this.#outbox.bufferedBytes();
+    return !this.#isOver(waiting) && this.#hasMemoryFor(waiting, size);
+  }
+
+  /** The same for a frame that can also be sent later: half of what may wait is left for what cannot. One may always be on its way. */
+  isReadyFor(size: number): boolean {
+    if (this.#ended) return false;
+    const waiting = this.#outbox.bufferedBytes();
+    if (waiting > 0 && waiting + size > this.#care.limits.maxBufferedBytes / 2) return false;
+    return this.#hasMemoryFor(waiting, size);
   }
 
   /**
@@ -163,7 +194,7 @@ export class Link implements Pulse {
     return false;
   }
 
-  /** Sends what must not be refused, whatever waits already: a welcome, and what a resumed session missed. */
+  /** Sends what must not be refused, whatever waits already: a welcome; and a frame for which there is room. */
   sendAnyway(frame: Frame): void {
     if (!this.#ended) this.#outbox.add(frame);
   }
@@ -191,6 +222,28 @@ export class Link implements Pulse {
     this.#end({ by: "relay", code, reason, mayReturn: meansReturn(code) });
     this.#connection.close(code, reason);
     this.#dropInTime();
+  }
+
+  get hasSpare(): boolean {
+    const mailbox = this.#ended ? undefined : this.#owner.mailbox;
+    return mailbox !== undefined && !mailbox.isAcknowledging && mailbox.messages > 0;
+  }
+
+  dropSpare(): void {
+    this.#owner.mailbox?.loseWhile(() => true);
+  }
+
+  get waitingSince(): number {
+    const unsentSince = this.#outbox.waitingSince;
+    if (this.#ended) return unsentSince === Number.POSITIVE_INFINITY ? unsentSince : 0;
+    const { mailbox } = this.#owner;
+    return mailbox?.isAcknowledging === true ? Math.min(unsentSince, mailbox.waitingSince) : unsentSince;
+  }
+
+  evict(): void {
+    this.close(CLOSE_CODES.tooSlow);
+    if (this.#outbox.bufferedBytes() > 0) this.#connection.terminate();
+    this.#outbox.recount();
   }
 
   /** Drops the socket now. */
@@ -231,6 +284,11 @@ export class Link implements Pulse {
       mayReturn: true,
     });
     this.#connection.terminate();
+  }
+
+  #hasMemoryFor(waiting: number, size: number): boolean {
+    const { budget } = this.#care;
+    return budget.fits(waiting, size) || budget.allows(waiting, size, this.#outbox.waitingSince);
   }
 
   #isOver(waiting: number): boolean {

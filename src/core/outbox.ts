@@ -1,6 +1,6 @@
-import type { Backlog, Buffers } from "./buffers.ts";
 import type { Connection } from "./connection.ts";
 import type { Frame } from "./frame.ts";
+import type { Backlog, MemoryBudget } from "./memory-budget.ts";
 import { UnsentAcks } from "./unsent-acks.ts";
 
 /** Asks the runtime to call `flush` once, at the end of this turn of the event loop. */
@@ -31,27 +31,30 @@ export class Turn {
   };
 }
 
-/** What waits to be written to one connection. */
+/** What waits to be written to one connection. Its bytes count until the operating system has taken them, or the socket is gone. */
 export class Outbox implements Backlog {
   readonly #connection: Connection;
   readonly #turn: Turn;
-  readonly #buffers: Buffers;
+  readonly #budget: MemoryBudget;
   #frames: Frame[] = [];
   #size = 0;
   /** What the runtime had not handed on when it was last asked, in bytes. */
   #unsent = 0;
+  /** Bytes of these that waited already at `#waitingSince`. */
+  #marked = 0;
+  #waitingSince = 0;
   #acks: UnsentAcks | undefined = undefined;
 
-  constructor(connection: Connection, turn: Turn, buffers: Buffers) {
+  constructor(connection: Connection, turn: Turn, budget: MemoryBudget) {
     this.#connection = connection;
     this.#turn = turn;
-    this.#buffers = buffers;
+    this.#budget = budget;
   }
 
   /** Adds a frame; it is written at the end of this turn, in the order of adding. */
   add(frame: Frame): void {
     this.#size += frame.size;
-    this.#buffers.count(frame.size);
+    this.#budget.count(frame.size);
     if (this.#frames.push(frame) === 1) this.#turn.add(this);
   }
 
@@ -75,14 +78,27 @@ export class Outbox implements Backlog {
     return this.#size + this.#unsent;
   }
 
+  /**
+   * Since when the oldest byte in the runtime's buffer waits at the least, by `performance.now()`; `Infinity` where none does. A client that
+   * takes one of many now and then gets no younger by it: all that waited at one moment must be taken.
+   */
+  get waitingSince(): number {
+    this.recount();
+    return this.#unsent === 0 ? Number.POSITIVE_INFINITY : this.#waitingSince;
+  }
+
   /** Asks the runtime what it has not handed on. */
   recount(): void {
     const unsent = this.#connection.bufferedBytes();
     if (unsent === this.#unsent) return;
-    this.#buffers.count(unsent - this.#unsent);
-    if (unsent === 0) this.#buffers.unwatch(this);
-    else if (this.#unsent === 0) this.#buffers.watch(this);
+    this.#budget.count(unsent - this.#unsent);
+    if (unsent === 0) this.#budget.unwatch(this);
+    else if (this.#unsent === 0) this.#budget.watch(this);
+    this.#marked -= Math.max(0, this.#unsent - unsent);
     this.#unsent = unsent;
+    if (unsent === 0 || this.#marked > 0) return;
+    this.#marked = unsent;
+    this.#waitingSince = performance.now();
   }
 
   /** Writes all that waits, now. */
@@ -90,19 +106,20 @@ export class Outbox implements Backlog {
     const frames = this.#frames;
     if (frames.length === 0) return;
     this.#frames = [];
-    this.#buffers.count(-this.#size);
+    this.#budget.count(-this.#size);
     this.#size = 0;
+    // What was taken until now and what is added now would cancel each other out.
+    if (this.#unsent > 0) this.recount();
     this.#connection.write(frames);
     this.recount();
     this.#acks?.flushed(frames, this.#unsent);
   }
 
-  /** Drops all that waits: the connection is gone. */
+  /** Drops what was not written: the link is over. What the runtime holds counts on. */
   discard(): void {
     this.#frames = [];
-    this.#buffers.count(-this.#size - this.#unsent);
-    this.#buffers.unwatch(this);
+    this.#budget.count(-this.#size);
     this.#size = 0;
-    this.#unsent = 0;
+    this.recount();
   }
 }

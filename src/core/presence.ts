@@ -1,4 +1,5 @@
 import type { Frame } from "./frame.ts";
+import { owned } from "./owned.ts";
 import type { Protocol, RelayEvent } from "./protocol/protocol.ts";
 import type { Rooms } from "./rooms.ts";
 import type { Session } from "./session.ts";
@@ -116,8 +117,10 @@ export class Presence {
     clearTimeout(this.#timer);
   }
 
-  #open(id: string, room: string | undefined, standing: Standing): void {
+  #open(id: string, place: string | undefined, standing: Standing): void {
     const endsAt = performance.now() + this.#parts.windowMs;
+    // The name may have come in a large frame, which it keeps alive.
+    const room = place === undefined ? undefined : owned(place);
     const window: Window = { id, room, changes: 1, told: standing, actual: standing, endsAt };
     const places = this.#places.get(id);
     if (places === undefined) this.#places.set(id, new Map([[room, window]]));

@@ -86,6 +86,9 @@ export interface Holdings {
   readonly watches: number;
   /** Messages in mailboxes. */
   readonly waitingMessages: number;
-  /** What waits in mailboxes and for connections, in bytes; UTF-16 units where a message is a string. */
+  /**
+   * What counts against `maxTotalBufferedBytes`, in counted bytes, of which each stands for four: messages that wait, in mailboxes and for
+   * connections (UTF-16 units where one is a string), sessions that are away, rooms and watches.
+   */
   readonly bufferedBytes: number;
 }

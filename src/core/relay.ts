@@ -1,13 +1,16 @@
-import { Buffers } from "./buffers.ts";
+import { AwaySessions } from "./away-sessions.ts";
+import { CatchUps } from "./catch-up.ts";
 import { CLOSE_CODES, type CloseCode } from "./close-codes.ts";
 import type { Connection } from "./connection.ts";
 import { Echo } from "./echo.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { DEFAULT_LIMITS, type Limits, REMEMBERED_ACKS } from "./limits.ts";
 import { type Ending, Link, type LinkCare, type LinkOwner } from "./link.ts";
+import { MemoryBudget } from "./memory-budget.ts";
 import { guardObserver, type RelayObserver } from "./observer.ts";
 import { checkOptionNames } from "./option-names.ts";
 import { Turn } from "./outbox.ts";
+import { owned } from "./owned.ts";
 import { type Place, Places } from "./places.ts";
 import { Presence } from "./presence.ts";
 import { plain } from "./protocol/plain.ts";
@@ -38,12 +41,11 @@ export class Relay {
   readonly #rooms = new Rooms();
   readonly #watchers = new Watchers();
   readonly #tokens: ResumeTokens;
-  readonly #buffers: Buffers;
+  readonly #budget: MemoryBudget;
   /** Links of all open sockets. */
   readonly #links = new Set<Link>();
   readonly #places: Places;
-  /** When each session that is away will have been away for too long. */
-  readonly #expiries = new Map<Session, ReturnType<typeof setTimeout>>();
+  readonly #away: AwaySessions;
   readonly #heartbeatMs: number;
   readonly #heartbeat: Heartbeat;
   readonly #care: LinkCare;
@@ -69,7 +71,7 @@ export class Relay {
     }
     this.#tokens = new ResumeTokens(options.signer);
     this.#registry = new Registry(options.ids, this.#tokens.idPrefix);
-    this.#buffers = new Buffers(this.limits);
+    this.#budget = new MemoryBudget(this.limits, () => this.#links);
     this.#places = new Places(this.limits.maxConnections);
     this.#observer = guardObserver(options.observer);
     this.#hooks = options.hooks ?? {};
@@ -79,11 +81,12 @@ export class Relay {
       intervalMs: this.#heartbeatMs,
       misses: options.heartbeatMisses ?? 3,
       schedule,
-      ticked: () => this.#buffers.recount(),
+      ticked: () => this.#budget.recount(),
     });
     this.#care = {
       limits: this.limits,
-      buffers: this.#buffers,
+      budget: this.#budget,
+      catchUps: new CatchUps(),
       turn: new Turn(schedule),
       heartbeat: this.#heartbeat,
       closeTimeoutMs,
@@ -91,6 +94,7 @@ export class Relay {
       opened: (link) => this.#links.add(link),
       released: (link) => this.#release(link),
     };
+    this.#away = new AwaySessions(this.#care.resumeMs);
     this.#presence = new Presence({
       rooms: this.#rooms,
       watchers: this.#watchers,
@@ -128,7 +132,7 @@ export class Relay {
 
   /** What the relay holds now. */
   get holdings(): Holdings {
-    this.#buffers.recount();
+    this.#budget.recount();
     let waitingMessages = 0;
     for (const session of this.#registry) waitingMessages += session.waitingMessages;
     return {
@@ -137,7 +141,7 @@ export class Relay {
       rooms: this.#rooms.size,
       watches: this.#watchers.size,
       waitingMessages,
-      bufferedBytes: this.#buffers.bytes,
+      bufferedBytes: this.#budget.bytes,
     };
   }
 
@@ -205,7 +209,7 @@ export class Relay {
     this.#heartbeat.stop();
     this.#presence.stop();
     for (const link of this.#links) link.close(CLOSE_CODES.goingAway);
-    for (const session of [...this.#expiries.keys()]) session.close(CLOSE_CODES.goingAway);
+    for (const session of [...this.#away]) session.close(CLOSE_CODES.goingAway);
     if (this.#links.size === 0) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, this.#care.closeTimeoutMs);
@@ -220,7 +224,8 @@ export class Relay {
   #begin(connection: Connection, protocol: Protocol, handshake: Handshake, place: Place): Link {
     const { resume, attempt, client } = handshake;
     const reclaimed = this.#reclaim(protocol, handshake);
-    const id = handshake.id ?? reclaimed?.id;
+    // The app may have cut it from a header or a URL.
+    const id = handshake.id === undefined ? reclaimed?.id : owned(handshake.id);
     const old = id === undefined ? undefined : this.#registry.find(id);
     // With any other token, its client had mail of which nothing is known here.
     const knowsOld = old !== undefined && reclaimed === undefined && this.#tokens.trace(resume ?? "") === old;
@@ -260,16 +265,16 @@ export class Relay {
   }
 
   #resume(connection: Connection, session: Session, token: string, handshake: Handshake, place: Place): Link {
-    clearTimeout(this.#expiries.get(session));
-    this.#expiries.delete(session);
-    const wasAway = !session.isOnline;
+    const wasAway = this.#away.remove(session);
     const link = session.attach(connection, handshake, place);
     this.#observer.resumed?.(session.id);
     const resumeToken = this.#tokens.renew(session, token);
     this.#welcome(session, { resumeToken, resumed: true, recovered: session.tellLoss() });
-    session.catchUp();
-    this.#router.leaveUngranted(session);
-    this.#router.tellWatched(session);
+    const left = this.#router.leaveUngranted(session);
+    session.catchUp(() => {
+      for (const room of left) session.tell({ type: "presence", id: session.id, room, event: "left" });
+      this.#router.tellWatched(session);
+    });
     if (wasAway) this.#router.tellPresence(session, "online");
     return link;
   }
@@ -297,18 +302,14 @@ export class Relay {
   }
 
   #putAway(session: Session, ending: Ending): void {
-    this.#expiries.set(
-      session,
-      setTimeout(() => session.end(ending), this.#care.resumeMs),
-    );
+    this.#away.add(session, ending);
     this.#observer.away?.(session.id, ending);
     this.#router.tellPresence(session, "offline");
+    while (this.#budget.away.isOver && this.#away.endFirst());
   }
 
   #leave(session: Session, ending: Ending): void {
-    const wasAway = this.#expiries.has(session);
-    clearTimeout(this.#expiries.get(session));
-    this.#expiries.delete(session);
+    const wasAway = this.#away.remove(session);
     this.#registry.remove(session);
     this.#observer.left?.(session.id, ending);
     this.#tokens.revoke(session);

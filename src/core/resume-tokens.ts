@@ -1,3 +1,4 @@
+import { owned } from "./owned.ts";
 import type { Protocol } from "./protocol/protocol.ts";
 import { RETURN_MS } from "./registry.ts";
 import type { Session } from "./session.ts";
@@ -88,7 +89,7 @@ export class ResumeTokens {
   renew(session: Session, resumedWith: string): string {
     if (session.ticket === undefined) return this.issue(session);
     session.ticket.isWelcomeUnseen = true;
-    return this.#replaceCurrent(session, session.ticket, resumedWith);
+    return this.#replaceCurrent(session, session.ticket, owned(resumedWith));
   }
 
   /** Whether the session's token is so old, or stamped so far ahead of the clock, that its client needs a new one. */

@@ -4,8 +4,11 @@ import {
   forbidden,
   internal,
   noSuchId,
+  notGranted,
   notInRoom,
+  overloaded,
   rateLimited,
+  refusedByApp,
   type SendError,
   tooManyUnacked,
 } from "./errors.ts";
@@ -65,7 +68,6 @@ const DONE: Outcome = { outcome: "done" };
 const DELIVERED: Outcome = { outcome: "delivered" };
 const QUEUED: Outcome = { outcome: "queued" };
 const MEMBERS_PER_FRAME = 100;
-const NOT_GRANTED = "this client's token does not grant it";
 
 /** Does what a session's client asks for, and tells it what became of it. */
 export class Router {
@@ -125,16 +127,17 @@ export class Router {
     for (const room of session.rooms) this.#parts.presence.change(session, room, change);
   }
 
-  /** Takes the session out of the rooms that its grant no longer covers; tells their members and the session itself. */
-  leaveUngranted(session: Session): void {
-    if (session.grant.rooms === undefined) return;
+  /** Takes the session out of the rooms that its grant no longer covers, and tells their members. @returns Those rooms. */
+  leaveUngranted(session: Session): string[] {
+    const left: string[] = [];
     for (const room of [...session.rooms]) {
       if (isGranted(session.grant.rooms, room)) continue;
       this.#parts.rooms.leave(room, session);
       session.rooms.delete(room);
       this.#parts.presence.change(session, room, "left");
-      session.tell({ type: "presence", id: session.id, room, event: "left" });
+      left.push(room);
     }
+    return left;
   }
 
   /**
@@ -155,7 +158,7 @@ export class Router {
 
   #sendOnce(sender: Session, command: Send | Publish): void {
     const { ackId } = command;
-    const original = ackId === undefined ? undefined : sender.earlierOutcome(ackId);
+    const original = ackId === undefined ? undefined : sender.earlierOutcome(ackId, subjectOf(command));
     if (ackId !== undefined && original !== undefined) {
       sender.answer(ackId, { outcome: "failed", error: duplicate(ackId), original });
       return;
@@ -173,12 +176,12 @@ export class Router {
     if (sender.grant.to !== undefined) {
       // Patterns are tried on ids alone: on a text of a megabyte they would take seconds.
       if (!isId(to)) return failed(badId(to));
-      if (!isGranted(sender.grant.to, to)) return failed(forbidden(to, NOT_GRANTED));
+      if (!isGranted(sender.grant.to, to)) return failed(notGranted(to));
     }
     const { registry } = this.#parts;
     const receiver = registry.find(to);
     if (receiver === undefined) return failed(isId(to) ? noSuchId(to, registry.mayReturn(to)) : badId(to));
-    const refusal = this.#refusal(sender, to, undefined, message);
+    const refusal = this.#refusal(sender, receiver.id, undefined, message);
     if (refusal !== undefined) return failed(refusal);
     const delivery = receiver.deliver(receiver.protocol.encodeMessage(sender.id, undefined, message));
     if (delivery === "delivered") return DELIVERED;
@@ -187,7 +190,7 @@ export class Router {
 
   #publish(sender: Session, { room, message, echo }: Publish): Outcome {
     if (!isId(room)) return failed(badId(room));
-    if (!isGranted(sender.grant.rooms, room)) return failed(forbidden(room, NOT_GRANTED));
+    if (!isGranted(sender.grant.rooms, room)) return failed(notGranted(room));
     const members = this.#parts.rooms.membersFor(room, sender);
     if (members === undefined) return failed(notInRoom(room));
     const refusal = this.#refusal(sender, undefined, room, message);
@@ -214,7 +217,7 @@ export class Router {
     if (onMessage === undefined) return undefined;
     try {
       const allowed: unknown = onMessage({ from: sender.id, to, room, message: asText(message) });
-      if (allowed === false) return forbidden(to ?? room ?? "", "this relay refused the message");
+      if (allowed === false) return refusedByApp(to ?? room ?? "");
       if (typeof allowed !== "object" || allowed === null) return undefined;
       // Nothing waits for it here; a promise lets nothing through, and what it rejects with is reported, and harms nobody else.
       sender.reportRejection(allowed);
@@ -230,13 +233,13 @@ export class Router {
     const { rooms, limits, presence } = this.#parts;
     if (type === "join") {
       if (session.rooms.has(room)) return DONE;
-      if (!isGranted(session.grant.rooms, room)) return failed(forbidden(room, NOT_GRANTED));
+      if (!isGranted(session.grant.rooms, room)) return failed(notGranted(room));
       if (session.rooms.size >= limits.maxRoomsPerSession) {
         return failed(forbidden(room, `a session is in ${limits.maxRoomsPerSession} rooms at most`));
       }
       if (!presence.allowsJoin(session, room)) return failed(rateLimited());
-      rooms.join(room, session);
-      session.rooms.add(room);
+      if (!session.rooms.hasRoomFor(room)) return failed(overloaded(room));
+      session.rooms.add(rooms.join(room, session));
       this.#tellSelf(session, room, "joined");
       presence.change(session, room, "joined");
       return DONE;
@@ -269,9 +272,10 @@ export class Router {
       session.answer(ackId, DONE);
     } else if (!session.watched.has(id) && session.watched.size >= limits.maxWatchesPerSession) {
       session.answer(ackId, failed(forbidden(id, `a session watches ${limits.maxWatchesPerSession} ids at most`)));
+    } else if (!session.watched.has(id) && !session.watched.hasRoomFor(id)) {
+      session.answer(ackId, failed(overloaded(id)));
     } else {
-      watchers.watch(id, session);
-      session.watched.add(id);
+      session.watched.add(watchers.watch(id, session));
       session.answer(ackId, DONE);
       this.#tellState(session, id);
     }
@@ -295,6 +299,11 @@ export class Router {
 function asText(message: Message): Message {
   const { payload, kind } = message;
   return kind === "bytes" || typeof payload === "string" ? message : new Message(textOf(payload), kind);
+}
+
+/** What a send or a publish is addressed to. */
+function subjectOf(command: Send | Publish): string {
+  return command.type === "send" ? command.to : command.room;
 }
 
 function failed(error: SendError): Outcome {

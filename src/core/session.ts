@@ -1,4 +1,6 @@
+import { Account } from "./account.ts";
 import { AckMemory } from "./ack-memory.ts";
+import { CatchUp } from "./catch-up.ts";
 import { CLOSE_CODES, type CloseCode } from "./close-codes.ts";
 import type { Connection } from "./connection.ts";
 import { internal, mailboxFull, rateLimited, type SendError, tooLarge, tooSlow } from "./errors.ts";
@@ -6,6 +8,7 @@ import type { Frame } from "./frame.ts";
 import type { Grant } from "./grant.ts";
 import { type Ending, Link, type LinkCare, type LinkOwner } from "./link.ts";
 import { Mailbox } from "./mailbox.ts";
+import { Names } from "./names.ts";
 import type { RelayObserver } from "./observer.ts";
 import type { Place } from "./places.ts";
 import type { Command, Outcome, Protocol, RelayEvent } from "./protocol/protocol.ts";
@@ -35,6 +38,10 @@ export interface Terms {
   readonly expiresInMs?: number | undefined;
 }
 
+/** What a session takes that has no connection, in counted bytes: itself, its tokens and its places in the relay; and each outcome that it remembers. */
+const AWAY_BYTES = 768;
+const OUTCOME_BYTES = 6;
+
 /** What a timer counts up to at the most; with more it ends at once. */
 const LONGEST_TIMER_MS = 0x7fff_ffff;
 
@@ -48,9 +55,9 @@ export class Session implements LinkOwner {
   /** What it may do; what its latest connection's bearer was granted. */
   grant: Grant = {};
   /** Rooms that it is in. */
-  readonly rooms = new LazySet();
+  readonly rooms: Names;
   /** Ids that it watches. */
-  readonly watched = new LazySet();
+  readonly watched: Names;
   /** The latest of its client's attempts to connect that got here; held by the relay. */
   attempt = -1;
   /** Whether another session may have its id later: it was not made up here. */
@@ -59,12 +66,18 @@ export class Session implements LinkOwner {
   rate: Rate | undefined;
   /** The session's resume tokens; held by the relay. */
   ticket: Ticket | undefined = undefined;
+  /** What it was sent and did not acknowledge, where its protocol numbers messages. */
+  mailbox: Mailbox | undefined;
   readonly #relay: SessionRelay;
-  #mailbox: Mailbox | undefined;
+  readonly #account: Account;
   /** Whether mail for its id was lost when it took the id over, and no welcome could say so. */
   #owesLoss = false;
   #acks: AckMemory | undefined = undefined;
   #link: Link | undefined = undefined;
+  /** While there is one, messages wait for those before them. */
+  #catchUp: CatchUp | undefined = undefined;
+  /** What was counted when the session went away. */
+  #awayBytes = 0;
   #expiry: ReturnType<typeof setTimeout> | undefined = undefined;
   #over = false;
   /** Whether a ping of its protocol waits for its answer. */
@@ -75,7 +88,10 @@ export class Session implements LinkOwner {
     this.protocol = protocol;
     this.#relay = relay;
     this.rate = Rate.of(relay.care.limits);
-    if (protocol.numbersMessages) this.#mailbox = new Mailbox(relay.care.limits, relay.care.buffers);
+    this.#account = new Account(relay.care.budget);
+    this.rooms = new Names(this.#account);
+    this.watched = new Names(this.#account);
+    if (protocol.numbersMessages) this.mailbox = new Mailbox(relay.care.limits, this.#account);
   }
 
   /** Whether it has a connection. */
@@ -94,12 +110,13 @@ export class Session implements LinkOwner {
    */
   inherit(old: Session): void {
     this.rate = old.rate;
-    if (this.#mailbox !== undefined && old.#mailbox !== undefined && old.protocol === this.protocol) {
-      this.#mailbox = old.#mailbox;
-      old.#mailbox = undefined;
+    if (this.mailbox !== undefined && old.mailbox !== undefined && old.protocol === this.protocol) {
+      this.mailbox = old.mailbox;
+      this.mailbox.moveTo(this.#account);
+      old.mailbox = undefined;
     } else if (old.#owesLoss || old.waitingMessages > 0 || !old.tellLoss()) {
-      if (this.#mailbox === undefined) this.#owesLoss = true;
-      else this.#mailbox.lose();
+      if (this.mailbox === undefined) this.#owesLoss = true;
+      else this.mailbox.lose();
     }
   }
 
@@ -111,6 +128,9 @@ export class Session implements LinkOwner {
   attach(connection: Connection, { grant = {}, expiresInMs }: Terms, place?: Place): Link {
     const old = this.#link;
     const link = new Link(connection, this.#relay.care, this, place);
+    this.#stopCatchUp();
+    if (old === undefined) this.#account.comeBack(this.#awayBytes);
+    this.#awayBytes = 0;
     this.#link = link;
     this.grant = grant;
     this.#acks = this.#acks?.forNextConnection();
@@ -127,30 +147,38 @@ export class Session implements LinkOwner {
     const { code, reason } = closeCode;
     const link = this.#link;
     this.#link = undefined;
+    this.#stopCatchUp();
     clearTimeout(this.#expiry);
     this.end({ by: "relay", code, reason, mayReturn: false });
     link?.close(closeCode);
   }
 
-  /** Sends again all that was not acknowledged. */
-  catchUp(): void {
-    for (const frame of this.#mailbox?.waiting() ?? []) this.#link?.sendAnyway(frame);
+  /** Sends again all that was not acknowledged. @param done Called when all of it is on its way. */
+  catchUp(done = (): void => {}): void {
+    const link = this.#link;
+    if (this.mailbox === undefined || link === undefined) return;
+    const catchUp = new CatchUp(this.mailbox, link, () => {
+      this.#catchUp = undefined;
+      done();
+    });
+    this.#catchUp = catchUp;
+    this.#relay.care.catchUps.start(catchUp);
   }
 
   /** Whether nothing that was sent to it was lost without its client knowing; a welcome is about to tell it. */
   tellLoss(): boolean {
-    return this.#mailbox?.tellLoss() ?? true;
+    return this.mailbox?.tellLoss() ?? true;
   }
 
   /** The client has seen its welcome, and knows what was lost until then. */
   confirmLoss(): void {
-    this.#mailbox?.confirmLoss();
+    this.mailbox?.confirmLoss();
   }
 
   /** Delivers a message, as this session's protocol spells it, or says why not. */
   deliver(body: Frame): Delivery {
     const link = this.#link;
-    const mailbox = this.#mailbox;
+    const mailbox = this.mailbox;
     if (mailbox === undefined) {
       if (link?.send(body) !== true) return tooSlow(this.id);
       this.#relay.observer.sent?.(this.id, body);
@@ -163,11 +191,29 @@ export class Session implements LinkOwner {
       return "queued";
     }
     if (link.isSlow()) return tooSlow(this.id);
-    if (!mailbox.hasRoomFor(body.size)) {
-      if (mailbox.isAcknowledging) return tooSlow(this.id);
-      mailbox.makeRoomFor(body.size);
-    }
+    return mailbox.isAcknowledging ? this.#deliverKept(link, mailbox, body) : this.#deliverOnce(link, mailbox, body);
+  }
+
+  #deliverKept(link: Link, mailbox: Mailbox, body: Frame): Delivery {
+    if (!mailbox.hasRoomFor(body.size)) return tooSlow(this.id);
     const frame = mailbox.add(body);
+    if (this.#catchUp !== undefined) return "queued";
+    return this.#handOver(link, frame);
+  }
+
+  /** To a client that has never acknowledged anything: messages are kept as long as there is room. */
+  #deliverOnce(link: Link, mailbox: Mailbox, body: Frame): Delivery {
+    const isKept = mailbox.makeRoomFor(body.size);
+    if (this.#catchUp !== undefined) {
+      if (!isKept) return tooSlow(this.id);
+      mailbox.add(body);
+      return "queued";
+    }
+    if (!isKept && !link.hasRoomFor(body.size)) return tooSlow(this.id);
+    return this.#handOver(link, isKept ? mailbox.add(body) : mailbox.pass(body));
+  }
+
+  #handOver(link: Link, frame: Frame): Delivery {
     link.sendAnyway(frame);
     this.#relay.observer.sent?.(this.id, frame);
     return "delivered";
@@ -175,7 +221,7 @@ export class Session implements LinkOwner {
 
   /** A message for this session was published and could not be kept. */
   lose(): void {
-    this.#mailbox?.lose();
+    this.mailbox?.lose();
   }
 
   /**
@@ -186,7 +232,7 @@ export class Session implements LinkOwner {
    */
   tell(event: RelayEvent, frame = this.protocol.encode(event)): void {
     if (frame === undefined || this.#link === undefined) return;
-    if (!this.#link.send(frame) && event.type === "ack") this.#link.close(CLOSE_CODES.tooSlow);
+    if (!this.#link.tell(frame) && event.type === "ack") this.#link.close(CLOSE_CODES.tooSlow);
   }
 
   /** Tells the client what must not be refused, whatever waits already: its welcome, a new token. */
@@ -201,9 +247,9 @@ export class Session implements LinkOwner {
     else if (outcome.outcome === "failed") this.tell({ type: "error", error: outcome.error });
   }
 
-  /** What this session was told the last time that it used the `ackId` for a send. */
-  earlierOutcome(ackId: number): Outcome | undefined {
-    return this.#acks?.find(ackId);
+  /** What this session was told the last time that it used the `ackId` for a send to the same subject. */
+  earlierOutcome(ackId: number, subject: string): Outcome | undefined {
+    return this.#acks?.find(ackId, subject);
   }
 
   /** Whether the client has as many sends on their way as may be: their acks have not left for it yet. */
@@ -220,15 +266,16 @@ export class Session implements LinkOwner {
 
   /** How many messages its mailbox keeps. */
   get waitingMessages(): number {
-    return this.#mailbox?.messages ?? 0;
+    return this.mailbox?.messages ?? 0;
   }
 
   /** Ends the session, which has no connection any more. Harmless when repeated. */
   end(ending: Ending): void {
     if (this.#over) return;
     this.#over = true;
-    this.#mailbox?.clear();
+    this.mailbox?.clear();
     this.#relay.left(this, ending);
+    this.#account.close();
   }
 
   received(frame: Frame): void {
@@ -246,7 +293,7 @@ export class Session implements LinkOwner {
 
   /** Does what the relay itself has asked for, which counts for no rate: an answer to a ping, the receipt of a message. */
   #isOwed(command: Command): boolean {
-    if (command.type === "sequenceAck") return this.#mailbox?.acknowledge(command.sequenceId) ?? false;
+    if (command.type === "sequenceAck") return this.mailbox?.acknowledge(command.sequenceId) ?? false;
     const isAnswer = command.type === "pong" && this.#isAsked;
     if (isAnswer) this.#isAsked = false;
     return isAnswer;
@@ -269,12 +316,26 @@ export class Session implements LinkOwner {
   ended(ending: Ending, link: Link): void {
     if (link !== this.#link) return;
     this.#link = undefined;
+    this.#stopCatchUp();
     clearTimeout(this.#expiry);
-    if (this.#mailbox !== undefined && ending.mayReturn && this.#relay.care.resumeMs > 0) {
+    if (this.mailbox !== undefined && ending.mayReturn && this.#relay.care.resumeMs > 0) {
+      this.#countAway(this.mailbox);
       this.#relay.away(this, ending);
     } else {
       this.end(ending);
     }
+  }
+
+  /** From now on all that it holds is what an absent client holds; mail for which that has no room is lost. */
+  #countAway(mailbox: Mailbox): void {
+    this.#awayBytes = AWAY_BYTES + OUTCOME_BYTES * (this.#acks?.size ?? 0);
+    this.#account.goAway(this.#awayBytes);
+    mailbox.loseWhile(() => !this.#account.fitsAway);
+  }
+
+  #stopCatchUp(): void {
+    if (this.#catchUp !== undefined) this.#relay.care.catchUps.stop(this.#catchUp);
+    this.#catchUp = undefined;
   }
 
   /** Something of the app around the relay threw on this session's account. */
@@ -291,31 +352,5 @@ export class Session implements LinkOwner {
   failed(error: unknown): void {
     this.report(error);
     this.tell({ type: "error", error: internal() });
-  }
-}
-
-/** A set of names that takes no memory while it is empty: most sessions are in no room and watch nobody. */
-class LazySet {
-  #names: Set<string> | undefined = undefined;
-
-  get size(): number {
-    return this.#names?.size ?? 0;
-  }
-
-  add(name: string): void {
-    this.#names ??= new Set();
-    this.#names.add(name);
-  }
-
-  has(name: string): boolean {
-    return this.#names?.has(name) ?? false;
-  }
-
-  delete(name: string): boolean {
-    return this.#names?.delete(name) ?? false;
-  }
-
-  *[Symbol.iterator](): Iterator<string> {
-    if (this.#names !== undefined) yield* this.#names;
   }
 }

@@ -1,3 +1,5 @@
+import { owned } from "./owned.ts";
+
 /** Signs a text with a secret that nobody else has. The same text always has the same signature, and all are of one length. */
 export interface TokenSigner {
   sign(text: string): string;
@@ -56,9 +58,9 @@ export class TokenFormat {
   /** Makes a token with a new secret. */
   make(key: string, id: string, issuedAt: number): string {
     const unguessable = key + randomHex(SECRET_BYTES);
-    if (this.#signer === undefined) return unguessable;
+    if (this.#signer === undefined) return owned(unguessable);
     const text = unguessable + this.#process + issuedAt.toString(16).padStart(TIME_CHARACTERS, "0") + id;
-    return `${text}!${this.#signer.sign(text)}`;
+    return owned(`${text}!${this.#signer.sign(text)}`);
   }
 
   /** Reads a token of an earlier process; `undefined` for any other text. */
@@ -67,13 +69,13 @@ export class TokenFormat {
     const [, key = "", secret = "", process = "", time = "", id = "", signature = ""] = SIGNED.exec(token) ?? [];
     if (id === "" || process === this.#process) return undefined;
     if (!isSame(this.#signer.sign(key + secret + process + time + id), signature)) return undefined;
-    return { key, id, issuedAt: Number.parseInt(time, 16) };
+    return { key: owned(key), id: owned(id), issuedAt: Number.parseInt(time, 16) };
   }
 }
 
 /** Reads the key of a token; `undefined` where the text begins with none. */
 export function keyOf(token: string): string | undefined {
-  return KEY.test(token) ? token.slice(0, KEY_CHARACTERS) : undefined;
+  return KEY.test(token) ? owned(token.slice(0, KEY_CHARACTERS)) : undefined;
 }
 
 /** Compares in a time that does not tell where two texts differ. */

@@ -17,6 +17,8 @@ export interface BunSocketData {
   link: Link | undefined;
   /** How it closed before its link was known: Bun 1.4 reports a close inside `open` before `open` has returned. */
   closed: Closed | undefined;
+  /** Called when all that the socket had to wait with has been sent, where somebody waits for that. */
+  drained: (() => void) | undefined;
 }
 
 interface Closed {
@@ -49,7 +51,7 @@ export const upgradeWebSocket: UpgradeWebSocket<BunEnv> = (c, open, protocol, ab
   const headers = new Headers(handshakeHeaders(response.headers));
   // Empty, it answers none; without it, Bun 1.4 answers the first offer, whatever that is.
   headers.set("Sec-WebSocket-Protocol", protocol ?? "");
-  const data: BunSocketData = { open, abandon, link: undefined, closed: undefined };
+  const data: BunSocketData = { open, abandon, link: undefined, closed: undefined, drained: undefined };
   if (!upgrade(server, c.req.raw, { data, headers })) {
     abandon();
     return c.body(null, 400);
@@ -107,6 +109,9 @@ export function createBunWebSocket(options: BunWebSocketOptions): WebSocketHandl
     pong(ws) {
       ws.data.link?.pong();
     },
+    drain(ws) {
+      ws.data.drained?.();
+    },
     close(ws, code, reason) {
       const { data } = ws;
       data.closed = { code: code === 1006 ? codeBehind(reason) : code, reason };
@@ -151,6 +156,7 @@ class BunConnection implements Connection {
     corked = [];
   }
 
+  /** 0 once the socket is gone. */
   bufferedBytes(): number {
     return this.#ws.getBufferedAmount();
   }
@@ -159,8 +165,18 @@ class BunConnection implements Connection {
     this.#ws.ping();
   }
 
+  /**
+   * Waits until all before the close frame is sent: Bun 1.4 reports a socket that is closed before as gone, keeps what waits for it in memory
+   * until its client goes, and cannot drop it any more.
+   */
   close(code: number, reason: string): void {
-    this.#ws.close(code, reason);
+    const close = (): void => {
+      if (this.#ws.getBufferedAmount() > 0) return;
+      this.#ws.data.drained = undefined;
+      this.#ws.close(code, reason);
+    };
+    this.#ws.data.drained ??= close;
+    close();
   }
 
   terminate(): void {

@@ -36,13 +36,15 @@ export function createDenoUpgrade(options: DenoUpgradeOptions): UpgradeWebSocket
       if (link === undefined) pending?.abandon();
       else link.closed(code, reason);
     };
+    let connection: DenoConnection | undefined;
     // A throw in one of these would end the process (Deno 2.9); none of what they call throws.
     socket.onopen = () => {
       if (isRefused) {
         pending?.abandon();
         socket.close(CLOSE_CODES.forbidden.code, CLOSE_CODES.forbidden.reason);
       } else {
-        link = pending?.open(new DenoConnection(socket, closed));
+        connection = new DenoConnection(socket, closed);
+        link = pending?.open(connection);
       }
       pending = undefined;
     };
@@ -53,7 +55,10 @@ export function createDenoUpgrade(options: DenoUpgradeOptions): UpgradeWebSocket
     socket.onerror = () => {};
     // Comes twice at times, with code 0 where no close frame came, and with 1001 where idleTimeout has ended it (Deno 2.9). Of the
     // last the client may know nothing, and come back: it counts as lost.
-    socket.onclose = ({ code, reason }) => closed(code === 0 || code === 1001 ? 1006 : code, reason);
+    socket.onclose = ({ code, reason }) => {
+      connection?.letGo();
+      closed(code === 0 || code === 1001 ? 1006 : code, reason);
+    };
     // Deno takes any response with this status; this one has the headers that the app's middleware has set so far.
     return c.body(null, 101, Object.fromEntries(response.headers));
   };
@@ -63,6 +68,8 @@ export function createDenoUpgrade(options: DenoUpgradeOptions): UpgradeWebSocket
 class DenoConnection implements Connection {
   readonly #socket: WebSocket;
   readonly #closed: (code: number, reason: string) => void;
+  /** What waited when the socket was closed. Deno reports nothing from then on, and keeps it until the socket is gone (Deno 2.9). */
+  #leftBytes = 0;
 
   constructor(socket: WebSocket, closed: (code: number, reason: string) => void) {
     this.#socket = socket;
@@ -78,11 +85,18 @@ class DenoConnection implements Connection {
   }
 
   bufferedBytes(): number {
-    return this.#socket.bufferedAmount;
+    return this.#socket.readyState === WebSocket.OPEN ? this.#socket.bufferedAmount : this.#leftBytes;
   }
 
   close(code: number, reason: string): void {
-    if (this.#socket.readyState < WebSocket.CLOSING) this.#socket.close(code, reason);
+    if (this.#socket.readyState >= WebSocket.CLOSING) return;
+    this.#leftBytes = this.#socket.bufferedAmount;
+    this.#socket.close(code, reason);
+  }
+
+  /** The socket is gone, and what waited with it. */
+  letGo(): void {
+    this.#leftBytes = 0;
   }
 
   /** The socket stays until the client or idleTimeout ends it, and no event tells; the relay lets go of it now. */

@@ -58,6 +58,8 @@ export class NodeConnection implements Connection {
   }
 
   bufferedBytes(): number {
+    // A socket that was destroyed has let its bytes go, and still reports them.
+    if (this.#socket.destroyed) return 0;
     return this.#socket.writableLength + this.#waitingWrites * WAITING_WRITE_BYTES;
   }
 

@@ -54,26 +54,49 @@ function encodeLength(length: number, masked: boolean): Buffer {
 
 /** Takes the frames out of what a server sent, piece by piece. */
 export class FrameReader {
-  #rest: Buffer = Buffer.alloc(0);
+  #pieces: Buffer[] = [];
+  #bytes = 0;
+  /** What must be there before it is worth looking again. */
+  #wantedBytes = 2;
 
   /** The frames that are whole with this piece. */
   read(piece: Buffer): ReceivedFrame[] {
-    this.#rest = Buffer.concat([this.#rest, piece]);
+    this.#pieces.push(piece);
+    this.#bytes += piece.length;
+    if (this.#bytes < this.#wantedBytes) return [];
     const frames: ReceivedFrame[] = [];
-    for (let frame = this.#take(); frame !== undefined; frame = this.#take()) frames.push(frame);
-    return frames;
+    let rest = Buffer.concat(this.#pieces);
+    for (;;) {
+      const end = endOfFrame(rest);
+      if (rest.length < end) {
+        this.#pieces = [rest];
+        this.#bytes = rest.length;
+        this.#wantedBytes = end;
+        return frames;
+      }
+      frames.push(readFrame(rest.subarray(0, end)));
+      rest = rest.subarray(end);
+    }
   }
+}
 
-  #take(): ReceivedFrame | undefined {
-    const rest = this.#rest;
-    if (rest.length < 2) return undefined;
-    const [first = 0, second = 0] = rest;
-    const short = second & 0x7f;
-    const start = 2 + (short === 126 ? 2 : short === 127 ? 8 : 0);
-    if (rest.length < start) return undefined;
-    const length = short < 126 ? short : short === 126 ? rest.readUInt16BE(2) : Number(rest.readBigUInt64BE(2));
-    if (rest.length < start + length) return undefined;
-    this.#rest = rest.subarray(start + length);
-    return { opcode: first & 0x0f, fin: (first & 0x80) !== 0, payload: rest.subarray(start, start + length) };
-  }
+/** Where the first frame ends, or how many bytes it takes to know. */
+function endOfFrame(bytes: Buffer): number {
+  if (bytes.length < 2) return 2;
+  const start = startOfPayload(bytes);
+  if (bytes.length < start) return start;
+  if (start === 2) return start + ((bytes[1] ?? 0) & 0x7f);
+  return start + (start === 4 ? bytes.readUInt16BE(2) : Number(bytes.readBigUInt64BE(2)));
+}
+
+/** A server's frame has no mask. */
+function startOfPayload(bytes: Buffer): number {
+  const short = (bytes[1] ?? 0) & 0x7f;
+  if (short < 126) return 2;
+  return short === 126 ? 4 : 10;
+}
+
+function readFrame(frame: Buffer): ReceivedFrame {
+  const [first = 0] = frame;
+  return { opcode: first & 0x0f, fin: (first & 0x80) !== 0, payload: frame.subarray(startOfPayload(frame)) };
 }

@@ -136,9 +136,8 @@ export class RawClient {
 
   /** The close frame that comes; its code is 1006 when the connection goes without one. */
   async closed(): Promise<Closed> {
-    const frame = this.frame(OPCODES.close);
-    const ended = within(this.gone, "the end of the connection").then(() => undefined);
-    const closed = await Promise.race([frame.catch(() => undefined), ended.catch(() => undefined)]);
+    // Rejected at the end of the connection, behind all that came before it.
+    const closed = await this.frame(OPCODES.close).catch(() => undefined);
     if (closed === undefined && !this.#isGone) throw new Error("Waited for a close frame, or the end");
     if (closed === undefined) return { code: 1006, reason: "" };
     const { payload } = closed;

@@ -1,10 +1,11 @@
 import { vi } from "vitest";
-import { Buffers } from "../../src/core/buffers.ts";
+import { CatchUps } from "../../src/core/catch-up.ts";
 import type { Connection } from "../../src/core/connection.ts";
 import { type Frame, frameText } from "../../src/core/frame.ts";
 import { Heartbeat, type Pulse } from "../../src/core/heartbeat.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/core/limits.ts";
 import type { Ending, Link, LinkCare } from "../../src/core/link.ts";
+import { MemoryBudget } from "../../src/core/memory-budget.ts";
 import { type Schedule, Turn } from "../../src/core/outbox.ts";
 import { plain } from "../../src/core/protocol/plain.ts";
 import type { Protocol } from "../../src/core/protocol/protocol.ts";
@@ -144,7 +145,8 @@ export class FakeTurn {
 export function fakeCare(turn: FakeTurn, limits: Partial<Limits> = {}, released: (link: Link) => void = () => {}) {
   return {
     limits: { ...DEFAULT_LIMITS, ...limits },
-    buffers: new Buffers({ ...DEFAULT_LIMITS, ...limits }),
+    budget: new MemoryBudget({ ...DEFAULT_LIMITS, ...limits }),
+    catchUps: new CatchUps(),
     turn: new Turn(turn.schedule),
     heartbeat: new Heartbeat({ intervalMs: BEAT_MS, misses: 3 }),
     closeTimeoutMs: 2000,

@@ -2,6 +2,7 @@ import { Envelope } from "../envelope.ts";
 import { badFrame } from "../errors.ts";
 import { Frame, textOf, toBytes } from "../frame.ts";
 import { Message } from "../message.ts";
+import { owned } from "../owned.ts";
 import { fromBase64, toBase64 } from "./base64.ts";
 import { clientFrame } from "./json-frames.ts";
 import { MAX_DEPTH, readObject, stringOf } from "./json-text.ts";
@@ -33,7 +34,7 @@ function decodeAny(text: string): Command {
   /** The text of `data`: no value is made of it, and it goes on as it came. */
   let data: string | undefined;
   const fault = readObject(text, (name, start, end) => {
-    if (name === "data") data = text.slice(start, end);
+    if (name === "data") data = cutData(text, start, end);
     else if (isFieldName(name)) fields[name] = scalarOf(text.slice(start, end));
   });
   if (fault === "malformed") return refused(FAULTS.malformed, undefined);
@@ -67,6 +68,15 @@ function decodeAny(text: string): Command {
     default:
       return command;
   }
+}
+
+/** Characters that a frame may have around its `data` for that to be kept as a part of it; a mailbox counts as many. */
+const KEPT_AROUND = 128;
+
+/** The text of `data`, as a part of the frame's text, which it keeps alive, or as a copy where most of the frame would be kept for nothing. */
+function cutData(text: string, start: number, end: number): string {
+  const data = text.slice(start, end);
+  return text.length - data.length > KEPT_AROUND ? owned(data) : data;
 }
 
 const FAULTS = {

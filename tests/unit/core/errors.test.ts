@@ -11,6 +11,7 @@ import {
   mailboxFull,
   noSuchId,
   notInRoom,
+  overloaded,
   rateLimited,
   tooLarge,
   tooManyUnacked,
@@ -74,7 +75,7 @@ test("the errors are those of docs/protocol.md, and each comes with whether the 
     code,
     temporary: temporary === "yes",
   }));
-  const about = [...QUOTING.map((error) => error("9")), forbidden("9", "")];
+  const about = [...QUOTING.map((error) => error("9")), forbidden("9", ""), overloaded("9")];
   const every = [...about, badFrame("x"), rateLimited(), tooManyUnacked(), duplicate(1), internal()];
   const told = every.map(({ code, temporary }) => ({ code, temporary }));
   const byCode = (one: { code?: string | undefined }, two: { code?: string | undefined }): number =>

@@ -1,14 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Buffers } from "../../../src/core/buffers.ts";
+import { Account } from "../../../src/core/account.ts";
 import { Envelope } from "../../../src/core/envelope.ts";
 import { Frame, frameText } from "../../../src/core/frame.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../../src/core/limits.ts";
 import { Mailbox } from "../../../src/core/mailbox.ts";
+import { MemoryBudget } from "../../../src/core/memory-budget.ts";
 
 function startMailbox(limits: Partial<Limits> = {}): Mailbox {
   const all = { ...DEFAULT_LIMITS, ...limits };
-  return new Mailbox(all, new Buffers(all));
+  return new Mailbox(all, new Account(new MemoryBudget(all)));
 }
 
 /** With nothing but its number around a message: `hi1`. */
@@ -19,7 +20,10 @@ function body(words: string): Frame {
 }
 
 function waiting(mailbox: Mailbox): string[] {
-  return mailbox.waiting().map(frameText);
+  const texts: string[] = [];
+  for (let frame = mailbox.after(0); frame !== undefined; frame = mailbox.after(frame.number))
+    texts.push(frameText(frame));
+  return texts;
 }
 
 describe("a message that is added", () => {

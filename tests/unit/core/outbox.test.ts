@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
-import { Buffers } from "../../../src/core/buffers.ts";
 import { Frame } from "../../../src/core/frame.ts";
 import { DEFAULT_LIMITS } from "../../../src/core/limits.ts";
+import { MemoryBudget } from "../../../src/core/memory-budget.ts";
 import { Outbox, Turn } from "../../../src/core/outbox.ts";
 import { FakeConnection, FakeTurn } from "../fakes.ts";
 
@@ -16,7 +16,7 @@ beforeEach(() => {
 
 function open() {
   const connection = new FakeConnection();
-  return { connection, outbox: new Outbox(connection, shared, new Buffers(DEFAULT_LIMITS)) };
+  return { connection, outbox: new Outbox(connection, shared, new MemoryBudget(DEFAULT_LIMITS)) };
 }
 
 function text(words: string): Frame {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Buffers } from "../../../src/core/buffers.ts";
+import { CLOSE_CODES } from "../../../src/core/close-codes.ts";
+import { type Holder, MemoryBudget } from "../../../src/core/memory-budget.ts";
 import { FakeConnection, startRelay } from "../fakes.ts";
 import { startJsonRelay } from "../json-client.ts";
 
@@ -15,32 +16,90 @@ const TOTAL = 1_000_000;
 
 describe("what may wait in all", () => {
   test("is shared evenly among those who read nothing, and leaves as much free", () => {
-    const buffers = new Buffers({ maxTotalBufferedBytes: 4 * TOTAL });
+    const budget = new MemoryBudget({ maxTotalBufferedBytes: 4 * TOTAL });
     const waiting = Array.from({ length: 9 }, () => 0);
     for (let round = 0; round < 1000; round++) {
       waiting.forEach((bytes, at) => {
-        if (!buffers.allows(bytes, 1000)) return;
+        if (!budget.allows(bytes, 1000)) return;
         waiting[at] = bytes + 1000;
-        buffers.count(1000);
+        budget.count(1000);
       });
     }
-    expect(buffers.bytes).toBeLessThanOrEqual(TOTAL);
-    for (const bytes of waiting) expect(Math.abs(bytes - TOTAL / 10)).toBeLessThan(2000);
-    expect(buffers.allows(0, TOTAL / 10 - 1000)).toBe(true);
-  });
-
-  test("is a few kilobytes for everybody, whatever the others have", () => {
-    const buffers = new Buffers({ maxTotalBufferedBytes: 4 * TOTAL });
-    buffers.count(TOTAL);
-    expect([buffers.allows(0, 32_768), buffers.allows(1, 32_768)]).toEqual([true, false]);
+    expect(budget.bytes).toBeLessThanOrEqual(TOTAL);
+    // An eighth is for what is no message.
+    const share = (TOTAL * 7) / 8 / 10;
+    for (const bytes of waiting) expect(Math.abs(bytes - share)).toBeLessThan(2000);
+    expect(budget.allows(0, share - 1000)).toBe(true);
+    expect(budget.allows(0, TOTAL / 8)).toBe(false);
+    expect(budget.allowsNotice(0, TOTAL / 8, Number.POSITIVE_INFINITY)).toBe(true);
   });
 
   test("is counted anew before somebody is refused for what has gone meanwhile", () => {
-    const buffers = new Buffers({ maxTotalBufferedBytes: 4 * TOTAL });
-    buffers.count(TOTAL);
-    buffers.watch({ recount: () => buffers.count(-buffers.bytes) });
+    const budget = new MemoryBudget({ maxTotalBufferedBytes: 4 * TOTAL });
+    budget.count(TOTAL);
+    budget.watch({ recount: () => budget.count(-budget.bytes) });
     vi.advanceTimersByTime(1000);
-    expect(buffers.allows(0, 100_000)).toBe(true);
+    expect(budget.allows(0, 100_000)).toBe(true);
+  });
+});
+
+/** A connection that holds bytes since a moment, until it is evicted. */
+class FakeHolder implements Holder {
+  readonly hasSpare = false;
+  waitingSince: number;
+  readonly #budget: () => MemoryBudget;
+  readonly #bytes: number;
+
+  constructor(budget: () => MemoryBudget, bytes: number, waitingSince: number) {
+    this.#budget = budget;
+    this.#bytes = bytes;
+    this.waitingSince = waitingSince;
+    budget().count(bytes);
+  }
+
+  dropSpare(): void {}
+
+  evict(): void {
+    if (this.waitingSince === Number.POSITIVE_INFINITY) throw new Error("It was evicted before");
+    this.waitingSince = Number.POSITIVE_INFINITY;
+    this.#budget().count(-this.#bytes);
+  }
+}
+
+describe("a budget that has nothing left", () => {
+  /** Holders of 100,000 bytes each that wait since these moments; the present one is 10,000. */
+  function exhaust(...moments: readonly number[]) {
+    vi.advanceTimersByTime(10_000 - performance.now());
+    const holders: FakeHolder[] = [];
+    const bytes = moments.length * 100_000;
+    const budget: MemoryBudget = new MemoryBudget({ maxTotalBufferedBytes: (4 * bytes * 8) / 7 }, () => holders);
+    for (const moment of moments) holders.push(new FakeHolder(() => budget, 100_000, moment));
+    const evicted = (): number[] => moments.filter((_, at) => holders[at]?.waitingSince === Number.POSITIVE_INFINITY);
+    return { budget, evicted };
+  }
+
+  test("takes from those that have waited longest, no more than it needs", () => {
+    const { budget, evicted } = exhaust(8000, 2000, 5000, 9900);
+    expect(budget.allows(0, 150_000)).toBe(true);
+    expect(evicted()).toEqual([2000, 5000]);
+  });
+
+  test("takes from nobody who has waited for less than a second", () => {
+    const { budget, evicted } = exhaust(9001, 9500);
+    expect(budget.allows(0, 1000)).toBe(false);
+    expect([evicted(), budget.refusals]).toEqual([[], 1]);
+  });
+
+  test("takes from nobody for the sake of one that has waited for longer", () => {
+    const { budget, evicted } = exhaust(3000, 5000);
+    expect(budget.allows(0, 150_000, 4000)).toBe(false);
+    expect(evicted()).toEqual([3000]);
+  });
+
+  test("takes from nobody for a message that it could never hold", () => {
+    const { budget, evicted } = exhaust(3000, 5000);
+    expect(budget.allows(0, 200_001)).toBe(false);
+    expect(evicted()).toEqual([]);
   });
 });
 
@@ -60,6 +119,9 @@ describe("a relay's buffers", () => {
     link.receive("1:x", false);
     turn.end();
     expect(relay.holdings.bufferedBytes).toBe(5000);
+    link.close(CLOSE_CODES.replaced);
+    expect(relay.holdings.bufferedBytes).toBe(5000);
+    connection.waitingBytes = 0;
     link.closed(1006, "");
     expect(relay.holdings.bufferedBytes).toBe(0);
   });
@@ -104,8 +166,8 @@ describe("a relay's buffers", () => {
     expect([sender.count("slowDown"), slow.count("slowDown")]).toEqual([1, 0]);
   });
 
-  test("are bounded for mailboxes too: a send to one that is away is told so", () => {
-    const { connectJson } = startJsonRelay({ limits: { maxTotalBufferedBytes: 480_000 } });
+  test("leave half to those that are away: a send to one that has too much waiting is told so", () => {
+    const { connectJson } = startJsonRelay({ limits: { maxTotalBufferedBytes: 1_000_000 } });
     const [one, two] = [connectJson(), connectJson()];
     two.vanishes();
     const outcomes = Array.from({ length: 6 }, (_, at) => one.sends("2", "x".repeat(20_000), at)?.outcome);

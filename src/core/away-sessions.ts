@@ -1,0 +1,60 @@
+import type { Ending } from "./link.ts";
+import type { Session } from "./session.ts";
+
+interface Absence {
+  readonly ending: Ending;
+  readonly endsAtMs: number;
+}
+
+/** Sessions that have no connection, in the order in which they will have been away for too long; one timer ends them. */
+export class AwaySessions {
+  readonly #resumeMs: number;
+  readonly #absences = new Map<Session, Absence>();
+  #timer: ReturnType<typeof setTimeout> | undefined = undefined;
+
+  /** @param resumeMs Milliseconds that a session may be away. */
+  constructor(resumeMs: number) {
+    this.#resumeMs = resumeMs;
+  }
+
+  /** The session has lost its connection, by `ending`. */
+  add(session: Session, ending: Ending): void {
+    this.#absences.set(session, { ending, endsAtMs: performance.now() + this.#resumeMs });
+    this.#timer ??= setTimeout(this.#endDue, this.#resumeMs);
+  }
+
+  /** The session is back, or over. @returns Whether it was away. */
+  remove(session: Session): boolean {
+    const wasAway = this.#absences.delete(session);
+    if (this.#absences.size === 0) {
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+    }
+    return wasAway;
+  }
+
+  /** Ends the session that has been away for longest. @returns Whether there was one. */
+  endFirst(): boolean {
+    const [first] = this.#absences;
+    if (first === undefined) return false;
+    const [session, { ending }] = first;
+    session.end(ending);
+    return true;
+  }
+
+  [Symbol.iterator](): Iterator<Session> {
+    return this.#absences.keys();
+  }
+
+  readonly #endDue = (): void => {
+    this.#timer = undefined;
+    const now = performance.now();
+    for (const [session, { ending, endsAtMs }] of this.#absences) {
+      if (endsAtMs > now) {
+        this.#timer = setTimeout(this.#endDue, endsAtMs - now);
+        return;
+      }
+      session.end(ending);
+    }
+  };
+}

@@ -1,0 +1,210 @@
+import { describe, expect, test } from "vitest";
+import { OPCODES } from "./frames.ts";
+import { connectJson, connectRawJson, type JsonClient } from "./json-client.ts";
+import type { RawClient } from "./raw.ts";
+import { runtimes } from "./runtimes.ts";
+import type { Server } from "./server.ts";
+import { ownServer } from "./subject.ts";
+import { until } from "./wait.ts";
+
+const MEBIBYTE = 1_048_576;
+/** A quarter of it is for what is counted: 4 MiB. */
+const BUDGET_BYTES = 16 * MEBIBYTE;
+/** What a process may grow by that is sent large frames one after the other: what passes and is not collected yet. */
+const GARBAGE_BYTES = 128 * MEBIBYTE;
+const LARGE = Buffer.alloc(900_000, "x");
+
+function settings(budgetBytes: number, more: Readonly<Record<string, string>> = {}) {
+  return { env: { RELAY_LOG: "warning", RELAY_MAX_TOTAL_BUFFERED_BYTES: String(budgetBytes), ...more } };
+}
+
+/** Sends a large text frame without copying its middle: its mask is 0. */
+function sendLarge(raw: RawClient, opening: string, middle: Buffer, closing = ""): void {
+  const length = Buffer.byteLength(opening) + middle.length + Buffer.byteLength(closing);
+  const head = Buffer.alloc(14);
+  head[0] = 0x80 | OPCODES.text;
+  head[1] = 0x80 | 127;
+  head.writeBigUInt64BE(BigInt(length), 2);
+  raw.write(Buffer.concat([head, Buffer.from(opening)]));
+  raw.write(middle);
+  raw.write(closing);
+}
+
+/** The next frame of the type; others before it are left out, and the relay's pings answered. */
+async function nextOf(raw: RawClient, type: string): Promise<Record<string, unknown>> {
+  for (;;) {
+    const frame: Record<string, unknown> = JSON.parse(String(await raw.next()));
+    if (frame.type === type) return frame;
+    if (frame.type === "ping") raw.text('{"type":"pong"}');
+  }
+}
+
+/** What became of a send: `delivered`, `queued` or the code of an error. */
+async function outcomeOf(sender: JsonClient, to: string, bytes: number): Promise<string> {
+  const { outcome, error } = await sender.ask({ type: "send", to, data: "x".repeat(bytes) });
+  return outcome === "failed" ? (error as { code: string }).code : String(outcome);
+}
+
+/** Has so many sessions connect and lose their connections, thirty at a time. @returns Their ids. */
+async function vanish(server: Server, count: number): Promise<string[]> {
+  const ids: string[] = [];
+  while (ids.length < count) {
+    const watcher = await connectJson(server);
+    const connected = await Promise.all(Array.from({ length: 30 }, () => connectRawJson(server)));
+    for (const { raw, welcome } of connected) {
+      await watcher.ask({ type: "watch", id: welcome.id });
+      expect(await watcher.next()).toMatchObject({ event: "online" });
+      raw.reset();
+      expect(await watcher.next()).toMatchObject({ id: welcome.id, event: "offline" });
+      ids.push(welcome.id);
+    }
+    await watcher.close();
+  }
+  return ids;
+}
+
+describe.each(runtimes)("what strangers can make the relay hold on $name", (runtime) => {
+  test("is no frame for a send that failed: 256 sends of 900 kB to nobody leave nothing", async () => {
+    const server = await ownServer(runtime, settings(BUDGET_BYTES));
+    const { raw } = await connectRawJson(server);
+    const before = server.process.rssBytes;
+    for (let ackId = 1; ackId <= 256; ackId++) {
+      sendLarge(raw, '{"type":"send","to":"nobody-has-this-id","data":"', LARGE, `","ackId":${ackId}}`);
+      expect(await nextOf(raw, "ack")).toMatchObject({ ackId, error: { code: "no_such_id" } });
+    }
+    expect(server.process.rssBytes - before).toBeLessThan(GARBAGE_BYTES);
+  });
+
+  test("is no frame for a room or a watch: 270 of them in frames of 900 kB leave nothing", async () => {
+    const server = await ownServer(runtime, settings(BUDGET_BYTES));
+    const spaces = Buffer.alloc(LARGE.length, " ");
+    const before = server.process.rssBytes;
+    for (const session of ["one", "two"]) {
+      const raw = await server.openRaw({ headers: { "Sec-WebSocket-Protocol": "relay.v1.text" } });
+      await raw.next();
+      for (let room = 1; room <= 90; room++) {
+        sendLarge(raw, `:join room-with-a-long-name-${session}-${room}`, spaces);
+        expect(await raw.next()).toMatch(/^:joined /);
+      }
+    }
+    const { raw } = await connectRawJson(server);
+    for (let ackId = 1; ackId <= 90; ackId++) {
+      sendLarge(raw, `{"type":"watch","id":"an-id-with-a-long-name-${ackId}","ackId":${ackId}`, spaces, "}");
+      expect(await nextOf(raw, "ack")).toMatchObject({ ackId, outcome: "done" });
+    }
+    expect(server.process.rssBytes - before).toBeLessThan(GARBAGE_BYTES);
+  });
+
+  test("is no message that was acknowledged", async () => {
+    const server = await ownServer(runtime, settings(16 * BUDGET_BYTES));
+    const { raw: sender } = await connectRawJson(server);
+    const before = server.process.rssBytes;
+    const receivers: RawClient[] = [];
+    while (receivers.length < 3) {
+      const { raw, welcome } = await connectRawJson(server);
+      receivers.push(raw);
+      for (let sequenceId = 1; sequenceId <= 63; sequenceId++) {
+        sendLarge(sender, `{"type":"send","to":"${welcome.id}","data":"`, LARGE, '"}');
+        expect(await nextOf(raw, "message")).toMatchObject({ sequenceId });
+        raw.text(`{"type":"sequenceAck","sequenceId":${sequenceId}}`);
+      }
+    }
+    expect(server.process.rssBytes - before).toBeLessThan(GARBAGE_BYTES);
+  });
+
+  test("is what one session was sent, once and not for each of its connections: 80 resumes that read nothing", async () => {
+    const bounds = { RELAY_MAX_MAILBOX_BYTES: "7500000", RELAY_MAX_BUFFERED_BYTES: "7500000" };
+    const server = await ownServer(runtime, settings(8 * BUDGET_BYTES, bounds));
+    const [sender, lost] = [await connectJson(server), await connectJson(server)];
+    for (let message = 0; message < 8; message++) expect(await outcomeOf(sender, lost.id, 900_000)).toBe("delivered");
+    const before = server.process.rssBytes;
+    const connections: RawClient[] = [];
+    while (connections.length < 80) {
+      const { raw, welcome } = await connectRawJson(server, lost.token);
+      expect(welcome).toMatchObject({ id: lost.id, resumed: true });
+      raw.pause();
+      connections.push(raw);
+    }
+    expect(server.process.rssBytes - before).toBeLessThan(8 * BUDGET_BYTES + GARBAGE_BYTES);
+    for (const raw of connections) raw.reset();
+    await server.relayOne();
+  });
+
+  test("is half the budget for clients that are away, however many and however little for each", async () => {
+    const server = await ownServer(runtime, settings(BUDGET_BYTES));
+    const ids = await vanish(server, 120);
+    const sender = await connectJson(server);
+    const outcomes: string[] = [];
+    for (const id of ids) outcomes.push(await outcomeOf(sender, id, 31_000));
+    const queued = outcomes.filter((outcome) => outcome === "queued").length;
+    expect(new Set(outcomes)).toEqual(new Set(["queued", "mailbox_full"]));
+    expect(queued).toBeGreaterThan(20);
+    expect(queued * 31_000).toBeLessThan(BUDGET_BYTES / 4 / 2);
+  });
+
+  test("is no more than the budget for clients that read and never acknowledge; what was not kept is owned up to", async () => {
+    const server = await ownServer(runtime, settings(BUDGET_BYTES));
+    const sender = await connectJson(server);
+    const receivers: JsonClient[] = [];
+    while (receivers.length < 12) {
+      const receiver = await connectJson(server);
+      expect(await outcomeOf(sender, receiver.id, 900_000)).toBe("delivered");
+      expect(await receiver.next()).toMatchObject({ type: "message", sequenceId: 1 });
+      receivers.push(receiver);
+    }
+    let recovered = 0;
+    for (const receiver of receivers) {
+      const back = await connectJson(server, { resume: receiver.token });
+      expect(back.welcome.resumed).toBe(true);
+      if (back.welcome.recovered) recovered++;
+    }
+    expect(recovered * 900_000).toBeLessThan(BUDGET_BYTES / 4);
+  });
+
+  test("leaves room for a client that reads, although others went away with their mailboxes full", async () => {
+    const server = await ownServer(runtime, settings(BUDGET_BYTES));
+    const ids = await vanish(server, 150);
+    const [sender, reader] = [await connectJson(server), await connectJson(server)];
+    for (const id of ids) await outcomeOf(sender, id, 29_000);
+    for (let message = 1; message <= 3; message++) {
+      expect(await outcomeOf(sender, reader.id, 900_000)).toBe("delivered");
+      expect(await reader.next()).toMatchObject({ type: "message", sequenceId: message });
+      await reader.acknowledge(message);
+    }
+  });
+
+  test("is taken from connections that stopped acknowledging, as soon as one that reads needs it", async () => {
+    const server = await ownServer(runtime, settings(BUDGET_BYTES));
+    const sender = await connectJson(server);
+    const stalled: RawClient[] = [];
+    while (stalled.length < 30) {
+      const { raw, welcome } = await connectRawJson(server);
+      raw.text('{"type":"sequenceAck","sequenceId":0}');
+      while ((await outcomeOf(sender, welcome.id, 60_000)) === "delivered");
+      stalled.push(raw);
+    }
+    const reader = await connectJson(server);
+    // The stalled have a second to go on.
+    await until(async () => (await outcomeOf(sender, reader.id, 900_000)) === "delivered", "a large message to fit");
+    expect(await reader.next()).toMatchObject({ type: "message", sequenceId: 1 });
+    expect(await Promise.race(stalled.map((raw) => raw.closeCode()))).toBe(4000);
+  });
+
+  test("is no more rooms than the budget has memory for: overloaded, until others leave theirs", async () => {
+    const limits = { RELAY_MAX_ROOMS_PER_SESSION: "100000" };
+    const server = await ownServer(runtime, settings(MEBIBYTE, limits));
+    const [greedy, modest] = [await connectJson(server), await connectJson(server)];
+    const join = async (client: JsonClient, room: number): Promise<unknown> => {
+      const { outcome, error } = await client.ask({ type: "join", room: `${client.id}-${room}` });
+      return outcome === "failed" ? error : outcome;
+    };
+    let rooms = 0;
+    let answer: unknown;
+    do answer = await join(greedy, ++rooms);
+    while (answer === "done");
+    expect(answer).toMatchObject({ code: "overloaded", temporary: true });
+    expect(await join(modest, 1)).toBe("done");
+    await greedy.close();
+    expect(await join(modest, 2)).toBe("done");
+  });
+});

@@ -73,7 +73,8 @@ export class Link implements Pulse, Holder {
   #ended = false;
   #released = false;
   #receivedBytes = 0;
-  #unansweredPings = 0;
+  /** One pong more than was asked for is free: over node:http on Bun the entry makes up the first. */
+  #unansweredPings = 1;
   /** The tick since which more waits than may; -1 while that is not so. */
   #slowSince = -1;
   #closeTimer: ReturnType<typeof setTimeout> | undefined = undefined;

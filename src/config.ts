@@ -57,6 +57,7 @@ const schema = z.object({
   maxBufferedBytes: wholeNumber(1, BYTES_MAX),
   maxTotalBufferedBytes: wholeNumber(1, 1024 * BYTES_MAX),
   maxConnections: bound(10_000_000),
+  maxSessions: bound(10_000_000),
   maxConnectionsPerIp: bound(10_000_000),
   connectRate: bound(1_000_000),
   connectRatePerIp: bound(1_000_000),

@@ -61,6 +61,12 @@ export const SETTINGS = {
     description: "Connections at the same time, then 503; 0 sets no bound",
     default: "0",
   },
+  maxSessions: {
+    variable: "RELAY_MAX_SESSIONS",
+    placeholder: "number",
+    description: "Sessions at the same time, with those that are away, then 503 for new ones; 0 sets no bound",
+    default: "0",
+  },
   maxConnectionsPerIp: {
     variable: "RELAY_MAX_CONNECTIONS_PER_IP",
     placeholder: "number",

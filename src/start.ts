@@ -57,6 +57,7 @@ export async function start(listen: Listen): Promise<void> {
       maxBufferedBytes: config.maxBufferedBytes,
       maxTotalBufferedBytes: config.maxTotalBufferedBytes,
       maxConnections: config.maxConnections,
+      maxSessions: config.maxSessions,
       maxRoomsPerSession: config.maxRoomsPerSession,
       maxWatchesPerSession: config.maxWatchesPerSession,
       maxMailboxMessages: config.maxMailboxMessages,

@@ -8,6 +8,8 @@ export interface Limits {
   readonly maxTotalBufferedBytes: number;
   /** Connections open at the same time. */
   readonly maxConnections: number;
+  /** Sessions at the same time, those without a connection among them. */
+  readonly maxSessions: number;
   /** Rooms that one session may be in. */
   readonly maxRoomsPerSession: number;
   /** Ids that one session may watch. */
@@ -30,6 +32,7 @@ export const DEFAULT_LIMITS: Limits = {
   maxBufferedBytes: 1_048_576,
   maxTotalBufferedBytes: 268_435_456,
   maxConnections: Number.POSITIVE_INFINITY,
+  maxSessions: Number.POSITIVE_INFINITY,
   maxRoomsPerSession: 100,
   maxWatchesPerSession: 100,
   maxMailboxMessages: 1000,

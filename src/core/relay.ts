@@ -130,6 +130,11 @@ export class Relay {
     return !this.#accepting;
   }
 
+  /** Whether a client that shakes hands like this gets a session: a new one counts against `maxSessions`. */
+  hasRoomFor(handshake: Handshake): boolean {
+    return this.#registry.size < this.limits.maxSessions || this.#standsFor(handshake) !== undefined;
+  }
+
   /** What the relay holds now. */
   get holdings(): Holdings {
     this.#budget.recount();
@@ -172,6 +177,9 @@ export class Relay {
       return this.refuse(connection, CLOSE_CODES.replaced, place);
     }
     const session = isTheirs ? this.#tokens.find(resume) : undefined;
+    if (session === undefined && !this.hasRoomFor(handshake)) {
+      return this.refuse(connection, CLOSE_CODES.tryAgainLater, place);
+    }
     if (session === undefined) return this.#begin(connection, protocol, handshake, place);
     session.attempt = attempt ?? session.attempt;
     return this.#resume(connection, session, resume, handshake, place);
@@ -254,6 +262,13 @@ export class Relay {
     this.#router.tellPresence(session, "online");
     this.#runHook(session, this.#hooks.onOpen);
     return link;
+  }
+
+  /** The session that the client goes on with, or whose id it takes over. */
+  #standsFor({ id, resume = "", protocol = plain }: Handshake): Session | undefined {
+    if (id !== undefined) return this.#registry.find(id);
+    const session = this.#tokens.find(resume);
+    return session?.protocol === protocol ? session : undefined;
   }
 
   /** Reads a token of an earlier process, whose id is free or was reclaimed with an earlier token of the same session. */

@@ -39,7 +39,7 @@ export interface Terms {
 }
 
 /** What a session takes that has no connection, in counted bytes: itself, its tokens and its places in the relay; and each outcome that it remembers. */
-const AWAY_BYTES = 768;
+const AWAY_BYTES = 1536;
 const OUTCOME_BYTES = 6;
 
 /** What a timer counts up to at the most; with more it ends at once. */

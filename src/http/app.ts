@@ -117,12 +117,15 @@ export function createApp<E extends Env>(relay: Relay, runtime: Runtime<E>, opti
         expiresInMs: expiresAt === undefined ? undefined : Math.max(0, expiresAt - Date.now()),
         client,
       };
-      return opening(relay, handshake, protocol.name);
+      return relay.hasRoomFor(handshake) ? opening(relay, handshake, protocol.name) : undefined;
     }),
   );
   app.all("/echo", (c) => door.enter(c, (_granted, client) => openingEcho(relay, client)));
   app.get("/healthz", (c) => c.json({ status: "ok" }));
-  app.get("/readyz", (c) => (relay.accepts ? c.json({ status: "ready" }) : answer(c, notAccepting(relay))));
+  app.get("/readyz", (c) => {
+    const isReady = relay.accepts && relay.hasRoomFor({});
+    return isReady ? c.json({ status: "ready" }) : answer(c, notAccepting(relay));
+  });
 
   // A mounted app answers its own root: Hono does not mount what is here.
   app.notFound((c) => (asksForPage(c) ? page(c) : door.turnAway(c, notFound(c.req.path))));

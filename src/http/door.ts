@@ -24,6 +24,9 @@ export interface Opening {
   readonly protocol: string | undefined;
 }
 
+/** Says what opens for a client that may connect; `undefined` where the relay has no session left for it. */
+export type Begin = (granted: Granted, client: ClientOrigin) => Opening | undefined;
+
 /** Sockets that are open at the same time only to tell their clients why they were refused. Further refusals are HTTP answers. */
 const MAX_REFUSING = 64;
 
@@ -61,7 +64,7 @@ export class Door<E extends Env> {
    * Upgrades the request, or refuses it. It takes its place before anything waits, so that those who come together cannot all pass the same
    * check, and those whose authorization takes its time are no more than may connect.
    */
-  async enter(c: Context<E>, begin: (granted: Granted, client: ClientOrigin) => Opening): Promise<Response> {
+  async enter(c: Context<E>, begin: Begin): Promise<Response> {
     const client = this.#client(c);
     const address = this.#addressKey(client);
     const refusal = this.#admission.attempt(address) ?? checkHandshake(c.req.raw) ?? this.#checkOrigin(client.origin);
@@ -72,11 +75,11 @@ export class Door<E extends Env> {
     const { authorize } = this.#options;
     const verdict = authorize === undefined ? EVERYTHING : await this.#decide(authorize, c.req.raw, pending);
     if ("allow" in verdict && !this.#relay.isShuttingDown) {
-      const { open, protocol } = begin(verdict, client);
-      return this.#upgrade(c, pending, open, protocol);
+      const opening = begin(verdict, client);
+      if (opening !== undefined) return this.#upgrade(c, pending, opening.open, opening.protocol);
     }
     pending.abandon();
-    return this.#refuse(c, "allow" in verdict ? REFUSALS.shuttingDown : verdict, client);
+    return this.#refuse(c, "allow" in verdict ? notAccepting(this.#relay) : verdict, client);
   }
 
   /** Reports what went wrong with an upgrade. */

@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { OPCODES } from "./frames.ts";
 import { connectJson, connectRawJson, type JsonClient } from "./json-client.ts";
 import type { RawClient } from "./raw.ts";
 import { runtimes } from "./runtimes.ts";
@@ -16,18 +15,6 @@ const LARGE = Buffer.alloc(900_000, "x");
 
 function settings(budgetBytes: number, more: Readonly<Record<string, string>> = {}) {
   return { env: { RELAY_LOG: "warning", RELAY_MAX_TOTAL_BUFFERED_BYTES: String(budgetBytes), ...more } };
-}
-
-/** Sends a large text frame without copying its middle: its mask is 0. */
-function sendLarge(raw: RawClient, opening: string, middle: Buffer, closing = ""): void {
-  const length = Buffer.byteLength(opening) + middle.length + Buffer.byteLength(closing);
-  const head = Buffer.alloc(14);
-  head[0] = 0x80 | OPCODES.text;
-  head[1] = 0x80 | 127;
-  head.writeBigUInt64BE(BigInt(length), 2);
-  raw.write(Buffer.concat([head, Buffer.from(opening)]));
-  raw.write(middle);
-  raw.write(closing);
 }
 
 /** The next frame of the type; others before it are left out, and the relay's pings answered. */
@@ -69,7 +56,7 @@ describe.each(runtimes)("what strangers can make the relay hold on $name", (runt
     const { raw } = await connectRawJson(server);
     const before = server.process.rssBytes;
     for (let ackId = 1; ackId <= 256; ackId++) {
-      sendLarge(raw, '{"type":"send","to":"nobody-has-this-id","data":"', LARGE, `","ackId":${ackId}}`);
+      raw.largeText('{"type":"send","to":"nobody-has-this-id","data":"', LARGE, `","ackId":${ackId}}`);
       expect(await nextOf(raw, "ack")).toMatchObject({ ackId, error: { code: "no_such_id" } });
     }
     expect(server.process.rssBytes - before).toBeLessThan(GARBAGE_BYTES);
@@ -83,13 +70,13 @@ describe.each(runtimes)("what strangers can make the relay hold on $name", (runt
       const raw = await server.openRaw({ headers: { "Sec-WebSocket-Protocol": "relay.v1.text" } });
       await raw.next();
       for (let room = 1; room <= 90; room++) {
-        sendLarge(raw, `:join room-with-a-long-name-${session}-${room}`, spaces);
+        raw.largeText(`:join room-with-a-long-name-${session}-${room}`, spaces);
         expect(await raw.next()).toMatch(/^:joined /);
       }
     }
     const { raw } = await connectRawJson(server);
     for (let ackId = 1; ackId <= 90; ackId++) {
-      sendLarge(raw, `{"type":"watch","id":"an-id-with-a-long-name-${ackId}","ackId":${ackId}`, spaces, "}");
+      raw.largeText(`{"type":"watch","id":"an-id-with-a-long-name-${ackId}","ackId":${ackId}`, spaces, "}");
       expect(await nextOf(raw, "ack")).toMatchObject({ ackId, outcome: "done" });
     }
     expect(server.process.rssBytes - before).toBeLessThan(GARBAGE_BYTES);
@@ -104,7 +91,7 @@ describe.each(runtimes)("what strangers can make the relay hold on $name", (runt
       const { raw, welcome } = await connectRawJson(server);
       receivers.push(raw);
       for (let sequenceId = 1; sequenceId <= 63; sequenceId++) {
-        sendLarge(sender, `{"type":"send","to":"${welcome.id}","data":"`, LARGE, '"}');
+        sender.largeText(`{"type":"send","to":"${welcome.id}","data":"`, LARGE, '"}');
         expect(await nextOf(raw, "message")).toMatchObject({ sequenceId });
         raw.text(`{"type":"sequenceAck","sequenceId":${sequenceId}}`);
       }
@@ -206,5 +193,18 @@ describe.each(runtimes)("what strangers can make the relay hold on $name", (runt
     expect(await join(modest, 1)).toBe("done");
     await greedy.close();
     expect(await join(modest, 2)).toBe("done");
+  });
+
+  test("is no more sessions than RELAY_MAX_SESSIONS, with those that are away; they can come back all the same", async () => {
+    const server = await ownServer(runtime, { env: { RELAY_LOG: "warning", RELAY_MAX_SESSIONS: "3" } });
+    const [one, two] = [await connectJson(server), await connectJson(server)];
+    two.drop();
+    const status = async (): Promise<number> => (await server.ask("/ws")).status;
+    expect(await status()).toBe(503);
+    expect((await fetch(server.url("/readyz"))).status).toBe(503);
+    const back = await connectJson(server, { resume: two.token });
+    expect(back.welcome).toMatchObject({ id: two.id, resumed: true });
+    await one.close();
+    await until(async () => (await status()) === 101, "a place for a new session");
   });
 });

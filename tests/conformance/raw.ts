@@ -81,6 +81,19 @@ export class RawClient {
     this.send({ opcode: OPCODES.text, payload });
   }
 
+  /** Sends a text frame whose middle is not copied: its mask is 0, and its length is written as that of a large one. */
+  largeText(opening: string, middle: Uint8Array, closing = ""): void {
+    const head = Buffer.alloc(14);
+    head[0] = 0x80 | OPCODES.text;
+    head[1] = 0x80 | 127;
+    head.writeBigUInt64BE(BigInt(Buffer.byteLength(opening) + middle.length + Buffer.byteLength(closing)), 2);
+    this.#socket.cork();
+    this.#socket.write(Buffer.concat([head, Buffer.from(opening)]));
+    this.#socket.write(middle);
+    this.#socket.write(closing);
+    this.#socket.uncork();
+  }
+
   /** Sends a close frame and leaves the socket open. */
   sendClose(code = 1000): void {
     this.send({ opcode: OPCODES.close, payload: closePayload(code) });

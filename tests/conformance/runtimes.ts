@@ -58,6 +58,8 @@ export interface Runtime extends Program {
   readonly app: Program;
   /** Starts servers on which others listen for upgrades beside the relay (apps/neighbours.ts); absent where only one can. */
   readonly neighbours?: Program;
+  /** What the process takes besides all that docs/reliability.md counts: itself, and garbage. */
+  readonly baseBytes: number;
   /** Each with its reason. The tests that meet one assert what is true in its place. */
   readonly exceptions: Exceptions;
 }
@@ -89,6 +91,7 @@ const all: readonly Runtime[] = [
     command: [process.execPath, "dist/node.js"],
     app: nodeApp(process.execPath, "node.ts"),
     neighbours: nodeApp(process.execPath, "neighbours.ts"),
+    baseBytes: 220_000_000,
     exceptions: {},
   },
   {
@@ -96,6 +99,7 @@ const all: readonly Runtime[] = [
     command: [NODE_24, "dist/node.js"],
     app: nodeApp(NODE_24, "node.ts"),
     neighbours: nodeApp(NODE_24, "neighbours.ts"),
+    baseBytes: 360_000_000,
     exceptions: {},
   },
   {
@@ -103,12 +107,14 @@ const all: readonly Runtime[] = [
     command: [BUN, "run", "src/node.ts"],
     app: bunApp("node.ts"),
     neighbours: bunApp("neighbours.ts"),
+    baseBytes: 240_000_000,
     exceptions: {},
   },
   {
     name: "Bun, src/bun.ts",
     command: [BUN, "run", "src/bun.ts"],
     app: bunApp("bun.ts"),
+    baseBytes: 170_000_000,
     exceptions: {
       partOfFrameIsSilence: "Bun.serve tells of whole messages alone",
       closeWaitsForNobody: "Bun.serve reports a socket as closed as soon as its close frame is written",
@@ -122,12 +128,14 @@ const all: readonly Runtime[] = [
     command: [DENO, "task", "start"],
     app: denoApp("node.ts"),
     neighbours: denoApp("neighbours.ts"),
+    baseBytes: 280_000_000,
     exceptions: {},
   },
   {
     name: "Deno, task start:native",
     command: [DENO, "task", "start:native"],
     app: denoApp("deno.ts"),
+    baseBytes: 330_000_000,
     exceptions: {
       partOfFrameIsSilence: "idleTimeout counts whole frames alone",
       pingIsSilence: "idleTimeout does not count pings",

@@ -1,6 +1,6 @@
 import { type Client, openClient } from "./client.ts";
 import { type LogLine, Process, type StartOptions } from "./process.ts";
-import { type HandshakeOptions, handshake, openTcp, type RawClient } from "./raw.ts";
+import { type Answer, type HandshakeOptions, handshake, openTcp, type RawClient } from "./raw.ts";
 import type { Program } from "./runtimes.ts";
 import { within } from "./wait.ts";
 
@@ -45,6 +45,15 @@ export class Server {
     await this.openRegistrar();
     const raw = await this.openRaw();
     return { raw, id: await this.#askId((frame) => raw.text(frame)) };
+  }
+
+  /** Asks for a connection, and leaves. @returns The answer. */
+  async ask(path: string): Promise<Answer> {
+    const raw = await openTcp(this.port);
+    raw.write(handshake({ path }));
+    const answer = await raw.answer();
+    raw.reset();
+    return answer;
   }
 
   /** A client that speaks by hand, past its handshake. */

@@ -145,6 +145,7 @@ test("a relay that was given no limits takes messages of a mebibyte and any numb
     maxBufferedBytes: 1_048_576,
     maxTotalBufferedBytes: 268_435_456,
     maxConnections: Number.POSITIVE_INFINITY,
+    maxSessions: Number.POSITIVE_INFINITY,
     maxRoomsPerSession: 100,
     maxWatchesPerSession: 100,
     maxMailboxMessages: 1000,

@@ -30,6 +30,7 @@ function isCurrent() {
 }
 
 function build() {
+  console.error("Building …");
   const startedAt = new Date();
   const folder = mkdtempSync(`${root}.build-`);
   try {

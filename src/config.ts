@@ -117,7 +117,10 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, ar
   let unknown: readonly string[] = [];
   try {
     const parsed = command.parseOptions([...args]);
-    unknown = [...parsed.unknown, ...parsed.operands];
+    const isFlag = (word: string | undefined) => word?.startsWith("-") === true && parsed.unknown.includes(word);
+    const isValue = (word: string) => args.some((each, at) => each === word && isFlag(args[at - 1]));
+    // The word behind an unknown flag is that flag's value: only the flag is wrong.
+    unknown = [...parsed.unknown.filter((word) => word.startsWith("-") || !isValue(word)), ...parsed.operands];
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     problems.push(error.message.replace(/^error: /, "Cannot start: "));
@@ -141,8 +144,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, ar
   const result = schema.safeParse(raw);
   for (const issue of result.error?.issues ?? []) {
     const name = issue.path[0] ?? "";
-    const value = secrets.has(name) ? "not shown" : JSON.stringify(raw[String(name)]);
-    problems.push(`Cannot start: ${origins.get(name)} is ${value}, expected ${issue.message}`);
+    // A secret can be wrong in one way only, and is not shown.
+    const fault = secrets.has(name) ? "too short:" : `${JSON.stringify(raw[String(name)])},`;
+    problems.push(`Cannot start: ${origins.get(name)} is ${fault} expected ${issue.message}`);
   }
   if (!result.success || problems.length > 0) return { type: "wrong", problems: [...new Set(problems)] };
   return { type: "config", config: result.data, warnings: unknownVariables(env) };

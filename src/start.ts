@@ -96,7 +96,8 @@ export async function start(listen: Listen): Promise<void> {
     if (stopping) host.exit(1);
     stopping = true;
     const { holdings } = listening.relay;
-    logger.info("shutting down with {connections} connections", { ...holdings });
+    const noun = holdings.connections === 1 ? "connection" : "connections";
+    logger.info(`shutting down with {connections} ${noun}`, { ...holdings });
     await listening.relay.shutdown();
     await listening.stop(holdings.connections);
     host.exit(0);

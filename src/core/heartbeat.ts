@@ -75,16 +75,11 @@ export class Heartbeat {
   /** Until which tick silence says nothing: this process itself had no time to listen. */
   #deafUntil = 0;
 
-  /** @throws {RangeError} When an option is not a positive number. */
   constructor(options: HeartbeatOptions) {
-    const { intervalMs } = options;
-    if (!(intervalMs > 0 && Number.isFinite(intervalMs)))
-      throw new RangeError(`Cannot start heartbeat: intervalMs is ${intervalMs}`);
-    if (!(options.misses >= 1)) throw new RangeError(`Cannot start heartbeat: misses is ${options.misses}`);
     this.#misses = options.misses;
     this.#schedule = options.schedule ?? queueMicrotask;
     this.#ticked = options.ticked ?? (() => {});
-    this.#tickMs = intervalMs / TICKS;
+    this.#tickMs = options.intervalMs / TICKS;
     this.#timer = setInterval(() => this.#pass(), this.#tickMs);
   }
 

@@ -1,3 +1,4 @@
+import type { OptionKind } from "./check-options.ts";
 import type { Frame } from "./frame.ts";
 import type { Ending } from "./link.ts";
 
@@ -46,6 +47,19 @@ export interface RelayObserver {
   left?(id: string, ending: Ending): void;
   failed?(id: string, error: unknown): void;
 }
+
+export const OBSERVER_KINDS = {
+  connected: "function",
+  refused: "function",
+  received: "function",
+  sent: "function",
+  beat: "function",
+  missed: "function",
+  away: "function",
+  resumed: "function",
+  left: "function",
+  failed: "function",
+} as const satisfies Record<keyof RelayObserver, OptionKind>;
 
 /** An observer that is told of each failure. */
 export type GuardedObserver = RelayObserver & Required<Pick<RelayObserver, "failed">>;

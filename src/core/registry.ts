@@ -1,7 +1,8 @@
 import type { Session } from "./session.ts";
 
 /** How clients get their ids: numbers 1, 2, 3 … in order of connecting, or at random. */
-export type IdKind = "sequential" | "random";
+export const ID_KINDS = ["sequential", "random"] as const;
+export type IdKind = (typeof ID_KINDS)[number];
 
 /** How long clients of an earlier process are expected back, in milliseconds from the start of this one. */
 export const RETURN_MS = 300_000;

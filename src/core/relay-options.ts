@@ -1,9 +1,10 @@
+import type { OptionKind, OptionKinds } from "./check-options.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
-import type { RelayObserver } from "./observer.ts";
+import { OBSERVER_KINDS, type RelayObserver } from "./observer.ts";
 import type { Schedule } from "./outbox.ts";
 import type { Protocol } from "./protocol/protocol.ts";
-import type { IdKind } from "./registry.ts";
-import { HOOK_NAMES, type RelayHooks } from "./router.ts";
+import { ID_KINDS, type IdKind } from "./registry.ts";
+import { HOOK_KINDS, type RelayHooks } from "./router.ts";
 import type { Terms } from "./session.ts";
 import type { TokenSigner } from "./token-format.ts";
 
@@ -34,22 +35,24 @@ export interface RelayOptions {
   readonly hooks?: RelayHooks;
 }
 
-/** Names of the options. */
-export const RELAY_OPTION_NAMES = {
-  heartbeatMs: true,
-  heartbeatMisses: true,
-  resumeMs: true,
-  limits: true,
-  ids: true,
-  signer: true,
-  closeTimeoutMs: true,
-  schedule: true,
-  observer: true,
-  hooks: true,
-} as const satisfies Record<keyof RelayOptions, true>;
+/** Kinds of the options. */
+export const RELAY_OPTION_KINDS = {
+  heartbeatMs: "number",
+  heartbeatMisses: "number",
+  resumeMs: "number",
+  limits: "object",
+  ids: ID_KINDS,
+  signer: "object",
+  closeTimeoutMs: "number",
+  schedule: "function",
+  observer: "object",
+  hooks: "object",
+} as const satisfies Record<keyof RelayOptions, OptionKind>;
 
-/** Names of what the options `limits` and `hooks` hold. */
-export const RELAY_OPTION_PARTS = { limits: DEFAULT_LIMITS, hooks: HOOK_NAMES } as const;
+const LIMIT_KINDS: OptionKinds = Object.fromEntries(Object.keys(DEFAULT_LIMITS).map((name) => [name, "number"]));
+
+/** Kinds of what the options `limits`, `hooks` and `observer` hold. */
+export const RELAY_OPTION_PARTS = { limits: LIMIT_KINDS, hooks: HOOK_KINDS, observer: OBSERVER_KINDS } as const;
 
 /** Where a client is, as far as the entry knows. */
 export interface ClientOrigin {

@@ -1,5 +1,6 @@
 import { AwaySessions } from "./away-sessions.ts";
 import { CatchUps } from "./catch-up.ts";
+import { checkOptions, requirePositive } from "./check-options.ts";
 import { CLOSE_CODES, type CloseCode } from "./close-codes.ts";
 import type { Connection } from "./connection.ts";
 import { Echo } from "./echo.ts";
@@ -8,7 +9,6 @@ import { DEFAULT_LIMITS, type Limits, REMEMBERED_ACKS } from "./limits.ts";
 import { type Ending, Link, type LinkCare, type LinkOwner } from "./link.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import { guardObserver, type RelayObserver } from "./observer.ts";
-import { checkOptionNames } from "./option-names.ts";
 import { Turn } from "./outbox.ts";
 import { owned } from "./owned.ts";
 import { type Place, Places } from "./places.ts";
@@ -20,7 +20,7 @@ import {
   type ClientOrigin,
   type Handshake,
   type Holdings,
-  RELAY_OPTION_NAMES,
+  RELAY_OPTION_KINDS,
   RELAY_OPTION_PARTS,
   type RelayOptions,
 } from "./relay-options.ts";
@@ -33,6 +33,11 @@ import { Watchers } from "./watchers.ts";
 
 /** Longest window in which presence is coalesced; a shorter beat makes it shorter. */
 const MAX_PRESENCE_WINDOW_MS = 5000;
+
+const ACTION = "Cannot make a relay";
+
+/** Longest delay that setTimeout accepts; longer ones fire immediately. */
+const MAX_TIMEOUT_MS = 2_147_483_647;
 
 /** The relay: gives every connection an id, and forwards `id:message` to the connection with that id. */
 export class Relay {
@@ -59,27 +64,26 @@ export class Relay {
   #lastReleased = (): void => {};
 
   /**
-   * @throws {RangeError} When a number among the options is not positive.
-   * @throws {TypeError} When there is no such option, limit or hook.
+   * @throws {RangeError} When a number among the options is outside its range.
+   * @throws {TypeError} When an option does not exist or is of a wrong type.
    */
   constructor(options: RelayOptions = {}) {
-    checkOptionNames("Cannot make a relay", options, RELAY_OPTION_NAMES, RELAY_OPTION_PARTS);
+    checkOptions(ACTION, options, RELAY_OPTION_KINDS, RELAY_OPTION_PARTS);
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
-    const closeTimeoutMs = options.closeTimeoutMs ?? 2000;
-    for (const [name, value] of Object.entries({ ...this.limits, closeTimeoutMs })) {
-      if (!(value > 0)) throw new RangeError(`Cannot make a relay: ${name} is ${value}`);
-    }
+    const { heartbeatMs = 5000, heartbeatMisses = 3, resumeMs = 30_000, closeTimeoutMs = 2000 } = options;
+    requirePositive(ACTION, { ...this.limits, heartbeatMisses });
+    requirePositive(ACTION, { heartbeatMs, closeTimeoutMs, ...(resumeMs !== 0 && { resumeMs }) }, MAX_TIMEOUT_MS);
     this.#tokens = new ResumeTokens(options.signer);
     this.#registry = new Registry(options.ids, this.#tokens.idPrefix);
     this.#budget = new MemoryBudget(this.limits, () => this.#links);
     this.#places = new Places(this.limits.maxConnections);
     this.#observer = guardObserver(options.observer);
     this.#hooks = options.hooks ?? {};
-    this.#heartbeatMs = options.heartbeatMs ?? 5000;
+    this.#heartbeatMs = heartbeatMs;
     const schedule = options.schedule ?? queueMicrotask;
     this.#heartbeat = new Heartbeat({
       intervalMs: this.#heartbeatMs,
-      misses: options.heartbeatMisses ?? 3,
+      misses: heartbeatMisses,
       schedule,
       ticked: () => this.#budget.recount(),
     });
@@ -90,7 +94,7 @@ export class Relay {
       turn: new Turn(schedule),
       heartbeat: this.#heartbeat,
       closeTimeoutMs,
-      resumeMs: options.resumeMs ?? 30_000,
+      resumeMs,
       opened: (link) => this.#links.add(link),
       released: (link) => this.#release(link),
     };

@@ -1,3 +1,4 @@
+import type { OptionKind } from "./check-options.ts";
 import {
   badId,
   duplicate,
@@ -45,9 +46,9 @@ export interface RelayHooks {
   onClose?(id: string): void;
 }
 
-export const HOOK_NAMES = { onMessage: true, onOpen: true, onClose: true } as const satisfies Record<
+export const HOOK_KINDS = { onMessage: "function", onOpen: "function", onClose: "function" } as const satisfies Record<
   keyof RelayHooks,
-  true
+  OptionKind
 >;
 
 export interface RouterParts {

@@ -1,3 +1,4 @@
+import { requirePositive } from "../core/check-options.ts";
 import { TokenBucket } from "../core/token-bucket.ts";
 import { REFUSALS, type Refusal } from "./refusal.ts";
 
@@ -27,10 +28,13 @@ export class Admission {
   readonly #visitors = new Map<string, Visitor>();
   #sweepAt = SWEEP_SIZE;
 
+  /** @throws {RangeError} When a limit is not positive. */
   constructor(limits: AdmissionLimits) {
-    const { maxConnectionsPerIp = Number.POSITIVE_INFINITY, connectRate = Number.POSITIVE_INFINITY } = limits;
+    const unbounded = Number.POSITIVE_INFINITY;
+    const { maxConnectionsPerIp = unbounded, connectRate = unbounded, connectRatePerIp = unbounded } = limits;
+    requirePositive("Cannot make a relay", { maxConnectionsPerIp, connectRate, connectRatePerIp });
     this.#maxConnections = maxConnectionsPerIp;
-    this.#ratePerIp = limits.connectRatePerIp ?? Number.POSITIVE_INFINITY;
+    this.#ratePerIp = connectRatePerIp;
     this.#attempts = bucketOf(connectRate);
   }
 

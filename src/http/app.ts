@@ -1,8 +1,8 @@
 import { type Context, type Env, Hono } from "hono";
+import { checkOptions, type OptionKind } from "../core/check-options.ts";
 import type { Connection } from "../core/connection.ts";
 import type { Link } from "../core/link.ts";
-import type { RelayObserver } from "../core/observer.ts";
-import { checkOptionNames } from "../core/option-names.ts";
+import { OBSERVER_KINDS, type RelayObserver } from "../core/observer.ts";
 import { negotiate } from "../core/protocol/negotiate.ts";
 import type { Relay } from "../core/relay.ts";
 import type { ClientOrigin, Handshake } from "../core/relay-options.ts";
@@ -82,25 +82,25 @@ export interface AppOptions extends AdmissionLimits {
   readonly observer?: RelayObserver;
 }
 
-/** Names of the options. */
-export const APP_OPTION_NAMES = {
-  authorize: true,
-  origins: true,
-  trustedProxies: true,
-  observer: true,
-  maxConnectionsPerIp: true,
-  connectRate: true,
-  connectRatePerIp: true,
-} as const satisfies Record<keyof AppOptions, true>;
+/** Kinds of the options. */
+export const APP_OPTION_KINDS = {
+  authorize: "function",
+  origins: "string",
+  trustedProxies: "string",
+  observer: "object",
+  maxConnectionsPerIp: "number",
+  connectRate: "number",
+  connectRatePerIp: "number",
+} as const satisfies Record<keyof AppOptions, OptionKind>;
 
 /**
  * The relay's routes, as a Hono app of their own.
  *
- * @throws {RangeError} When `origins` or `trustedProxies` is no such list.
- * @throws {TypeError} When there is no such option.
+ * @throws {RangeError} When `origins` or `trustedProxies` is no such list, or a number is not positive.
+ * @throws {TypeError} When an option does not exist or is of a wrong type.
  */
 export function createApp<E extends Env>(relay: Relay, runtime: Runtime<E>, options: AppOptions = {}): Hono<E> {
-  checkOptionNames("Cannot make the relay's routes", options, APP_OPTION_NAMES);
+  checkOptions("Cannot make the relay's routes", options, APP_OPTION_KINDS, { observer: OBSERVER_KINDS });
   const app = new Hono<E>();
   const door = new Door(relay, runtime, options);
 

@@ -13,7 +13,7 @@ import { addressKey, clientAddress, parseTrustedProxies } from "./client-address
 import { checkHandshake } from "./handshake.ts";
 import { allowsOrigin, parseOrigins } from "./origins.ts";
 import { PendingHandshake } from "./pending.ts";
-import { answer, closeFrame, REFUSALS, type Refusal, unauthorized } from "./refusal.ts";
+import { answer, closeFrame, REFUSALS, type Refusal, shorten, unauthorized } from "./refusal.ts";
 
 export type Granted = Extract<Authorization, { allow: true }>;
 
@@ -154,11 +154,11 @@ export class Door<E extends Env> {
   #report(c: Context<E>, { status, code, message }: Refusal, { address, origin }: ClientOrigin): void {
     this.#observer.refused?.({
       address,
-      origin: origin?.slice(0, REPORTED_CHARACTERS),
-      path: c.req.path.slice(0, REPORTED_CHARACTERS),
+      origin: origin && shorten(origin, REPORTED_CHARACTERS),
+      path: shorten(c.req.path, REPORTED_CHARACTERS),
       status,
       code,
-      message: message.slice(0, REPORTED_CHARACTERS),
+      message: shorten(message, REPORTED_CHARACTERS),
     });
   }
 

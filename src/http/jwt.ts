@@ -1,6 +1,6 @@
 import { createRemoteJWKSet, customFetch, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from "jose";
+import { checkOptions, type OptionKind } from "../core/check-options.ts";
 import { isId } from "../core/id.ts";
-import { checkOptionNames } from "../core/option-names.ts";
 import type { Authorization } from "./app.ts";
 import { boundedFetch } from "./bounded-fetch.ts";
 
@@ -16,10 +16,12 @@ export interface JwtOptions {
   readonly issuer?: string | undefined;
 }
 
-const JWT_OPTION_NAMES = { secret: true, jwksUrl: true, audience: true, issuer: true } as const satisfies Record<
-  keyof JwtOptions,
-  true
->;
+const JWT_OPTION_KINDS = {
+  secret: "string",
+  jwksUrl: "string",
+  audience: "string",
+  issuer: "string",
+} as const satisfies Record<keyof JwtOptions, OptionKind>;
 
 const SECRET_BYTES_MIN = 32;
 /** How far apart the clocks of the issuer and of the relay may be. */
@@ -62,11 +64,11 @@ class KeysUnavailable extends Error {}
  * @returns What decides on a request. It resolves to a refusal with 401 for a token that is missing or bad, 403 for a
  * `sub` that cannot be an id, 503 where the JWKS cannot be fetched; no message holds any part of the token. It rejects
  * only where a key itself is unfit (an RSA key of less than 2048 bits).
- * @throws {TypeError} Where there is no such option.
+ * @throws {TypeError} Where an option does not exist or is of a wrong type.
  * @throws {RangeError} Where the options hold neither secret nor URL, a secret that is too short, or what is no URL.
  */
 export function createJwtAuthorize(options: JwtOptions): (request: Request) => Promise<Authorization> {
-  checkOptionNames("Cannot check tokens", options, JWT_OPTION_NAMES);
+  checkOptions("Cannot check tokens", options, JWT_OPTION_KINDS);
   const { secret, jwksUrl, audience, issuer } = options;
   if (secret === undefined && jwksUrl === undefined) {
     throw new RangeError("Cannot check tokens: there is neither a secret nor the URL of a JWKS");

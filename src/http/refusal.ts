@@ -108,9 +108,24 @@ export function answer(c: Context, { status, code, message, headers = {} }: Refu
 const REASON_BYTES = 123;
 const encoder = new TextEncoder();
 const scratch = new Uint8Array(REASON_BYTES);
+const cutScratch = scratch.subarray(0, REASON_BYTES - encoder.encode("…").length);
 
-/** The refusal as a close frame: `<code>: <message>`, cut between two characters where it is too long. */
+/** The refusal as a close frame: `<code>: <message>`, cut at a word where it is too long. */
 export function closeFrame({ code, message }: Refusal, closeCode: CloseCode): CloseCode {
   const text = `${code}: ${message}`;
-  return { ...closeCode, reason: text.slice(0, encoder.encodeInto(text, scratch).read) };
+  const isWhole = encoder.encodeInto(text, scratch).read === text.length;
+  return { ...closeCode, reason: isWhole ? text : cut(text, encoder.encodeInto(text, cutScratch).read) };
+}
+
+/** The text, cut at a word where it is longer than this many characters. */
+export function shorten(text: string, maxCharacters: number): string {
+  return text.length > maxCharacters ? cut(text, maxCharacters - 1) : text;
+}
+
+/** The beginning of the text and `…`: whole words, or this many characters where the last word is a long one. */
+function cut(text: string, characters: number): string {
+  const space = text.lastIndexOf(" ", characters);
+  const beginning = text.slice(0, space > characters / 2 ? space : characters);
+  // Not half of a surrogate pair.
+  return `${beginning.replace(/[\ud800-\udbff]$/, "")}…`;
 }

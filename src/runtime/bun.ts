@@ -21,8 +21,8 @@ function peerAddress(c: Context<BunEnv>): string | undefined {
 /**
  * Makes a relay that mounts in an app served by `Bun.serve`.
  *
- * @throws {RangeError} When a number among the options is not positive.
- * @throws {TypeError} When there is no such option, limit or hook.
+ * @throws {RangeError} When a number among the options is outside its range.
+ * @throws {TypeError} When an option does not exist or is of a wrong type.
  */
 export function createBunRelay(options: RuntimeOptions = {}): BunRelay {
   const split = splitOptions(options);

@@ -20,8 +20,8 @@ function peerAddress(c: Context<DenoEnv>): string | undefined {
 /**
  * Makes a relay that mounts in an app served by `Deno.serve`. docs/protocol.md says what Deno's own socket cannot keep.
  *
- * @throws {RangeError} When a number among the options is not positive.
- * @throws {TypeError} When there is no such option, limit or hook.
+ * @throws {RangeError} When a number among the options is outside its range.
+ * @throws {TypeError} When an option does not exist or is of a wrong type.
  */
 export function createDenoRelay(options: RuntimeOptions = {}): DenoRelay {
   const { heartbeatMs = 5000, heartbeatMisses = 3 } = options;

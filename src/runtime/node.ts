@@ -28,8 +28,8 @@ function peerAddress(c: Context<NodeEnv>): string | undefined {
 /**
  * Makes a relay that mounts in an app served by `@hono/node-server`.
  *
- * @throws {RangeError} When a number among the options is not positive.
- * @throws {TypeError} When there is no such option, limit or hook.
+ * @throws {RangeError} When a number among the options is outside its range.
+ * @throws {TypeError} When an option does not exist or is of a wrong type.
  */
 export function createNodeRelay(options: RuntimeOptions = {}): NodeRelay {
   const split = splitOptions(options);

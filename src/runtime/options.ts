@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
-import { checkOptionNames, type OptionNames } from "../core/option-names.ts";
-import { RELAY_OPTION_NAMES, RELAY_OPTION_PARTS, type RelayOptions } from "../core/relay-options.ts";
-import { APP_OPTION_NAMES, type AppOptions } from "../http/app.ts";
+import { checkOptions, type OptionKind, type OptionKinds } from "../core/check-options.ts";
+import { RELAY_OPTION_KINDS, RELAY_OPTION_PARTS, type RelayOptions } from "../core/relay-options.ts";
+import { APP_OPTION_KINDS, type AppOptions } from "../http/app.ts";
 
 /** A relay and the routes to it. */
 export type RuntimeOptions = Omit<RelayOptions, "signer"> &
@@ -13,31 +13,31 @@ export type RuntimeOptions = Omit<RelayOptions, "signer"> &
     readonly secret?: string | undefined;
   };
 
-const { signer: _signer, ...OWN_NAMES } = RELAY_OPTION_NAMES;
-const RUNTIME_OPTION_NAMES = { ...OWN_NAMES, ...APP_OPTION_NAMES, secret: true } as const satisfies Record<
+const { signer: _signer, ...OWN_KINDS } = RELAY_OPTION_KINDS;
+const RUNTIME_OPTION_KINDS = { ...OWN_KINDS, ...APP_OPTION_KINDS, secret: "string" } as const satisfies Record<
   keyof RuntimeOptions,
-  true
+  OptionKind
 >;
 
 /**
  * The options of the relay itself, with what every runtime here has, the end of a turn and HMAC-SHA256 (RFC 2104); and those of its routes.
  *
- * @throws {TypeError} When there is no such option, limit or hook.
+ * @throws {TypeError} When an option does not exist or is of a wrong type.
  */
 export function splitOptions(options: RuntimeOptions): { readonly relay: RelayOptions; readonly app: AppOptions } {
-  checkOptionNames("Cannot make a relay", options, RUNTIME_OPTION_NAMES, RELAY_OPTION_PARTS);
+  checkOptions("Cannot make a relay", options, RUNTIME_OPTION_KINDS, RELAY_OPTION_PARTS);
   const { secret } = options;
   const signer =
     secret === undefined
       ? undefined
       : { sign: (text: string) => createHmac("sha256", secret).update(text).digest("base64url") };
   return {
-    relay: { schedule: setImmediate, ...pick(options, OWN_NAMES), signer },
-    app: pick(options, APP_OPTION_NAMES),
+    relay: { schedule: setImmediate, ...pick(options, OWN_KINDS), signer },
+    app: pick(options, APP_OPTION_KINDS),
   };
 }
 
-function pick<Options extends object>(options: Options, names: OptionNames): Partial<Options> {
-  const picked = Object.entries(options).filter(([name]) => Object.hasOwn(names, name));
+function pick<Options extends object>(options: Options, kinds: OptionKinds): Partial<Options> {
+  const picked = Object.entries(options).filter(([name]) => Object.hasOwn(kinds, name));
   return Object.fromEntries(picked) as Partial<Options>; // Of the options, and nothing else.
 }

@@ -38,10 +38,9 @@ describe("the build", () => {
     const { edit, build, built, placeOldDist, leftovers } = await createRepository({ hasCompiler: true });
     await placeOldDist();
     await edit("export const one = 1;\n");
-    await build("--if-needed");
+    expect((await build("--if-needed")).stderr).toBe("Building …\n");
     await expect(built()).resolves.toContain("one = 1");
-    const { stdout } = await build("--if-needed");
-    expect(stdout).toBe("");
+    expect(await build("--if-needed")).toMatchObject({ stdout: "", stderr: "" });
     await expect(built()).resolves.toContain("one = 1");
     await edit("export const two = 2;\n");
     await build("--if-needed");

@@ -187,7 +187,7 @@ describe("a secret", () => {
   test.each(SECRETS)("%s that is too short is wrong, and not shown", (variable) => {
     const [problem, ...others] = problemsOf(readConfig({ [variable]: "hunter2" }, []));
     expect(others).toEqual([]);
-    expect(problem).toMatch(`Cannot start: ${variable} is not shown, expected at least 32 bytes`);
+    expect(problem).toMatch(`Cannot start: ${variable} is too short: expected at least 32 bytes, such as openssl`);
     expect(problem).not.toContain("hunter2");
   });
 });
@@ -200,6 +200,12 @@ test("what a token must say is any text", () => {
 describe("a command line that cannot be read", () => {
   test.each(["--nope", "--nope=1", "-x", "--relay-log"])("names the unknown flag %s", (flag) => {
     expect(problemsOf(readConfig({}, [flag]))).toEqual([`Cannot start: there is no flag ${flag}; see --help`]);
+  });
+
+  test("takes the word behind an unknown flag for its value, and names the flag alone", () => {
+    expect(problemsOf(readConfig({}, ["--heartbeet-ms", "3"]))).toEqual([
+      "Cannot start: there is no flag --heartbeet-ms; see --help",
+    ]);
   });
 
   test("names a stray argument", () => {

@@ -1,14 +1,21 @@
 import * as z from "zod/mini";
 import { ERROR_CODES } from "../errors.ts";
 
-/** A number that the client gives a frame, to be told what became of it: 0 to 2^53 - 1. */
-const ackId = z.optional(z.int().check(z.nonnegative()));
+const COUNT = "expected a whole number from 0 to 2^53 - 1";
+const count = z.int(COUNT).check(z.nonnegative(COUNT));
+/** A number that the client gives a frame, to be told what became of it. */
+const ackId = z.optional(count);
 /** An id or a room; whether it can be one is checked where it is looked up. */
-const name = z.string();
-const encoding = z.optional(z.literal("base64"));
+const name = z.string("expected a string");
+const encoding = z.optional(z.literal("base64", 'expected "base64"'));
 
 /** What may be sent: a JSON value, which must be there; with `encoding`, a string that is base64. */
 const data = z.unknown().check(z.refine((value) => value !== undefined, "expected a value"));
+
+const ROOM_TYPES = ["join", "leave", "members"] as const;
+const WATCH_TYPES = ["watch", "unwatch"] as const;
+const BARE_TYPES = ["ping", "pong"] as const;
+const TYPES = ["send", "publish", ...ROOM_TYPES, ...WATCH_TYPES, "sequenceAck", ...BARE_TYPES];
 
 const sendFrame = z.object({ type: z.literal("send"), to: name, data, encoding, ackId });
 const publishFrame = z.object({
@@ -16,23 +23,20 @@ const publishFrame = z.object({
   room: name,
   data,
   encoding,
-  echo: z.optional(z.boolean()),
+  echo: z.optional(z.boolean("expected true or false")),
   ackId,
 });
-const roomFrame = z.object({ type: z.enum(["join", "leave", "members"]), room: name, ackId });
-const watchFrame = z.object({ type: z.enum(["watch", "unwatch"]), id: name, ackId });
-const sequenceAckFrame = z.object({ type: z.literal("sequenceAck"), sequenceId: z.int().check(z.nonnegative()) });
-const bareFrame = z.object({ type: z.enum(["ping", "pong"]) });
+const roomFrame = z.object({ type: z.enum(ROOM_TYPES), room: name, ackId });
+const watchFrame = z.object({ type: z.enum(WATCH_TYPES), id: name, ackId });
+const sequenceAckFrame = z.object({ type: z.literal("sequenceAck"), sequenceId: count });
+const bareFrame = z.object({ type: z.enum(BARE_TYPES) });
 
 /** Every frame that a client may send. Fields that are not named here are ignored. */
-export const clientFrame = z.discriminatedUnion("type", [
-  sendFrame,
-  publishFrame,
-  roomFrame,
-  watchFrame,
-  sequenceAckFrame,
-  bareFrame,
-]);
+export const clientFrame = z.discriminatedUnion(
+  "type",
+  [sendFrame, publishFrame, roomFrame, watchFrame, sequenceAckFrame, bareFrame],
+  `expected one of ${TYPES.join(", ")}`,
+);
 
 export type ClientFrame = z.infer<typeof clientFrame>;
 

@@ -4,11 +4,15 @@ import { Message } from "../message.ts";
 import { payloadFrom, readAddress } from "./address.ts";
 import type { Command, Protocol, RelayEvent } from "./protocol.ts";
 
+const NEEDS_TEXT =
+  "it is not id:message; a command such as :whoami needs the subprotocol (Sec-WebSocket-Protocol) relay.v1.text, " +
+  "such as wscat -s relay.v1.text";
+
 function decode(frame: Frame): Command {
   const { payload, binary } = frame;
   const address = readAddress(payload);
   if (address === undefined) return refused("it is not id:message");
-  if (address.text === "") return refused("it is not id:message; a command such as :whoami needs relay.v1.text");
+  if (address.text === "") return refused(NEEDS_TEXT);
   const message = new Message(payloadFrom(payload, address.messageStart), binary ? "bytes" : "text");
   return { type: "send", to: address.text, message, ackId: undefined };
 }

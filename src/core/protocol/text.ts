@@ -8,16 +8,18 @@ import type { Command, Protocol, RelayEvent } from "./protocol.ts";
 
 const ROOM_COMMANDS = { join: "join", leave: "leave", who: "members" } as const;
 const BARE_COMMANDS = ["whoami", "ping", "help"] as const;
-const EXPECTED =
-  "it is not id:message, #room:message, or one of :join, :leave, :who with a room, :whoami, :ping, :help";
+const NO_MESSAGE = "it is not id:message, #room:message or a command; :help lists the commands";
+const NO_COMMAND = "there is no such command; :help lists the commands";
 const HELP = ":help id:message, #room:message, :join room, :leave room, :who room, :whoami, :ping, :help";
 
 function decode(frame: Frame): Command {
   const { payload, binary } = frame;
   const address = readAddress(payload, MAX_ID_LENGTH + 1);
-  if (address === undefined) return refused();
+  if (address === undefined) return refused(NO_MESSAGE);
   const { text, messageStart } = address;
-  if (text === "") return binary ? refused() : readCommand(textOf(payloadFrom(payload, messageStart)));
+  if (text === "") {
+    return binary ? refused("a command is a text frame") : readCommand(textOf(payloadFrom(payload, messageStart)));
+  }
   const message = new Message(payloadFrom(payload, messageStart), binary ? "bytes" : "text");
   if (!text.startsWith("#")) return { type: "send", to: text, message, ackId: undefined };
   return { type: "publish", room: text.slice(1), message, echo: false, ackId: undefined };
@@ -30,15 +32,19 @@ function readCommand(text: string): Command {
   const space = line.indexOf(" ");
   const name = space < 0 ? line : line.slice(0, space);
   const room = space < 0 ? undefined : line.slice(space + 1);
-  for (const bare of BARE_COMMANDS) if (name === bare && room === undefined) return { type: bare };
-  for (const [word, type] of Object.entries(ROOM_COMMANDS)) {
-    if (name === word && room !== undefined && !room.includes(" ")) return { type, room, ackId: undefined };
+  for (const bare of BARE_COMMANDS) {
+    if (name === bare) return room === undefined ? { type: bare } : refused(`:${bare} takes nothing after it`);
   }
-  return refused();
+  for (const [word, type] of Object.entries(ROOM_COMMANDS)) {
+    if (name !== word) continue;
+    if (room === undefined) return refused(`:${word} needs a room`);
+    return room.includes(" ") ? refused("a room's name has no spaces") : { type, room, ackId: undefined };
+  }
+  return refused(NO_COMMAND);
 }
 
-function refused(): Command {
-  return { type: "refused", error: badFrame(EXPECTED), ackId: undefined };
+function refused(expected: string): Command {
+  return { type: "refused", error: badFrame(expected), ackId: undefined };
 }
 
 function encodeLine(event: RelayEvent): string | undefined {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { CLOSE_CODES } from "../../../src/core/close-codes.ts";
 import type { RefusedConnection } from "../../../src/core/observer.ts";
 import type { AppOptions, Authorization } from "../../../src/http/app.ts";
-import { closeFrame, REFUSALS } from "../../../src/http/refusal.ts";
+import { closeFrame, REFUSALS, shorten } from "../../../src/http/refusal.ts";
 import { startDoor } from "./door-fakes.ts";
 
 beforeEach(() => {
@@ -77,12 +77,21 @@ describe("with ?refusal=close a refusal", () => {
   });
 });
 
-test("the reason of a refusal is cut between two characters, at 123 bytes of UTF-8", () => {
+test("the reason of a refusal is cut at a word, or between two characters, within 123 bytes of UTF-8", () => {
   const reasonOf = (message: string) => closeFrame({ status: 403, code: "x", message }, CLOSE_CODES.forbidden).reason;
   expect(reasonOf("a".repeat(120))).toBe(`x: ${"a".repeat(120)}`);
-  expect(reasonOf("a".repeat(121))).toBe(`x: ${"a".repeat(120)}`);
-  expect(reasonOf(`${"a".repeat(117)}😀`)).toBe(`x: ${"a".repeat(117)}`);
+  expect(reasonOf("a".repeat(121))).toBe(`x: ${"a".repeat(117)}…`);
+  expect(reasonOf(`${"a".repeat(115)}😀${"a".repeat(9)}`)).toBe(`x: ${"a".repeat(115)}…`);
+  expect(reasonOf(`${"a".repeat(100)} ${"b".repeat(30)}`)).toBe(`x: ${"a".repeat(100)}…`);
+  expect(reasonOf("好".repeat(41))).toBe(`x: ${"好".repeat(39)}…`);
   expect(reasonOf(`${"a".repeat(116)}😀`)).toBe(`x: ${"a".repeat(116)}😀`);
+});
+
+test("a long text is shortened at a word, and never within a character", () => {
+  expect(shorten("one two", 7)).toBe("one two");
+  expect(shorten("one two three", 12)).toBe("one two…");
+  expect(shorten("one twothreefourfive", 12)).toBe("one twothre…");
+  expect(shorten("aaa😀😀", 5)).toBe("aaa…");
 });
 
 describe("the observer is told of a refused connection", () => {
@@ -90,7 +99,7 @@ describe("the observer is told of a refused connection", () => {
     ["/ws?token=secret", { status: 401, code: "unauthorized", message: "Who?", path: "/ws" }],
     ["/ws?refusal=close", { status: 401, code: "unauthorized", message: "Who?", path: "/ws" }],
     ["/echo", { status: 401, code: "unauthorized", message: "Who?", path: "/echo" }],
-    [`/${"x".repeat(300)}`, { status: 404, code: "not_found", path: `/${"x".repeat(199)}` }],
+    [`/${"x".repeat(300)}`, { status: 404, code: "not_found", path: `/${"x".repeat(198)}…` }],
   ])("at %s, once and without the query", async (path, expected) => {
     const refused: RefusedConnection[] = [];
     const { ask } = startDoor({

@@ -110,8 +110,33 @@ describe("a frame from a client", () => {
   });
 
   test("says which field is wrong", () => {
-    const refused = decode({ type: "send", to: 7, data: "x" });
-    expect(refused).toMatchObject({ error: { message: expect.stringContaining("to: ") } });
+    const messages = [
+      { type: "send", to: 7, data: "x" },
+      { type: "shout" },
+      {},
+      { type: "publish", room: "r", data: 1, echo: "yes" },
+      { type: "send", to: "1", data: "AA==", encoding: "hex" },
+      { type: "send", to: "1" },
+      { type: "sequenceAck", sequenceId: -1 },
+      { type: "join", room: "r", ackId: 1.5 },
+      { type: "join", room: "r", ackId: 2 ** 60 },
+    ].map((frame) => {
+      const command = decode(frame);
+      return command.type === "refused" ? command.error.message.replace("Cannot read the frame: ", "") : command;
+    });
+    const TYPES = "type: expected one of send, publish, join, leave, members, watch, unwatch, sequenceAck, ping, pong";
+    const COUNT = "expected a whole number from 0 to 2^53 - 1";
+    expect(messages).toEqual([
+      "to: expected a string",
+      TYPES,
+      TYPES,
+      "echo: expected true or false",
+      'encoding: expected "base64"',
+      "data: expected a value",
+      `sequenceId: ${COUNT}`,
+      `ackId: ${COUNT}`,
+      `ackId: ${COUNT}`,
+    ]);
   });
 
   test("keeps its data whole, any value", () => {

@@ -119,6 +119,11 @@ describe("whatever a client sends", () => {
     );
   });
 
+  test("that is a command is refused with the way to the protocol that has commands", () => {
+    const message = expect.stringContaining("wscat -s relay.v1.text");
+    expect(decode(":help")).toMatchObject({ type: "refused", error: { message } });
+  });
+
   test("is refused as bad_frame where no id stands before a colon; an address over 64 characters is cut, and stays too long", () => {
     for (const text of ["", "hi", ":", ":hi", "x".repeat(100)]) {
       expect(decode(text)).toMatchObject({ type: "refused", error: { code: "bad_frame" } });

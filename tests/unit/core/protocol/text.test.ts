@@ -76,6 +76,17 @@ describe("a line from a client", () => {
     expect(decode(line)).toMatchObject({ type: "refused", error: { code: "bad_frame" }, ackId: undefined });
   });
 
+  test.each([
+    [":join bad room", "a room's name has no spaces"],
+    [":join", ":join needs a room"],
+    [":who ", ":who needs a room"],
+    [":whoami x", ":whoami takes nothing after it"],
+    [":nick x", "there is no such command; :help lists the commands"],
+    ["hi", "it is not id:message, #room:message or a command; :help lists the commands"],
+  ])("%j is answered with what is wrong with it: %s", (line, reason) => {
+    expect(decode(line)).toMatchObject({ error: { message: `Cannot read the frame: ${reason}` } });
+  });
+
   test("is no command in a binary frame, whose bytes are a message", () => {
     expect(decode(utf8.encode(":join lobby"))).toMatchObject({ type: "refused", error: { code: "bad_frame" } });
   });

@@ -31,6 +31,30 @@ describe.each(MAKERS)("%s", (_name, make) => {
     expect(() => make(options)).toThrow(new TypeError(`Cannot make a relay: ${reason}`));
   });
 
+  test.each([
+    [{ observer: { fail() {} } }, '"observer" has no "fail"'],
+    [{ ids: "uuid" }, 'ids is "uuid", expected "sequential" or "random"'],
+    [{ ids: 7 }, 'ids is a number, expected "sequential" or "random"'],
+    [{ heartbeatMs: "5" }, "heartbeatMs is a string, expected a number"],
+    [{ limits: { maxConnections: "5" } }, "maxConnections is a string, expected a number"],
+    [{ limits: null }, "limits is null, expected an object"],
+    [{ hooks: { onOpen: "x" } }, "onOpen is a string, expected a function"],
+  ])("refuses %j, and says what is expected", (options, reason) => {
+    expect(() => make(options)).toThrow(new TypeError(`Cannot make a relay: ${reason}`));
+  });
+
+  test.each([
+    [{ heartbeatMs: 0 }, "heartbeatMs is 0"],
+    [{ heartbeatMs: Number.POSITIVE_INFINITY }, "heartbeatMs is Infinity"],
+    [{ heartbeatMisses: 0 }, "heartbeatMisses is 0"],
+    [{ resumeMs: -1 }, "resumeMs is -1"],
+    [{ resumeMs: 2 ** 31 }, "resumeMs is 2147483648"],
+    [{ closeTimeoutMs: Number.NaN }, "closeTimeoutMs is NaN"],
+    [{ limits: { maxConnections: 0 } }, "maxConnections is 0"],
+  ])("refuses a number outside its range by the option's name: %j", (options, reason) => {
+    expect(() => make(options)).toThrow(new RangeError(`Cannot make a relay: ${reason}`));
+  });
+
   test("takes hooks and an observer that are instances of a class with fields of their own", () => {
     class Own {
       database = {};
@@ -44,6 +68,14 @@ test("the options of an entry are the relay's and its routes', but for the signe
   const options = { heartbeatMs: 100, limits: { maxConnections: 3 }, origins: "*", connectRate: 3, secret: "a secret" };
   expect(createNodeRelay(options).relay.limits.maxConnections).toBe(3);
   expect(() => createNodeRelay(loose({ signer: { sign: String } }))).toThrow('no option "signer"');
+});
+
+test.each([
+  [{ authorize: "x" }, new TypeError("Cannot make a relay: authorize is a string, expected a function")],
+  [{ secret: 7 }, new TypeError("Cannot make a relay: secret is a number, expected a string")],
+  [{ connectRate: 0 }, new RangeError("Cannot make a relay: connectRate is 0")],
+])("an entry refuses %j for its routes", (options, error) => {
+  expect(() => createNodeRelay(loose(options))).toThrow(error);
 });
 
 test("createApp refuses an option that its routes do not have", () => {

@@ -1,0 +1,79 @@
+/** What the value of an option may be: of a type, or one of some words. */
+export type OptionKind = "number" | "string" | "function" | "object" | readonly string[];
+
+/** Options by name, each with its kind. */
+export type OptionKinds = Readonly<Record<string, OptionKind>>;
+
+/**
+ * Checks the names and the types of options: JavaScript lets pass what TypeScript refuses, and a misspelt limit limits nothing.
+ *
+ * @param action What cannot be done with a wrong option; begins the sentence.
+ * @param parts The options that are objects of options themselves, each with its own kinds.
+ * @throws {TypeError} Naming the first option that is unknown, and where it belongs if that is known, or the first of a wrong type.
+ */
+export function checkOptions(
+  action: string,
+  options: object,
+  kinds: OptionKinds,
+  parts: Readonly<Record<string, OptionKinds>> = {},
+): void {
+  const home = (name: string): string => {
+    if (Object.hasOwn(kinds, name)) return ": it belongs among the options themselves";
+    const part = Object.keys(parts).find((key) => Object.hasOwn(parts[key] ?? {}, name));
+    return part === undefined ? "" : `: it belongs in "${part}"`;
+  };
+  for (const name of Object.keys(options)) {
+    if (!Object.hasOwn(kinds, name)) throw new TypeError(`${action}: there is no option "${name}"${home(name)}`);
+  }
+  checkKinds(action, options, kinds);
+  for (const [part, value] of Object.entries(options)) {
+    const known = parts[part];
+    if (known === undefined || !isPlain(value)) continue;
+    const unknown = Object.keys(value).find((name) => !Object.hasOwn(known, name));
+    if (unknown !== undefined) throw new TypeError(`${action}: "${part}" has no "${unknown}"${home(unknown)}`);
+    checkKinds(action, value, known);
+  }
+}
+
+/** @throws {RangeError} Naming the first number that is not positive, or above `max`. */
+export function requirePositive(
+  action: string,
+  numbers: Readonly<Record<string, number>>,
+  max = Number.POSITIVE_INFINITY,
+): void {
+  for (const [name, value] of Object.entries(numbers)) {
+    if (!(value > 0 && value <= max)) throw new RangeError(`${action}: ${name} is ${value}`);
+  }
+}
+
+function checkKinds(action: string, options: object, kinds: OptionKinds): void {
+  for (const [name, value] of Object.entries(options)) {
+    const kind = kinds[name];
+    if (kind === undefined || value === undefined || isOfKind(value, kind)) continue;
+    throw new TypeError(`${action}: ${name} is ${describe(value, kind)}, expected ${expected(kind)}`);
+  }
+}
+
+function isOfKind(value: unknown, kind: OptionKind): boolean {
+  if (typeof kind !== "string") return typeof value === "string" && kind.includes(value);
+  return typeof value === kind && value !== null;
+}
+
+/** The type of the value. Its text is shown only where a few words are possible: it may be a secret elsewhere. */
+function describe(value: unknown, kind: OptionKind): string {
+  if (value === null) return "null";
+  return typeof value === "string" && typeof kind !== "string" ? JSON.stringify(value) : withArticle(typeof value);
+}
+
+function expected(kind: OptionKind): string {
+  return typeof kind === "string" ? withArticle(kind) : kind.map((word) => JSON.stringify(word)).join(" or ");
+}
+
+function withArticle(type: string): string {
+  return `${type === "object" ? "an" : "a"} ${type}`;
+}
+
+/** Whether this is an object literal: an instance of a class may have fields of its own. */
+function isPlain(value: unknown): value is object {
+  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}

@@ -36,10 +36,10 @@ export class Account {
     return this.#isAway ? this.#budget.allows(0, bytes, since) : this.#budget.allows(this.#mail, bytes, since);
   }
 
-  /** Whether so many more bytes of names may be kept. */
-  allowsNames(bytes: number): boolean {
+  /** Whether so many more bytes of names may be kept. @param since Since when the bytes of its connection wait. */
+  allowsNames(bytes: number, since: number): boolean {
     if (!this.#budget.names.fits(this.#names, bytes)) return this.#budget.refuse();
-    return this.#budget.allows(0, bytes);
+    return this.#budget.allows(0, bytes, since);
   }
 
   /**

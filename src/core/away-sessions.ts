@@ -33,13 +33,15 @@ export class AwaySessions {
     return wasAway;
   }
 
-  /** Ends the session that has been away for longest. @returns Whether there was one. */
-  endFirst(): boolean {
-    const [first] = this.#absences;
-    if (first === undefined) return false;
-    const [session, { ending }] = first;
-    session.end(ending);
-    return true;
+  /** The session that has been away for longest. */
+  get first(): Session | undefined {
+    return this.#absences.keys().next().value;
+  }
+
+  /** Ends a session that is away, before its time. */
+  end(session: Session): void {
+    const absence = this.#absences.get(session);
+    if (absence !== undefined) session.end(absence.ending);
   }
 
   [Symbol.iterator](): Iterator<Session> {

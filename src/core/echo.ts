@@ -47,6 +47,8 @@ export class Echo implements LinkOwner {
 
   beat(): void {}
 
+  evicted(): void {}
+
   ended(ending: Ending): void {
     this.#observer.left?.("echo", ending);
   }

@@ -34,6 +34,8 @@ export interface LinkOwner {
   beat(): void;
   /** Called once; nothing reaches the connection any more. */
   ended(ending: Ending, link: Link): void;
+  /** The link is about to end for want of memory: gives back memory that it holds, and tells nobody yet. */
+  evicted(link: Link): void;
   /** Something threw where nothing should; the connection is closed with 1011. */
   failed(error: unknown): void;
 }
@@ -71,6 +73,10 @@ export class Link implements Pulse, Holder {
   readonly #place: Place | undefined;
   readonly #outbox: Outbox;
   #ended = false;
+  /** Whether the link was evicted and its owner is told at the end of this microtask turn. */
+  #isEvicted = false;
+  /** Whether the socket went in between. */
+  #wentEvicted = false;
   #released = false;
   #receivedBytes = 0;
   /** One pong more than was asked for is free: over node:http on Bun the entry makes up the first. */
@@ -92,12 +98,12 @@ export class Link implements Pulse, Holder {
 
   /** Whether the link is over: nothing is received from it or sent to it any more. */
   get ended(): boolean {
-    return this.#ended;
+    return this.#ended || this.#isEvicted;
   }
 
   /** From the entry: a whole message came; text that comes as bytes is UTF-8 that the runtime has checked. */
   receive(payload: Payload, binary: boolean): void {
-    if (this.#ended) return;
+    if (this.ended) return;
     this.#care.heartbeat.heard(this);
     if (isLongerThan(payload, this.#care.limits.maxMessageBytes)) {
       this.close(CLOSE_CODES.tooLarge);
@@ -116,7 +122,7 @@ export class Link implements Pulse, Holder {
 
   /** From the entry: the client answered a ping, or sent one. */
   pong(): void {
-    if (this.#ended) return;
+    if (this.ended) return;
     // Not whether the heartbeat waits for an answer: a frame that came before the pong is one already.
     const isAnswer = this.#unansweredPings > 0;
     if (isAnswer) this.#unansweredPings--;
@@ -128,12 +134,17 @@ export class Link implements Pulse, Holder {
 
   /** From the entry: the closing handshake has begun, not by `close`; the socket is still there. */
   closing(code: number, reason: string): void {
+    if (this.#isEvicted) return;
     this.#end({ by: whoCloses(code), code, reason, mayReturn: meansReturn(code) });
     this.#dropInTime();
   }
 
   /** From the entry: the socket is gone. Harmless when repeated. */
   closed(code: number, reason: string): void {
+    if (this.#isEvicted) {
+      this.#wentEvicted = true;
+      return;
+    }
     this.#end({ by: whoCloses(code), code, reason, mayReturn: meansReturn(code) });
     this.#outbox.recount();
     if (this.#released) return;
@@ -156,26 +167,26 @@ export class Link implements Pulse, Holder {
 
   /** Sends what the relay itself has to tell, for which messages leave room. @returns As `send`. */
   tell(frame: Frame): boolean {
-    if (this.#ended) return false;
+    if (this.ended) return false;
     const waiting = this.#outbox.bufferedBytes();
     if (this.#isOver(waiting)) return false;
     const { budget } = this.#care;
     const fits = budget.fits(waiting, frame.size);
-    if (!fits && !budget.allowsNotice(waiting, frame.size, this.#outbox.waitingSince)) return false;
+    if (!fits && !budget.allowsNotice(waiting, frame.size, this.waitingSince)) return false;
     this.#outbox.add(frame);
     return true;
   }
 
   /** Whether a message of this size would be taken. */
   hasRoomFor(size: number): boolean {
-    if (this.#ended) return false;
+    if (this.ended) return false;
     const waiting = this.#outbox.bufferedBytes();
     return !this.#isOver(waiting) && this.#hasMemoryFor(waiting, size);
   }
 
   /** The same for a frame that can also be sent later: half of what may wait is left for what cannot. One may always be on its way. */
   isReadyFor(size: number): boolean {
-    if (this.#ended) return false;
+    if (this.ended) return false;
     const waiting = this.#outbox.bufferedBytes();
     if (waiting > 0 && waiting + size > this.#care.limits.maxBufferedBytes / 2) return false;
     return this.#hasMemoryFor(waiting, size);
@@ -197,7 +208,7 @@ export class Link implements Pulse, Holder {
 
   /** Sends what must not be refused, whatever waits already: a welcome; and a frame for which there is room. */
   sendAnyway(frame: Frame): void {
-    if (!this.#ended) this.#outbox.add(frame);
+    if (!this.ended) this.#outbox.add(frame);
   }
 
   /** Counts the next frame as the ack of a send, until the operating system has taken it. */
@@ -217,7 +228,7 @@ export class Link implements Pulse, Holder {
 
   /** Writes what waits, then closes; a client that does not answer is dropped after `closeTimeoutMs`. */
   close(closeCode: CloseCode): void {
-    if (this.#ended) return;
+    if (this.ended) return;
     this.#outbox.flush();
     const { code, reason } = closeCode;
     this.#end({ by: "relay", code, reason, mayReturn: meansReturn(code) });
@@ -226,7 +237,7 @@ export class Link implements Pulse, Holder {
   }
 
   get hasSpare(): boolean {
-    const mailbox = this.#ended ? undefined : this.#owner.mailbox;
+    const mailbox = this.ended ? undefined : this.#owner.mailbox;
     return mailbox !== undefined && !mailbox.isAcknowledging && mailbox.messages > 0;
   }
 
@@ -236,15 +247,39 @@ export class Link implements Pulse, Holder {
 
   get waitingSince(): number {
     const unsentSince = this.#outbox.waitingSince;
-    if (this.#ended) return unsentSince === Number.POSITIVE_INFINITY ? unsentSince : 0;
+    if (this.ended) return unsentSince === Number.POSITIVE_INFINITY ? unsentSince : 0;
     const { mailbox } = this.#owner;
     return mailbox?.isAcknowledging === true ? Math.min(unsentSince, mailbox.waitingSince) : unsentSince;
   }
 
+  /**
+   * Closes the connection so that its bytes go at once. Its owner is told in a microtask: whatever asked for memory is in the middle of
+   * something, and what is told of the end may ask for memory again.
+   */
   evict(): void {
-    this.close(CLOSE_CODES.tooSlow);
+    const { code, reason } = CLOSE_CODES.tooSlow;
+    if (!this.ended) {
+      this.#outbox.flush();
+      this.#isEvicted = true;
+      this.#outbox.discard();
+      this.#owner.evicted(this);
+      this.#connection.close(code, reason);
+      queueMicrotask(() => this.#endEvicted());
+    }
     if (this.#outbox.bufferedBytes() > 0) this.#connection.terminate();
     this.#outbox.recount();
+  }
+
+  #endEvicted(): void {
+    const { code, reason } = CLOSE_CODES.tooSlow;
+    this.#isEvicted = false;
+    try {
+      this.#end({ by: "relay", code, reason, mayReturn: meansReturn(code) });
+    } catch (error) {
+      this.#owner.failed(error);
+    }
+    if (this.#wentEvicted) this.closed(code, reason);
+    else this.#dropInTime();
   }
 
   /** Drops the socket now. */
@@ -289,7 +324,7 @@ export class Link implements Pulse, Holder {
 
   #hasMemoryFor(waiting: number, size: number): boolean {
     const { budget } = this.#care;
-    return budget.fits(waiting, size) || budget.allows(waiting, size, this.#outbox.waitingSince);
+    return budget.fits(waiting, size) || budget.allows(waiting, size, this.waitingSince);
   }
 
   #isOver(waiting: number): boolean {

@@ -57,9 +57,13 @@ export class Mailbox {
     return size <= this.#limits.maxMailboxBytes;
   }
 
-  /** Whether a message of this size can be kept beside those that are here. */
-  hasRoomFor(size: number): boolean {
-    return this.#isWithinLimits(size) && this.#account.allowsMail(size + ENTRY_BYTES, this.waitingSince);
+  /**
+   * Whether a message of this size can be kept beside those that are here.
+   *
+   * @param since Since when the session's bytes wait, those of its connection among them.
+   */
+  hasRoomFor(size: number, since = this.waitingSince): boolean {
+    return this.#isWithinLimits(size) && this.#account.allowsMail(size + ENTRY_BYTES, since);
   }
 
   /** Numbers the message and keeps it, whatever is here already; returns it as it is sent. */

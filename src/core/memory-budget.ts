@@ -32,7 +32,7 @@ export interface Holder {
   dropSpare(): void;
   /** Since when the oldest byte that it holds waits, by `performance.now()`; `Infinity` where it holds nothing, 0 where it is closing. */
   readonly waitingSince: number;
-  /** Closes the connection, so that its bytes go. */
+  /** Closes the connection, so that its bytes go. Tells nobody before this turn's work is done. */
   evict(): void;
 }
 
@@ -122,9 +122,9 @@ export class MemoryBudget {
   /**
    * Whether an owner that holds `held` bytes may have a message of `more` bytes. Others give way where they have let their bytes wait for longer.
    *
-   * @param since Since when the owner's own bytes wait; `Infinity` where it has none.
+   * @param since Since when the owner's own bytes wait; `Infinity` where it has none. An owner never gives way to itself.
    */
-  allows(held: number, more: number, since = Number.POSITIVE_INFINITY): boolean {
+  allows(held: number, more: number, since: number): boolean {
     return this.#allows(this.#messagesMax, held + more, since);
   }
 

@@ -16,9 +16,9 @@ export class Names {
     return this.#names?.size ?? 0;
   }
 
-  /** Whether the memory budget has room for one more. */
-  hasRoomFor(name: string): boolean {
-    return this.#account.allowsNames(NAME_BYTES + name.length);
+  /** Whether the memory budget has room for one more. @param since Since when the bytes of the session's connection wait. */
+  hasRoomFor(name: string, since: number): boolean {
+    return this.#account.allowsNames(NAME_BYTES + name.length, since);
   }
 
   add(name: string): void {

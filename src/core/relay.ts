@@ -39,6 +39,9 @@ const ACTION = "Cannot make a relay";
 /** Longest delay that setTimeout accepts; longer ones fire immediately. */
 const MAX_TIMEOUT_MS = 2_147_483_647;
 
+/** Most ids that are remembered because their mail was given up. */
+const MAX_IDS_OF_LOST_MAIL = 4096;
+
 /** The relay: gives every connection an id, and forwards `id:message` to the connection with that id. */
 export class Relay {
   readonly limits: Limits;
@@ -59,6 +62,8 @@ export class Relay {
   readonly #presence: Presence;
   readonly #router: Router;
   readonly #session: SessionRelay;
+  /** Ids that somebody proved, whose queued mail was given up for want of memory, the oldest first. */
+  readonly #idsOfLostMail = new Set<string>();
   #accepting = true;
   #drained: Promise<void> | undefined = undefined;
   #lastReleased = (): void => {};
@@ -250,6 +255,7 @@ export class Relay {
       this.#registry.takeNames();
       if (resume !== undefined && attempt !== undefined) this.#tokens.supersede(resume, session, attempt);
     }
+    if (id !== undefined && this.#idsOfLostMail.delete(id)) session.lose();
     if (reclaimed !== undefined) session.attempt = attempt ?? -1;
     session.isNamed = id !== undefined;
     const link = session.attach(connection, handshake, place);
@@ -324,7 +330,20 @@ export class Relay {
     this.#away.add(session, ending);
     this.#observer.away?.(session.id, ending);
     this.#router.tellPresence(session, "offline");
-    while (this.#budget.away.isOver && this.#away.endFirst());
+    for (let first = this.#away.first; first !== undefined && this.#budget.away.isOver; first = this.#away.first) {
+      if (first.isNamed && first.waitingMessages > 0) this.#rememberLoss(first.id);
+      this.#away.end(first);
+    }
+  }
+
+  /** Has the next session with the id told that mail for it was lost. */
+  #rememberLoss(id: string): void {
+    this.#idsOfLostMail.add(id);
+    if (this.#idsOfLostMail.size <= MAX_IDS_OF_LOST_MAIL) return;
+    for (const oldest of this.#idsOfLostMail) {
+      this.#idsOfLostMail.delete(oldest);
+      return;
+    }
   }
 
   #leave(session: Session, ending: Ending): void {
@@ -367,5 +386,6 @@ const NOBODY: LinkOwner = {
   missed() {},
   beat() {},
   ended() {},
+  evicted() {},
   failed() {},
 };

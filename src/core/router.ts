@@ -23,6 +23,7 @@ import type { Command, Outcome, Protocol } from "./protocol/protocol.ts";
 import type { Registry } from "./registry.ts";
 import type { Rooms } from "./rooms.ts";
 import type { Session } from "./session.ts";
+import { TokenBucket } from "./token-bucket.ts";
 import type { Watchers } from "./watchers.ts";
 
 /** One message on its way, as a hook sees it. */
@@ -64,6 +65,9 @@ type Send = Extract<Command, { type: "send" }>;
 type Publish = Extract<Command, { type: "publish" }>;
 type RoomCommand = Extract<Command, { type: "join" | "leave" | "members" }>;
 type WatchCommand = Extract<Command, { type: "watch" | "unwatch" }>;
+
+/** Ids that one session may have listed in a second, in all its lists of members. */
+const LISTED_IDS_PER_SECOND = 100_000;
 
 const DONE: Outcome = { outcome: "done" };
 const DELIVERED: Outcome = { outcome: "delivered" };
@@ -239,7 +243,7 @@ export class Router {
         return failed(forbidden(room, `a session is in ${limits.maxRoomsPerSession} rooms at most`));
       }
       if (!presence.allowsJoin(session, room)) return failed(rateLimited());
-      if (!session.rooms.hasRoomFor(room)) return failed(overloaded(room));
+      if (!session.rooms.hasRoomFor(room, session.waitingSince)) return failed(overloaded(room));
       session.rooms.add(rooms.join(room, session));
       this.#tellSelf(session, room, "joined");
       presence.change(session, room, "joined");
@@ -253,9 +257,17 @@ export class Router {
       presence.change(session, room, "left");
       return DONE;
     }
+    if (!this.#allowsList(session, rooms.members(room).size)) return failed(rateLimited());
     const ids = presence.members(room, session);
     session.tell({ type: "members", room, members: ids });
     return { outcome: "done", members: ids };
+  }
+
+  /** Whether the session may have a list of as many ids now: a short command must not make the relay write long lists without end. */
+  #allowsList(session: Session, ids: number): boolean {
+    const now = performance.now();
+    session.listings ??= new TokenBucket(LISTED_IDS_PER_SECOND, LISTED_IDS_PER_SECOND * 2, now);
+    return session.listings.take(Math.min(ids, LISTED_IDS_PER_SECOND), now);
   }
 
   /** Tells a session of its own coming and going, where its protocol has no acks to tell it by. */
@@ -273,7 +285,7 @@ export class Router {
       session.answer(ackId, DONE);
     } else if (!session.watched.has(id) && session.watched.size >= limits.maxWatchesPerSession) {
       session.answer(ackId, failed(forbidden(id, `a session watches ${limits.maxWatchesPerSession} ids at most`)));
-    } else if (!session.watched.has(id) && !session.watched.hasRoomFor(id)) {
+    } else if (!session.watched.has(id) && !session.watched.hasRoomFor(id, session.waitingSince)) {
       session.answer(ackId, failed(overloaded(id)));
     } else {
       session.watched.add(watchers.watch(id, session));

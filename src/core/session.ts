@@ -14,6 +14,7 @@ import type { Place } from "./places.ts";
 import type { Command, Outcome, Protocol, RelayEvent } from "./protocol/protocol.ts";
 import { Rate } from "./rate.ts";
 import type { Ticket } from "./resume-tokens.ts";
+import type { TokenBucket } from "./token-bucket.ts";
 
 /** What a session needs from the relay that it belongs to. */
 export interface SessionRelay {
@@ -42,6 +43,9 @@ export interface Terms {
 const AWAY_BYTES = 1536;
 const OUTCOME_BYTES = 6;
 
+/** Longest frame that is taken for an answer to the relay: several times as long as the client library's. */
+const OWED_BYTES = 128;
+
 /** What a timer counts up to at the most; with more it ends at once. */
 const LONGEST_TIMER_MS = 0x7fff_ffff;
 
@@ -66,6 +70,8 @@ export class Session implements LinkOwner {
   rate: Rate | undefined;
   /** The session's resume tokens; held by the relay. */
   ticket: Ticket | undefined = undefined;
+  /** Lists of members that its client may have; made with the first. */
+  listings: TokenBucket | undefined = undefined;
   /** What it was sent and did not acknowledge, where its protocol numbers messages. */
   mailbox: Mailbox | undefined;
   readonly #relay: SessionRelay;
@@ -129,7 +135,7 @@ export class Session implements LinkOwner {
     const old = this.#link;
     const link = new Link(connection, this.#relay.care, this, place);
     this.#stopCatchUp();
-    if (old === undefined) this.#account.comeBack(this.#awayBytes);
+    if (this.#awayBytes > 0) this.#account.comeBack(this.#awayBytes);
     this.#awayBytes = 0;
     this.#link = link;
     this.grant = grant;
@@ -195,7 +201,7 @@ export class Session implements LinkOwner {
   }
 
   #deliverKept(link: Link, mailbox: Mailbox, body: Frame): Delivery {
-    if (!mailbox.hasRoomFor(body.size)) return tooSlow(this.id);
+    if (!mailbox.hasRoomFor(body.size, link.waitingSince)) return tooSlow(this.id);
     const frame = mailbox.add(body);
     if (this.#catchUp !== undefined) return "queued";
     return this.#handOver(link, frame);
@@ -214,6 +220,7 @@ export class Session implements LinkOwner {
   }
 
   #handOver(link: Link, frame: Frame): Delivery {
+    if (link.ended) return "queued";
     link.sendAnyway(frame);
     this.#relay.observer.sent?.(this.id, frame);
     return "delivered";
@@ -264,6 +271,11 @@ export class Session implements LinkOwner {
     this.#link?.countAck();
   }
 
+  /** Since when the bytes of its connection wait, by `performance.now()`; `Infinity` where none do. */
+  get waitingSince(): number {
+    return this.#link?.waitingSince ?? Number.POSITIVE_INFINITY;
+  }
+
   /** How many messages its mailbox keeps. */
   get waitingMessages(): number {
     return this.mailbox?.messages ?? 0;
@@ -281,7 +293,7 @@ export class Session implements LinkOwner {
   received(frame: Frame): void {
     this.#relay.observer.received?.(this.id, frame);
     const command = this.protocol.decode(frame);
-    const isFree = this.#isOwed(command);
+    const isFree = this.#isOwed(command, frame);
     if (isFree || this.#isWithinRate(frame, command)) this.#relay.route(this, command);
     else this.answer("ackId" in command ? command.ackId : undefined, { outcome: "failed", error: rateLimited() });
   }
@@ -291,12 +303,16 @@ export class Session implements LinkOwner {
     return this.#link?.allows(frame.payload, this.#relay.weigh(this, command)) === true;
   }
 
-  /** Does what the relay itself has asked for, which counts for no rate: an answer to a ping, the receipt of a message. */
-  #isOwed(command: Command): boolean {
-    if (command.type === "sequenceAck") return this.mailbox?.acknowledge(command.sequenceId) ?? false;
+  /**
+   * Does what the relay itself has asked for, which counts for no rate: an answer to a ping, the receipt of a message.
+   * A frame that is longer than such an answer needs to be counts like any other.
+   */
+  #isOwed(command: Command, { payload }: Frame): boolean {
+    const isShort = payload.length <= OWED_BYTES;
+    if (command.type === "sequenceAck") return (this.mailbox?.acknowledge(command.sequenceId) ?? false) && isShort;
     const isAnswer = command.type === "pong" && this.#isAsked;
     if (isAnswer) this.#isAsked = false;
-    return isAnswer;
+    return isAnswer && isShort;
   }
 
   ponged(): void {
@@ -318,19 +334,30 @@ export class Session implements LinkOwner {
     this.#link = undefined;
     this.#stopCatchUp();
     clearTimeout(this.#expiry);
-    if (this.mailbox !== undefined && ending.mayReturn && this.#relay.care.resumeMs > 0) {
-      this.#countAway(this.mailbox);
+    if (this.#canGoAway && ending.mayReturn) {
+      this.#countAway();
       this.#relay.away(this, ending);
     } else {
       this.end(ending);
     }
   }
 
+  evicted(link: Link): void {
+    if (link !== this.#link) return;
+    if (this.#canGoAway) this.#countAway();
+    else this.mailbox?.clear();
+  }
+
+  get #canGoAway(): boolean {
+    return this.mailbox !== undefined && this.#relay.care.resumeMs > 0;
+  }
+
   /** From now on all that it holds is what an absent client holds; mail for which that has no room is lost. */
-  #countAway(mailbox: Mailbox): void {
+  #countAway(): void {
+    if (this.#awayBytes > 0) return;
     this.#awayBytes = AWAY_BYTES + OUTCOME_BYTES * (this.#acks?.size ?? 0);
     this.#account.goAway(this.#awayBytes);
-    mailbox.loseWhile(() => !this.#account.fitsAway);
+    this.mailbox?.loseWhile(() => !this.#account.fitsAway);
   }
 
   #stopCatchUp(): void {

@@ -1,6 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { CLOSE_CODES } from "../../../src/core/close-codes.ts";
+import type { Link } from "../../../src/core/link.ts";
 import { type Holder, MemoryBudget } from "../../../src/core/memory-budget.ts";
+import { json } from "../../../src/core/protocol/json.ts";
+import type { Protocol } from "../../../src/core/protocol/protocol.ts";
+import { text } from "../../../src/core/protocol/text.ts";
+import type { Relay } from "../../../src/core/relay.ts";
 import { FakeConnection, startRelay } from "../fakes.ts";
 import { startJsonRelay } from "../json-client.ts";
 
@@ -20,7 +25,7 @@ describe("what may wait in all", () => {
     const waiting = Array.from({ length: 9 }, () => 0);
     for (let round = 0; round < 1000; round++) {
       waiting.forEach((bytes, at) => {
-        if (!budget.allows(bytes, 1000)) return;
+        if (!budget.allows(bytes, 1000, Number.POSITIVE_INFINITY)) return;
         waiting[at] = bytes + 1000;
         budget.count(1000);
       });
@@ -29,8 +34,8 @@ describe("what may wait in all", () => {
     // An eighth is for what is no message.
     const share = (TOTAL * 7) / 8 / 10;
     for (const bytes of waiting) expect(Math.abs(bytes - share)).toBeLessThan(2000);
-    expect(budget.allows(0, share - 1000)).toBe(true);
-    expect(budget.allows(0, TOTAL / 8)).toBe(false);
+    expect(budget.allows(0, share - 1000, Number.POSITIVE_INFINITY)).toBe(true);
+    expect(budget.allows(0, TOTAL / 8, Number.POSITIVE_INFINITY)).toBe(false);
     expect(budget.allowsNotice(0, TOTAL / 8, Number.POSITIVE_INFINITY)).toBe(true);
   });
 
@@ -39,7 +44,7 @@ describe("what may wait in all", () => {
     budget.count(TOTAL);
     budget.watch({ recount: () => budget.count(-budget.bytes) });
     vi.advanceTimersByTime(1000);
-    expect(budget.allows(0, 100_000)).toBe(true);
+    expect(budget.allows(0, 100_000, Number.POSITIVE_INFINITY)).toBe(true);
   });
 });
 
@@ -80,13 +85,13 @@ describe("a budget that has nothing left", () => {
 
   test("takes from those that have waited longest, no more than it needs", () => {
     const { budget, evicted } = exhaust(8000, 2000, 5000, 9900);
-    expect(budget.allows(0, 150_000)).toBe(true);
+    expect(budget.allows(0, 150_000, Number.POSITIVE_INFINITY)).toBe(true);
     expect(evicted()).toEqual([2000, 5000]);
   });
 
   test("takes from nobody who has waited for less than a second", () => {
     const { budget, evicted } = exhaust(9001, 9500);
-    expect(budget.allows(0, 1000)).toBe(false);
+    expect(budget.allows(0, 1000, Number.POSITIVE_INFINITY)).toBe(false);
     expect([evicted(), budget.refusals]).toEqual([[], 1]);
   });
 
@@ -98,7 +103,7 @@ describe("a budget that has nothing left", () => {
 
   test("takes from nobody for a message that it could never hold", () => {
     const { budget, evicted } = exhaust(3000, 5000);
-    expect(budget.allows(0, 200_001)).toBe(false);
+    expect(budget.allows(0, 200_001, Number.POSITIVE_INFINITY)).toBe(false);
     expect(evicted()).toEqual([]);
   });
 });
@@ -173,5 +178,89 @@ describe("a relay's buffers", () => {
     const outcomes = Array.from({ length: 6 }, (_, at) => one.sends("2", "x".repeat(20_000), at)?.outcome);
     expect(outcomes).toEqual(["queued", "queued", "queued", "failed", "failed", "failed"]);
     expect(one.all("ack").at(-1)?.error?.code).toBe("mailbox_full");
+  });
+});
+
+/** A connection that has read nothing for two seconds, until it is dropped. */
+class StalledConnection extends FakeConnection {
+  link: Link | undefined = undefined;
+
+  constructor(bytes: number) {
+    super();
+    this.waitingBytes = bytes;
+  }
+
+  override terminate(): void {
+    super.terminate();
+    this.waitingBytes = 0;
+    this.link?.closed(1006, "");
+  }
+}
+
+describe("a connection that is closed for the sake of others", () => {
+  function openStalled(relay: Relay, protocol: Protocol, bytes: number, says: readonly string[]): StalledConnection {
+    const connection = new StalledConnection(bytes);
+    connection.link = relay.open(connection, { protocol });
+    for (const frame of says) connection.link.receive(frame, false);
+    return connection;
+  }
+
+  test("is never the one that asks for memory: it is refused, and in no room that it did not join", () => {
+    const { relay, turn } = startRelay({ limits: { maxTotalBufferedBytes: 400_000 } });
+    const stalled = openStalled(relay, text, 90_000, [":ping"]);
+    turn.end();
+    vi.advanceTimersByTime(2000);
+    stalled.link?.receive(":join ghosts", false);
+    stalled.link?.receive(":watch 7", false);
+    expect([stalled.link?.ended, relay.holdings.rooms, relay.holdings.sessions]).toEqual([false, 0, 1]);
+  });
+
+  test("is never the receiver of the message: its sender is told too_slow", () => {
+    const { relay, turn, connectJson } = startJsonRelay({ limits: { maxTotalBufferedBytes: 400_000 }, resumeMs: 0 });
+    const sender = connectJson();
+    const stalled = openStalled(relay, json, 60_000, ['{"type":"sequenceAck","sequenceId":0}']);
+    turn.end();
+    vi.advanceTimersByTime(2000);
+    expect(sender.sends("2", "x".repeat(40_000), 1)).toMatchObject({ outcome: "failed", error: { code: "too_slow" } });
+    stalled.link?.closed(1006, "");
+    stalled.waitingBytes = 0;
+    expect(relay.holdings).toMatchObject({ bufferedBytes: 0, sessions: 1 });
+  });
+
+  test("ends when the work that needed its memory is done, one after the other, however many there are", async () => {
+    const failed: unknown[] = [];
+    const { relay, turn, connect } = startRelay({
+      limits: { maxTotalBufferedBytes: 4_000_000 },
+      observer: { failed: (_id, error) => failed.push(error) },
+    });
+    const reader = connect({ protocol: text });
+    reader.says(":join lobby");
+    const stalled = Array.from({ length: 3000 }, () => openStalled(relay, text, 300, [":join lobby"]));
+    turn.end();
+    vi.advanceTimersByTime(2000);
+    for (let times = 0; times < 5; times++) {
+      reader.says(`1:${"x".repeat(700_000)}`);
+      await Promise.resolve();
+    }
+    const closed = stalled.filter(({ link }) => link?.ended);
+    expect(closed.length).toBeGreaterThan(1000);
+    for (const connection of closed) expect(connection.did.slice(-2)).toEqual(["close 4000", "terminate"]);
+    expect(failed).toEqual([]);
+    expect(relay.holdings.sessions).toBe(relay.holdings.connections);
+    expect(reader.heard).toContain(`1:${"x".repeat(700_000)}`);
+  });
+});
+
+describe("mail that was given up for want of memory", () => {
+  test("is told of to whoever proves its id next", () => {
+    const limits = { maxTotalBufferedBytes: 100_000 };
+    const { relay, connectJson } = startJsonRelay({ limits });
+    const sender = connectJson();
+    connectJson({ id: "ann" }).vanishes();
+    expect(sender.sends("ann", "x", 1)?.outcome).toBe("queued");
+    for (let count = 0; count < 20; count++) connectJson({ id: `other-${count}` }).vanishes();
+    expect(sender.sends("ann", "x", 2)?.error?.code).toBe("no_such_id");
+    expect(connectJson({ id: "ann" }).welcome).toMatchObject({ resumed: false, recovered: false });
+    relay.shutdown();
   });
 });

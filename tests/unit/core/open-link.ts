@@ -29,6 +29,9 @@ export class FakeOwner implements LinkOwner {
   ended(ending: Ending): void {
     this.endings.push(ending);
   }
+  evicted(): void {
+    this.events.push("evicted");
+  }
   failed(error: unknown): void {
     this.events.push(`failed ${error}`);
   }

@@ -160,6 +160,16 @@ describe("what the relay itself asks for", () => {
     expect(client.all("pong").length).toBe(1);
   });
 
+  test("counts where it is longer than it needs to be", () => {
+    const { connectJson, connect } = startJsonRelay({ limits: { maxMessagesPerSecond: 0.001, maxMessageBurst: 1 } });
+    const client = connectJson();
+    for (const sequenceId of [1, 2]) {
+      connect().says("1:hello");
+      client.says(JSON.stringify({ type: "sequenceAck", sequenceId, padding: "x".repeat(1000) }));
+    }
+    expect(client.all("error").map(({ error }) => error.code)).toEqual(["rate_limited"]);
+  });
+
   test("counts when it is said unasked", () => {
     const { connectJson } = startJsonRelay({ limits: { maxMessagesPerSecond: 1, maxMessageBurst: 1 } });
     const client = connectJson();

@@ -192,3 +192,14 @@ describe("a session", () => {
     ]);
   });
 });
+
+test("a session that asks for long lists of members without end is rate_limited", () => {
+  const { connectJson } = startJsonRelay();
+  const clients = Array.from({ length: 500 }, () => connectJson());
+  for (const client of clients) client.asks({ type: "join", room: "lobby" });
+  const [asker] = clients;
+  for (let times = 0; times < 401; times++) asker?.asks({ type: "members", room: "lobby", ackId: times });
+  const outcomes = asker?.all("ack").map(({ outcome }) => outcome);
+  expect(outcomes?.filter((outcome) => outcome === "done").length).toBe(400);
+  expect(asker?.all("ack").at(-1)?.error?.code).toBe("rate_limited");
+});

@@ -3,6 +3,7 @@ import { CLOSE_CODES, type CloseCode, meansReturn } from "./close-codes.ts";
 import type { Connection } from "./connection.ts";
 import { Frame, isLongerThan, type Payload } from "./frame.ts";
 import type { Heartbeat, Pulse } from "./heartbeat.ts";
+import { Incoming, maxRawBytes } from "./incoming.ts";
 import { type Limits, REMEMBERED_ACKS, SLOW_BEATS } from "./limits.ts";
 import type { Mailbox } from "./mailbox.ts";
 import type { Holder, MemoryBudget } from "./memory-budget.ts";
@@ -72,6 +73,8 @@ export class Link implements Pulse, Holder {
   readonly #owner: LinkOwner;
   readonly #place: Place | undefined;
   readonly #outbox: Outbox;
+  /** Made when a message has been incomplete for more than one piece: most connections never need it. */
+  #incoming: Incoming | undefined = undefined;
   #ended = false;
   /** Whether the link was evicted and its owner is told at the end of this microtask turn. */
   #isEvicted = false;
@@ -120,6 +123,25 @@ export class Link implements Pulse, Holder {
     }
   }
 
+  /**
+   * From the entry, where the runtime lets it know: the runtime holds part of a message. Closes a connection that sends
+   * too much for one message, or for whose message there is no memory.
+   *
+   * @param heldBytes Process memory that the part takes; 0 when the message is complete.
+   * @param rawBytes Bytes that came for it.
+   * @returns Whether the entry may let the runtime hold so much.
+   */
+  receiving(heldBytes: number, rawBytes: number): boolean {
+    if (heldBytes === 0) this.#incoming?.release();
+    if (heldBytes === 0 || this.#released) return !this.#released;
+    const { limits, budget } = this.#care;
+    this.#incoming ??= new Incoming(budget);
+    const isTooMuch = rawBytes > maxRawBytes(limits.maxMessageBytes);
+    if (!isTooMuch && this.#incoming.hold(heldBytes, this.waitingSince)) return true;
+    this.close(isTooMuch ? CLOSE_CODES.rateExceeded : CLOSE_CODES.tryAgainLater);
+    return false;
+  }
+
   /** From the entry: the client answered a ping, or sent one. */
   pong(): void {
     if (this.ended) return;
@@ -149,6 +171,7 @@ export class Link implements Pulse, Holder {
     this.#outbox.recount();
     if (this.#released) return;
     this.#released = true;
+    this.#incoming?.release();
     clearTimeout(this.#closeTimer);
     this.#place?.release();
     this.#care.released(this);
@@ -246,7 +269,7 @@ export class Link implements Pulse, Holder {
   }
 
   get waitingSince(): number {
-    const unsentSince = this.#outbox.waitingSince;
+    const unsentSince = Math.min(this.#outbox.waitingSince, this.#incoming?.waitingSince ?? Number.POSITIVE_INFINITY);
     if (this.ended) return unsentSince === Number.POSITIVE_INFINITY ? unsentSince : 0;
     const { mailbox } = this.#owner;
     return mailbox?.isAcknowledging === true ? Math.min(unsentSince, mailbox.waitingSince) : unsentSince;
@@ -257,6 +280,7 @@ export class Link implements Pulse, Holder {
    * something, and what is told of the end may ask for memory again.
    */
   evict(): void {
+    const isReceiving = this.#incoming !== undefined && this.#incoming.waitingSince < Number.POSITIVE_INFINITY;
     const { code, reason } = CLOSE_CODES.tooSlow;
     if (!this.ended) {
       this.#outbox.flush();
@@ -266,7 +290,8 @@ export class Link implements Pulse, Holder {
       this.#connection.close(code, reason);
       queueMicrotask(() => this.#endEvicted());
     }
-    if (this.#outbox.bufferedBytes() > 0) this.#connection.terminate();
+    if (isReceiving || this.#outbox.bufferedBytes() > 0) this.#connection.terminate();
+    this.#incoming?.release();
     this.#outbox.recount();
   }
 

@@ -1,7 +1,8 @@
 import type { Socket } from "node:net";
 import process from "node:process";
-import type { WebSocket } from "ws";
 import { collectInTime } from "./bun-memory.ts";
+import { IncomingMessage } from "./node-incoming.ts";
+import type { RelaySocket } from "./node-socket.ts";
 
 /** What one connection may send before the others have their turn, in bytes: what Node reads in one piece. */
 const SHARE_BYTES = 65_536;
@@ -11,6 +12,9 @@ const SERVED_A_TURN = 16;
 
 /** How long a client waits for each share while what it sends is refused, in milliseconds. */
 const SLOW_MS = 250;
+
+/** Memory that an incomplete message may take before it counts as held by its link: that of one piece. */
+const UNCOUNTED_BYTES = SHARE_BYTES + 512;
 
 const isBun = "bun" in process.versions;
 
@@ -43,20 +47,27 @@ function serve(): void {
  * piece, and who sent that waits for as many shares.
  */
 export class Intake {
-  readonly #ws: WebSocket;
+  readonly #ws: RelaySocket;
+  // Bun copies parts of a message into memory of its own.
+  readonly #incoming = new IncomingMessage(!isBun);
+  /** Whether the link counts what came of an incomplete message. */
+  #isHeld = false;
+  /** Whether the runtime must not hold any more of what comes. */
+  #isDiscarding = false;
   /** What has been read beyond what it was served for. */
   #bytes = 0;
   #isWaiting = false;
   #isSlow = false;
   #isStopped = false;
 
-  constructor(ws: WebSocket, socket: Socket) {
+  constructor(ws: RelaySocket, socket: Socket) {
     this.#ws = ws;
     const [read] = socket.listeners("data");
     if (read === undefined) throw new Error("Cannot count what comes: nobody reads the socket yet");
     socket.off("data", read as () => void);
     const readAndCount = (piece: Buffer): void => {
-      read.call(socket, piece);
+      this.#follow(piece);
+      if (!this.#isDiscarding) read.call(socket, piece);
       this.#count(piece.length);
     };
     // In its place and not beside it: a list of two is copied for each piece. Under this name its owner can still take it off.
@@ -83,6 +94,21 @@ export class Intake {
     }
     this.#isWaiting = false;
     this.#ws.resume();
+  }
+
+  /** Reports to the link what the runtime is about to hold of an incomplete message. */
+  #follow(piece: Buffer): void {
+    if (this.#isDiscarding) return;
+    this.#incoming.read(piece);
+    const { heldBytes, rawBytes } = this.#incoming;
+    if (heldBytes > UNCOUNTED_BYTES) {
+      this.#isHeld = true;
+      // What follows is read and dropped: the client's end is behind it.
+      if (this.#ws.link?.receiving(heldBytes, rawBytes) === false) this.#isDiscarding = true;
+    } else if (this.#isHeld) {
+      this.#isHeld = false;
+      this.#ws.link?.receiving(0, 0);
+    }
   }
 
   #count(bytes: number): void {

@@ -25,6 +25,8 @@ export interface Exceptions {
   readonly closeWaitsForNobody?: string;
   /** The runtime's own buffers for what floods it are not bounded: the process takes far more than the relay's bound. */
   readonly buffersFloods?: string;
+  /** Nobody is told of part of a message: an incomplete one counts for nothing in the memory budget. */
+  readonly incompleteIsNotCounted?: string;
   /** At the relay's end a client whose frames were not read yet may see a reset in place of the close frame. */
   readonly closeResetsSenders?: string;
   /** A client that closes with 1001 counts as one whose connection was lost: its session is kept. */
@@ -117,6 +119,7 @@ const all: readonly Runtime[] = [
     baseBytes: 170_000_000,
     exceptions: {
       partOfFrameIsSilence: "Bun.serve tells of whole messages alone",
+      incompleteIsNotCounted: "Bun.serve tells of whole messages alone",
       closeWaitsForNobody: "Bun.serve reports a socket as closed as soon as its close frame is written",
       upgradesBeforeMiddleware: "Bun.serve upgrades a request while its handler runs",
       losesLateHeaders: "Bun.serve writes the answer to a handshake while its handler runs",
@@ -147,6 +150,7 @@ const all: readonly Runtime[] = [
       cannotTerminate: "Deno.serve has no terminate",
       buffersFloods:
         "Deno.serve 2.9 reads whatever comes into a buffer that grows with it: 100 clients that flood one that only counts it take 1.7 GB",
+      incompleteIsNotCounted: "Deno.serve tells of whole messages alone",
       goingAwayIsLoss: "Deno.serve ends with 1001 whom its idleTimeout found, and reports that as a client's own 1001",
       laxProtocol:
         "Deno.serve reads frames without a mask and long close frames, and drops a client without a close frame",

@@ -1,8 +1,8 @@
 import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { WebSocket } from "ws";
 import { Intake } from "../../../src/runtime/node-intake.ts";
+import type { RelaySocket } from "../../../src/runtime/node-socket.ts";
 
 const SHARE_BYTES = 65_536;
 const SLOW_MS = 250;
@@ -33,7 +33,7 @@ class Client {
       },
     };
     // An Intake uses no more of either than this.
-    this.intake = new Intake(ws as WebSocket, this.#socket as Socket);
+    this.intake = new Intake(ws as RelaySocket, this.#socket as Socket);
   }
 
   sends(bytes: number): void {

@@ -12,7 +12,9 @@ const SETTINGS = { env: { RELAY_LOG: "warning", RELAY_MAX_TOTAL_BUFFERED_BYTES: 
 const CONNECTION_BYTES = 131_072;
 /** With the pieces that hold them 390 MB. */
 const FRAGMENTS = 6000;
-const CUT_MESSAGES = 160;
+const CUT_MESSAGES = 60;
+/** Messages of 1 MiB for which the budget has memory: half a byte of each byte is counted, of 4 MiB. */
+const MOST_HELD = 8;
 /** A node:http entry reads pieces of this size. */
 const PIECE_BYTES = 65_536;
 const { text, continuation, ping, pong } = OPCODES;
@@ -84,9 +86,13 @@ describe.each(runtimes)("a message that is never complete on $name", (runtime) =
     for (const raw of stalled) raw.write("x");
     if (isCounted) {
       expect(server.process.peakBytes).toBeLessThan(lineOf(runtime, CUT_MESSAGES));
-      const refused = stalled.slice(CUT_MESSAGES / 2).map((raw) => raw.closeCode());
-      expect(new Set(await Promise.all(refused))).toEqual(new Set([1013]));
-      await expect(stalled[0]?.closeCode()).resolves.toBe(4000);
+      const answered = stalled.map((raw) =>
+        raw.next().then(
+          () => true,
+          () => false,
+        ),
+      );
+      expect((await Promise.all(answered)).filter(Boolean).length).toBeLessThanOrEqual(MOST_HELD);
     } else {
       for (const raw of stalled) await expect(raw.next()).resolves.toMatch(/^:error /);
     }

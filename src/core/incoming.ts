@@ -27,10 +27,10 @@ export class Incoming {
   }
 
   /**
-   * Counts so much, and no more what was counted before.
+   * Counts the bytes in place of those counted before.
    *
    * @param since Time since which the connection's own bytes wait: it takes memory from those alone that wait for longer.
-   * @returns Whether the budget has room for so much; where it has none, the count stays as it is.
+   * @returns Whether the budget has room for them; where it has none, the count stays as it is.
    */
   hold(heldBytes: number, since: number): boolean {
     const bytes = Math.ceil(heldBytes / HELD_PER_COUNTED);

@@ -138,7 +138,7 @@ export class Link implements Pulse, Holder {
     this.#incoming ??= new Incoming(budget);
     const isTooMuch = rawBytes > maxRawBytes(limits.maxMessageBytes);
     if (!isTooMuch && this.#incoming.hold(heldBytes, this.waitingSince)) return true;
-    this.close(isTooMuch ? CLOSE_CODES.rateExceeded : CLOSE_CODES.tryAgainLater);
+    this.close(isTooMuch ? CLOSE_CODES.rateExceeded : CLOSE_CODES.noMemory);
     return false;
   }
 

@@ -46,6 +46,15 @@ export class IncomingMessage {
     let at = 0;
     this.#parts = 1;
     while (at < piece.length) {
+      if (!this.#isIncomplete && this.#first < 0) {
+        // Nearly all frames are short, whole and messages of their own.
+        const length = (piece[at + 1] ?? LENGTH) & LENGTH;
+        const end = at + 2 + MASK_BYTES + length;
+        if (length < 126 && end <= piece.length && (piece[at] ?? 0) >= FIN) {
+          at = end;
+          continue;
+        }
+      }
       if (this.#restBytes > 0) {
         const taken = Math.min(this.#restBytes, piece.length - at);
         at += taken;

@@ -99,6 +99,20 @@ describe.each(runtimes)("a message that is never complete on $name", (runtime) =
     await server.relayOne();
   });
 
+  test("is closed with 4003 where the budget has no room for it", async () => {
+    const env = { ...SETTINGS.env, RELAY_MAX_TOTAL_BUFFERED_BYTES: String(2 * MEBIBYTE) };
+    const server = await ownServer(runtime, { env });
+    const raw = await server.openRaw();
+    raw.write(cutMessage());
+    if (isCounted) {
+      const reason = "The relay has no memory left for this message";
+      await expect(raw.closed()).resolves.toEqual({ code: 4003, reason });
+    } else {
+      raw.write("x");
+      await expect(raw.next()).resolves.toMatch(/^:error /);
+    }
+  });
+
   test("is told from a large message in many fragments, with pings between them, which arrives", async () => {
     const server = await ownServer(runtime, SETTINGS);
     const { raw, id } = await server.connectRaw();

@@ -37,10 +37,10 @@ describe("a link whose message is incomplete", () => {
     expect(connection.did).toEqual(["close 1008"]);
   });
 
-  test("is closed with 1013 when there is no memory for the message; others are served", () => {
+  test("is closed with 4003 when there is no memory for the message; others are served", () => {
     const { link, connection } = openLink({ maxTotalBufferedBytes: MEBIBYTE });
     expect(link.receiving(900_000, 900_000)).toBe(false);
-    expect(connection.did).toEqual(["close 1013"]);
+    expect(connection.did).toEqual(["close 4003"]);
   });
 
   test("counts as waiting until the message is complete", () => {

@@ -27,19 +27,19 @@ export class Account {
 
   /** Whether so much more mail may be kept without anybody giving way. */
   fitsMail(bytes: number): boolean {
-    return this.#fitsAway(bytes) && this.#budget.fits(this.#isAway ? 0 : this.#mail, bytes);
+    return this.#fitsAway(bytes) && this.#budget.fits(this.#mail, bytes);
   }
 
   /** Whether so much more mail may be kept. @param since Since when its mail waits. */
   allowsMail(bytes: number, since: number): boolean {
     if (!this.#fitsAway(bytes)) return this.#budget.refuse();
-    return this.#isAway ? this.#budget.allows(0, bytes, since) : this.#budget.allows(this.#mail, bytes, since);
+    return this.#budget.allows(this.#mail, bytes, since);
   }
 
   /** Whether so many more bytes of names may be kept. @param since Since when the bytes of its connection wait. */
   allowsNames(bytes: number, since: number): boolean {
     if (!this.#budget.names.fits(this.#names, bytes)) return this.#budget.refuse();
-    return this.#budget.allows(0, bytes, since);
+    return this.#budget.allows(this.#names, bytes, since);
   }
 
   /**

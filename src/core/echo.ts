@@ -30,7 +30,7 @@ export class Echo implements LinkOwner {
     this.#observer.received?.("echo", frame);
     if (!this.link.allows(frame.payload, 1)) {
       const { code, message } = rateLimited();
-      this.link.tell(new Frame(`:error ${code} ${message}`, false));
+      this.link.send(new Frame(`:error ${code} ${message}`, false));
       return;
     }
     const answer = new Frame(prefixed("res:", frame.payload), frame.binary);

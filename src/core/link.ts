@@ -188,19 +188,7 @@ export class Link implements Pulse, Holder {
     return true;
   }
 
-  /** Sends what the relay itself has to tell, for which messages leave room. @returns As `send`. */
-  tell(frame: Frame): boolean {
-    if (this.ended) return false;
-    const waiting = this.#outbox.bufferedBytes();
-    if (this.#isOver(waiting)) return false;
-    const { budget } = this.#care;
-    const fits = budget.fits(waiting, frame.size);
-    if (!fits && !budget.allowsNotice(waiting, frame.size, this.waitingSince)) return false;
-    this.#outbox.add(frame);
-    return true;
-  }
-
-  /** Whether a message of this size would be taken. */
+  /** Whether a frame of this size would be taken. */
   hasRoomFor(size: number): boolean {
     if (this.ended) return false;
     const waiting = this.#outbox.bufferedBytes();

@@ -12,8 +12,14 @@ const STALE_MS = 10;
 /** Time that a backlog may wait, in milliseconds, before its owner can be closed for somebody else's sake. */
 const GRACE_MS = 1000;
 
-/** Part of the budget that messages leave to what the relay itself has to tell, such as acks: who is not told what became of a send is closed. */
-const NOTICE_SHARE = 1 / 8;
+/**
+ * Part of the budget that is left to owners that hold little: messages to clients that read, and acks, for want of which
+ * a client is closed.
+ */
+const LITTLE_SHARE = 1 / 8;
+
+/** What an owner of that part may hold, in bytes. */
+const LITTLE_BYTES = 16_384;
 
 /** Part of its time that a relay without memory may spend on finding out who holds it. */
 const SEARCH_SHARE = 0.1;
@@ -69,8 +75,8 @@ export class MemoryBudget {
   /** Rooms and watches of sessions with a connection. */
   readonly names: Pool;
   readonly #max: number;
-  /** What is there for messages. */
-  readonly #messagesMax: number;
+  /** What is there for owners that hold more than a little. */
+  readonly #commonMax: number;
   readonly #holders: () => Iterable<Holder>;
   readonly #backlogs = new Set<Backlog>();
   #bytes = 0;
@@ -84,7 +90,7 @@ export class MemoryBudget {
   /** @param holders Every open connection. */
   constructor(limits: Pick<Limits, "maxTotalBufferedBytes">, holders: () => Iterable<Holder> = () => []) {
     this.#max = limits.maxTotalBufferedBytes / COST;
-    this.#messagesMax = this.#max * (1 - NOTICE_SHARE);
+    this.#commonMax = this.#max * (1 - LITTLE_SHARE);
     this.away = new Pool(this.#max / 2);
     this.names = new Pool(this.#max / 4);
     this.#holders = holders;
@@ -114,23 +120,25 @@ export class MemoryBudget {
     this.#backlogs.delete(backlog);
   }
 
-  /** Whether an owner that holds `held` bytes may have a message of `more` bytes without anybody giving way. */
+  /** Whether an owner that holds `held` bytes may have `more` without anybody giving way. */
   fits(held: number, more: number): boolean {
-    return this.#leaves(this.#messagesMax, held + more);
+    const wanted = held + more;
+    if (this.#hasLeft(wanted)) return true;
+    if (performance.now() - this.#countedAt < STALE_MS) return false;
+    this.recount();
+    return this.#hasLeft(wanted);
   }
 
   /**
-   * Whether an owner that holds `held` bytes may have a message of `more` bytes. Others give way where they have let their bytes wait for longer.
+   * Whether an owner that holds `held` bytes may have `more`. Others give way where they have let their bytes wait for
+   * longer.
    *
    * @param since Since when the owner's own bytes wait; `Infinity` where it has none. An owner never gives way to itself.
    */
   allows(held: number, more: number, since: number): boolean {
-    return this.#allows(this.#messagesMax, held + more, since);
-  }
-
-  /** The same for what the relay itself has to tell. */
-  allowsNotice(held: number, more: number, since: number): boolean {
-    return this.#allows(this.#max, held + more, since);
+    if (this.fits(held, more) || this.#takeFor(held + more, since)) return true;
+    this.#refusals++;
+    return false;
   }
 
   /** Says that something was refused for want of a pool's bytes. */
@@ -145,26 +153,20 @@ export class MemoryBudget {
     for (const backlog of this.#backlogs) backlog.recount();
   }
 
-  #allows(max: number, wanted: number, since: number): boolean {
-    if (this.#leaves(max, wanted) || this.#takeFor(max, wanted, since)) return true;
-    this.#refusals++;
-    return false;
+  #hasLeft(wanted: number): boolean {
+    return wanted <= this.#maxFor(wanted) - this.#bytes;
   }
 
-  /** Whether so much is left. */
-  #leaves(max: number, wanted: number): boolean {
-    if (wanted <= max - this.#bytes) return true;
-    if (performance.now() - this.#countedAt < STALE_MS) return false;
-    this.recount();
-    return wanted <= max - this.#bytes;
+  #maxFor(wanted: number): number {
+    return wanted <= LITTLE_BYTES ? this.#max : this.#commonMax;
   }
 
   /** Takes bytes from those who read less than the owner whose own bytes wait since then. @returns Whether that was enough. */
-  #takeFor(max: number, wanted: number, since: number): boolean {
-    if (wanted > max) return false;
+  #takeFor(wanted: number, since: number): boolean {
+    if (wanted > this.#maxFor(wanted)) return false;
     const now = performance.now();
     if (now >= this.#searchAt) this.#search(now);
-    while (wanted > max - this.#bytes) {
+    while (!this.#hasLeft(wanted)) {
       const spare = this.#spare.pop();
       if (spare !== undefined) {
         spare.dropSpare();

@@ -239,7 +239,7 @@ export class Session implements LinkOwner {
    */
   tell(event: RelayEvent, frame = this.protocol.encode(event)): void {
     if (frame === undefined || this.#link === undefined) return;
-    if (!this.#link.tell(frame) && event.type === "ack") this.#link.close(CLOSE_CODES.tooSlow);
+    if (!this.#link.send(frame) && event.type === "ack") this.#link.close(CLOSE_CODES.tooSlow);
   }
 
   /** Tells the client what must not be refused, whatever waits already: its welcome, a new token. */

@@ -1,4 +1,4 @@
-import type { MemoryBudget } from "./memory-budget.ts";
+import { GRACE_MS, type MemoryBudget } from "./memory-budget.ts";
 
 /** Raw bytes of one message, beyond twice the largest message, that a client may send before the message is complete. */
 const RAW_SLACK_BYTES = 65_536;
@@ -27,7 +27,8 @@ export class Incoming {
   }
 
   /**
-   * Counts the bytes in place of those counted before.
+   * Counts the bytes in place of those counted before. Where the budget has no room, a message that has been coming for
+   * less than a second may go over it, within a bound for all: others that hold memory have a second to go on as well.
    *
    * @param since Time since which the connection's own bytes wait: it takes memory from those alone that wait for longer.
    * @returns Whether the budget has room for them; where it has none, the count stays as it is.
@@ -36,17 +37,25 @@ export class Incoming {
     const bytes = Math.ceil(heldBytes / HELD_PER_COUNTED);
     const more = bytes - this.#bytes;
     const budget = this.#budget;
-    if (more > 0 && !budget.fits(this.#bytes, more) && !budget.allows(this.#bytes, more, since)) return false;
-    if (this.#bytes === 0) this.#since = performance.now();
-    this.#bytes = bytes;
-    budget.count(more);
+    const now = performance.now();
+    if (more > 0 && !budget.fits(this.#bytes, more) && !budget.allows(this.#bytes, more, since)) {
+      const isNew = this.#bytes === 0 || now - this.#since < GRACE_MS;
+      if (!isNew || budget.incoming.bytes + more > budget.incoming.max) return false;
+    }
+    if (this.#bytes === 0) this.#since = now;
+    this.#count(more);
     return true;
   }
 
   /** Gives all back: the message is complete, or the socket is gone. */
   release(): void {
-    this.#budget.count(-this.#bytes);
-    this.#bytes = 0;
+    this.#count(-this.#bytes);
     this.#since = Number.POSITIVE_INFINITY;
+  }
+
+  #count(bytes: number): void {
+    this.#bytes += bytes;
+    this.#budget.count(bytes);
+    this.#budget.incoming.bytes += bytes;
   }
 }

@@ -10,7 +10,7 @@ const COST = 4;
 const STALE_MS = 10;
 
 /** Time that a backlog may wait, in milliseconds, before its owner can be closed for somebody else's sake. */
-const GRACE_MS = 1000;
+export const GRACE_MS = 1000;
 
 /**
  * Part of the budget that is left to owners that hold little: messages to clients that read, and acks, for want of which
@@ -74,6 +74,8 @@ export class MemoryBudget {
   readonly away: Pool;
   /** Rooms and watches of sessions with a connection. */
   readonly names: Pool;
+  /** Incomplete messages of all clients, as far as they may go over the budget for a moment. */
+  readonly incoming: Pool;
   readonly #max: number;
   /** What is there for owners that hold more than a little. */
   readonly #commonMax: number;
@@ -93,6 +95,7 @@ export class MemoryBudget {
     this.#commonMax = this.#max * (1 - LITTLE_SHARE);
     this.away = new Pool(this.#max / 2);
     this.names = new Pool(this.#max / 4);
+    this.incoming = new Pool(this.#max / 2);
     this.#holders = holders;
   }
 

@@ -30,8 +30,8 @@ describe.each(runtimes)("what a client gets wrong on $name", (runtime) => {
   );
 
   test.each([
-    [":whoami", "relay.v1.text"],
-    [":join lobby", "relay.v1.text"],
+    [":whoami", "the subprotocol \\(Sec-WebSocket-Protocol\\) relay.v1.text, such as wscat -s relay.v1.text"],
+    [":join lobby", "the subprotocol \\(Sec-WebSocket-Protocol\\) relay.v1.text, such as wscat -s relay.v1.text"],
     ["#lobby:hello", "relay.v1.text or relay.v1.json"],
     ['{"type":"send","to":"1","data":"hello"}', "relay.v1.json"],
   ])("%s is answered with the protocol that has it", async (frame, protocol) => {

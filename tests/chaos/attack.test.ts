@@ -4,7 +4,7 @@ import { sharedServer } from "../conformance/subject.ts";
 import { startAccomplice } from "./accomplice.ts";
 import { describeLatencies, GoodPairs, type Latencies } from "./good-pairs.ts";
 
-const SECONDS = Number(process.env.ATTACK_SECONDS ?? 4);
+const SECONDS = Number(process.env.ATTACK_SECONDS ?? 2);
 const PATIENCE_MS = 60_000;
 /** Messages a second and connection: ten times what each of the good ones sends. */
 const RATE = "100";

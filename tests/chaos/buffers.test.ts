@@ -5,7 +5,7 @@ import { startAccomplice } from "./accomplice.ts";
 import { describeLatencies, GoodPairs } from "./good-pairs.ts";
 import { chooseSeed } from "./random.ts";
 
-const SECONDS = Number(process.env.BUFFER_SECONDS ?? 8);
+const SECONDS = Number(process.env.BUFFER_SECONDS ?? 5);
 const RECEIVERS = Number(process.env.BUFFER_RECEIVERS ?? 2000);
 const SENDERS = 100;
 const MAX_BYTES = Number(process.env.BUFFER_BYTES ?? 268_435_456);

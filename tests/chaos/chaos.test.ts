@@ -8,7 +8,7 @@ import { openProxy } from "./proxy.ts";
 import { chooseSeed, Random } from "./random.ts";
 
 const CLIENTS = 20;
-const SECONDS = Number(process.env.CHAOS_SECONDS ?? 10);
+const SECONDS = Number(process.env.CHAOS_SECONDS ?? 5);
 const SETTLE_MS = 90_000;
 
 describe.each(runtimes)("behind a proxy that misbehaves, on $name", (runtime) => {

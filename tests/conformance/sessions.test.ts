@@ -261,7 +261,8 @@ describe.each(runtimes)("a client that reads no acks on $name", (runtime) => {
 });
 
 describe.each(runtimes)("a resume token on $name", (runtime) => {
-  const server = sharedServer(runtime);
+  // Presence that changes often is told once a beat: a short beat keeps these tests short.
+  const server = sharedServer(runtime, { env: { RELAY_HEARTBEAT_MS: "1000" } });
 
   test("is good once", async () => {
     const one = await connectJson(server());

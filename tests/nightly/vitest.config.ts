@@ -1,10 +1,18 @@
 import { defineConfig } from "vitest/config";
 
-/** What takes too long for each change: `npm run test:nightly`. */
+/** What takes too long for each change, `npm run test:nightly`: package managers, and the tests below for longer. */
 export default defineConfig({
   test: {
     root: new URL("../..", import.meta.url).pathname,
-    include: ["tests/nightly/**/*.test.ts"],
+    include: ["tests/nightly/**/*.test.ts", "tests/chaos/**/*.test.ts", "tests/conformance/memory.test.ts"],
+    env: {
+      ATTACK_SECONDS: "10",
+      BUFFER_SECONDS: "30",
+      CHAOS_SECONDS: "60",
+      MEMORY_KINDS: "all",
+      MEMORY_SECONDS: "120",
+      SOAK_MINUTES: "10",
+    },
     maxWorkers: 1,
     testTimeout: 300_000,
     hookTimeout: 120_000,

@@ -95,7 +95,8 @@ export type ConfigResult =
 
 const NAMES = Object.keys(SETTINGS) as (keyof typeof SETTINGS)[]; // Object.keys forgets the type of its own constant.
 
-function flagOf(setting: Setting): string {
+/** Returns the flag of a setting, such as `--heartbeat-ms`. */
+export function flagOf(setting: Setting): string {
   return `--${setting.variable
     .replace(/^RELAY_/, "")
     .toLowerCase()

@@ -3,10 +3,25 @@ export const LEVELS = ["debug", "info", "warning", "error", "off"] as const;
 /** How it may look. */
 export const FORMATS = ["auto", "pretty", "json"] as const;
 
+/** Topics of the settings, each with its heading in docs/settings.md, in the order of that page. */
+export const TOPICS = {
+  listening: "Listening",
+  heartbeat: "Heartbeat",
+  memory: "Memory",
+  connections: "Connections",
+  sessions: "Sessions",
+  rates: "Rates",
+  access: "Access",
+  log: "Log",
+} as const;
+
 /** One setting: the same name in the environment and, without `RELAY_` and in lower case, as a flag. */
 export interface Setting {
+  readonly topic: keyof typeof TOPICS;
   readonly variable: string;
+  /** Kind of the value, as `--help` names it; `ms` and `bytes` are its unit. */
   readonly placeholder: string;
+  /** One sentence, for `--help` and docs/settings.md: what it bounds, what a client sees, what 0 or empty means. */
   readonly description: string;
   readonly default: string;
   /** One letter, as a flag that means the same. */
@@ -17,8 +32,15 @@ export interface Setting {
 
 /** Every setting there is, by its name in Config. */
 export const SETTINGS = {
-  host: { variable: "HOST", placeholder: "address", description: "Address to listen on", default: "127.0.0.1" },
+  host: {
+    topic: "listening",
+    variable: "HOST",
+    placeholder: "address",
+    description: "Address to listen on; 0.0.0.0 or :: listens on all interfaces",
+    default: "127.0.0.1",
+  },
   port: {
+    topic: "listening",
     variable: "PORT",
     placeholder: "number",
     description: "Port to listen on; 0 takes any free one",
@@ -26,168 +48,203 @@ export const SETTINGS = {
     letter: "p",
   },
   heartbeatMs: {
+    topic: "heartbeat",
     variable: "RELAY_HEARTBEAT_MS",
     placeholder: "ms",
-    description: "One beat: a silent connection is pinged this often",
+    description: "Length of one beat; a client that was silent for a beat is pinged",
     default: "5000",
   },
   heartbeatMisses: {
+    topic: "heartbeat",
     variable: "RELAY_HEARTBEAT_MISSES",
     placeholder: "beats",
-    description: "Unanswered beats after which a connection is dropped",
+    description: "Beats without an answer after which a connection is dropped",
     default: "3",
   },
   maxMessageBytes: {
+    topic: "memory",
     variable: "RELAY_MAX_MESSAGE_BYTES",
     placeholder: "bytes",
-    description: "Largest frame a client may send, address included; a larger one closes its connection with 1009",
+    description: "Largest frame that a client may send, address included; a larger one closes its connection with 1009",
     default: "1048576",
   },
   maxBufferedBytes: {
+    topic: "memory",
     variable: "RELAY_MAX_BUFFERED_BYTES",
     placeholder: "bytes",
-    description: "With more than this waiting for a connection, further messages to it are refused",
+    description: "Most bytes that may wait for one connection; further messages to it are refused with too_slow",
     default: "1048576",
   },
   maxTotalBufferedBytes: {
+    topic: "memory",
     variable: "RELAY_MAX_TOTAL_BUFFERED_BYTES",
     placeholder: "bytes",
-    description: "Memory for all that clients make the relay hold; who reads least gives way first",
+    description: "Memory for everything that clients make the relay hold; the slowest readers give way first",
     default: "268435456",
   },
   maxConnections: {
+    topic: "connections",
     variable: "RELAY_MAX_CONNECTIONS",
     placeholder: "number",
-    description: "Connections at the same time, then 503; 0 sets no bound",
+    description: "Most connections at a time; more are refused with 503 full; 0 sets no bound",
     default: "0",
   },
   maxSessions: {
+    topic: "connections",
     variable: "RELAY_MAX_SESSIONS",
     placeholder: "number",
-    description: "Sessions at the same time, with those that are away, then 503 for new ones; 0 sets no bound",
+    description:
+      "Most sessions at a time, absent clients included; new ones are refused with 503 full; 0 sets no bound",
     default: "0",
   },
   maxConnectionsPerIp: {
+    topic: "connections",
     variable: "RELAY_MAX_CONNECTIONS_PER_IP",
     placeholder: "number",
-    description: "Connections at the same time from one address (IPv6: from one /64), then 429; 0 sets no bound",
+    description:
+      "Most connections at a time from one address (IPv6: one /64); more are refused with 429; 0 sets no bound",
     default: "0",
   },
   connectRate: {
+    topic: "connections",
     variable: "RELAY_CONNECT_RATE",
     placeholder: "number",
-    description: "New connections a second, then 503; 0 sets no bound",
+    description: "New connections a second, all together; more are refused with 503 busy; 0 sets no bound",
     default: "0",
   },
   connectRatePerIp: {
+    topic: "connections",
     variable: "RELAY_CONNECT_RATE_PER_IP",
     placeholder: "number",
-    description: "New connections a second from one address, then 429; 0 sets no bound",
+    description:
+      "New connections a second from one address (IPv6: one /64); more are refused with 429; 0 sets no bound",
     default: "0",
   },
   maxRoomsPerSession: {
+    topic: "sessions",
     variable: "RELAY_MAX_ROOMS_PER_SESSION",
     placeholder: "number",
-    description: "Rooms that one session may be in",
+    description: "Rooms that one session may be in; a further join fails with forbidden",
     default: "100",
   },
   maxWatchesPerSession: {
+    topic: "sessions",
     variable: "RELAY_MAX_WATCHES_PER_SESSION",
     placeholder: "number",
-    description: "Ids that one session may watch",
+    description: "Ids that one session may watch; a further watch fails with forbidden",
     default: "100",
   },
   maxMailboxMessages: {
+    topic: "sessions",
     variable: "RELAY_MAX_MAILBOX_MESSAGES",
     placeholder: "number",
-    description: "Messages that wait for one session at the most",
+    description: "Unacknowledged messages kept for one session; further ones fail with mailbox_full or too_slow",
     default: "1000",
   },
   maxMailboxBytes: {
+    topic: "sessions",
     variable: "RELAY_MAX_MAILBOX_BYTES",
     placeholder: "bytes",
-    description: "The same in bytes",
+    description: "Bytes of unacknowledged messages kept for one session; further messages fail likewise",
     default: "1048576",
   },
+  secret: {
+    topic: "sessions",
+    variable: "RELAY_SECRET",
+    placeholder: "secret",
+    description: "Key that signs resume tokens; with it, clients get their ids back after the relay was started again",
+    default: "",
+    isSecret: true,
+  },
+  resumeMs: {
+    topic: "sessions",
+    variable: "RELAY_RESUME_MS",
+    placeholder: "ms",
+    description: "Time that a session of relay.v1.json may be without a connection; 0 ends it with its connection",
+    default: "30000",
+  },
   rate: {
+    topic: "rates",
     variable: "RELAY_RATE",
     placeholder: "number",
-    description: "Frames that one session may send a second; 0 sets no bound",
+    description:
+      "Frames a second that one session may send; more are refused with rate_limited, then 1008; 0 sets no bound",
     default: "0",
   },
   rateBurst: {
+    topic: "rates",
     variable: "RELAY_RATE_BURST",
     placeholder: "number",
-    description: "Frames that it may send at once after a pause; 0: twice RELAY_RATE, which is the most",
+    description: "Frames that one session may send at once after a pause; 0 is twice RELAY_RATE, which is the most",
     default: "0",
   },
   rateBytes: {
+    topic: "rates",
     variable: "RELAY_RATE_BYTES",
     placeholder: "bytes",
-    description: "Bytes that one session may send a second; 0 sets no bound",
+    description:
+      "Bytes of UTF-8 a second that one session may send; more are refused as for RELAY_RATE; 0 sets no bound",
     default: "0",
   },
   ids: {
+    topic: "access",
     variable: "RELAY_IDS",
     placeholder: "kind",
     description:
-      "sequential: 1, 2, 3 …, with RELAY_SECRET after a mark of the process; random: ids that nobody can guess",
+      "Ids of clients without a token: sequential (1, 2, 3 …, with RELAY_SECRET after a mark of the process), or random, which nobody can guess",
     default: "sequential",
   },
   origins: {
+    topic: "access",
     variable: "RELAY_ORIGINS",
     placeholder: "list",
-    description: "Origins whose pages may connect, such as https://example.org,https://*.example.org; * for any",
+    description:
+      "Origins whose pages may connect, such as https://example.org,https://*.example.org, or * for any; others are refused with 403 forbidden_origin",
     default: "*",
   },
   jwtSecret: {
+    topic: "access",
     variable: "RELAY_JWT_SECRET",
     placeholder: "secret",
-    description: "Only who has a JWT that is signed with this (HS256) may connect",
+    description: "Key of JWTs signed with HS256; where it is set, a client without a good JWT is refused with 401",
     default: "",
     isSecret: true,
   },
   jwksUrl: {
+    topic: "access",
     variable: "RELAY_JWKS_URL",
     placeholder: "url",
-    description: "Only who has a JWT that is signed with one of these keys (RS256, ES256, EdDSA) may connect",
+    description:
+      "Address of the public keys of JWTs signed with RS256, ES256 or EdDSA; where it is set, a client without a good JWT is refused with 401",
     default: "",
   },
   jwtAudience: {
+    topic: "access",
     variable: "RELAY_JWT_AUDIENCE",
     placeholder: "text",
-    description: "What aud of a JWT must be",
+    description: "Audience (aud) that a JWT must have; empty accepts any",
     default: "",
   },
   jwtIssuer: {
+    topic: "access",
     variable: "RELAY_JWT_ISSUER",
     placeholder: "text",
-    description: "What iss of a JWT must be",
+    description: "Issuer (iss) that a JWT must have; empty accepts any",
     default: "",
-  },
-  secret: {
-    variable: "RELAY_SECRET",
-    placeholder: "secret",
-    description: "Signs resume tokens, so that clients get their ids back when the relay has been started again",
-    default: "",
-    isSecret: true,
   },
   trustedProxies: {
+    topic: "access",
     variable: "RELAY_TRUSTED_PROXIES",
     placeholder: "list",
-    description: "Proxies whose X-Forwarded-For or Forwarded counts, such as 10.0.0.0/8,::1",
+    description:
+      "Proxies whose X-Forwarded-For or Forwarded tells a client's address, such as 10.0.0.0/8,::1; empty ignores both headers",
     default: "",
   },
-  resumeMs: {
-    variable: "RELAY_RESUME_MS",
-    placeholder: "ms",
-    description: "How long a session of relay.v1.json may be without a connection; 0 ends it with its connection",
-    default: "30000",
-  },
   log: {
+    topic: "log",
     variable: "RELAY_LOG",
     placeholder: "level[,format]",
-    description: `Log ${LEVELS.join(", ")} and above, as ${FORMATS.join(", ")}; auto is pretty on a terminal, JSON lines otherwise`,
+    description: `Lowest level to log (${LEVELS.join(", ")}), and a format (${FORMATS.join(", ")}); auto is pretty on a terminal and JSON lines otherwise`,
     default: "info",
   },
 } as const satisfies Record<string, Setting>;

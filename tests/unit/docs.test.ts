@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { writeSettingsPage } from "../../scripts/docs/settings-page.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const CONFORMANCE = new URL("tests/conformance/", ROOT);
@@ -66,4 +67,8 @@ describe("a test in tests/conformance is there", () => {
     expect(codes.length).toBeGreaterThanOrEqual(8);
     expect(missing(codes, (code) => `"${code}"`)).toEqual([]);
   });
+});
+
+test("docs/settings.md is what `npm run docs` writes", () => {
+  expect(readFileSync(new URL("docs/settings.md", ROOT), "utf8")).toBe(writeSettingsPage());
 });

@@ -1,0 +1,5 @@
+// Writes the pages that are made from the source: docs/settings.md.
+import { writeFileSync } from "node:fs";
+import { writeSettingsPage } from "./settings-page.ts";
+
+writeFileSync(new URL("../../docs/settings.md", import.meta.url), writeSettingsPage());

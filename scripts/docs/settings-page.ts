@@ -1,0 +1,45 @@
+import { flagOf, readConfig } from "../../src/config.ts";
+import { SETTINGS, type Setting, TOPICS } from "../../src/settings.ts";
+
+const INTRODUCTION = `# Settings
+
+Settings of the relay as a program of its own. Each is an environment variable, and a flag of the same name without
+\`RELAY_\`: \`RELAY_HEARTBEAT_MS=2000\` or \`--heartbeat-ms 2000\`. A flag counts before its variable, and an empty variable
+counts as none. A wrong setting stops the start with a sentence for each, and exit code 78. A variable \`RELAY_…\` that is
+no setting is a warning in the log. \`--help\` prints them, \`--version\` (\`-V\`) the version.
+
+Durations are in milliseconds, sizes in bytes. An app that has the relay in it passes options instead.
+[The protocol](protocol.md) explains the error codes and close codes that are named here, and
+[reliability](reliability.md#memory) how the memory is shared.
+`;
+
+/** No setting takes this value but those that take any text. */
+const NO_VALUE = "/";
+
+/** Writes docs/settings.md from the settings and from what the relay itself accepts for each. */
+export function writeSettingsPage(): string {
+  const settings: readonly Setting[] = Object.values(SETTINGS);
+  const sections = Object.entries(TOPICS).map(([topic, heading]) => {
+    const rows = settings.filter((setting) => setting.topic === topic).map(writeRow);
+    return `\n## ${heading}\n\n| variable and flag | default | accepts | meaning |\n| --- | --- | --- | --- |\n${rows.join("")}`;
+  });
+  return INTRODUCTION + sections.join("");
+}
+
+function writeRow(setting: Setting): string {
+  const { variable, letter, description } = setting;
+  const flag = flagOf(setting);
+  const flags = letter === undefined ? `\`${flag}\`` : `\`${flag}\`, \`-${letter}\``;
+  const otherwise = setting.default === "" ? "none" : `\`${setting.default}\``;
+  const meaning = description.replaceAll("|", "\\|").replaceAll("*", "\\*");
+  return `| \`${variable}\`<br>${flags} | ${otherwise} | ${acceptedBy(setting)} | ${meaning} |\n`;
+}
+
+/** Asks the relay's own check of the settings what it accepts. */
+function acceptedBy({ variable, placeholder }: Setting): string {
+  const result = readConfig({ [variable]: NO_VALUE }, []);
+  if (result.type !== "wrong") return "any text";
+  const [, expected = ""] = /expected (.*)$/.exec(result.problems.join("\n")) ?? [];
+  const unit = placeholder === "ms" || placeholder === "bytes" ? `, ${placeholder}` : "";
+  return `${expected}${unit}`.replaceAll("*", "\\*");
+}

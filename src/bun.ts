@@ -1,5 +1,5 @@
-import { createBunRelay } from "./runtime/bun.ts";
-import { start } from "./start.ts";
+import { createBunRelay } from "./runtime/bun/relay.ts";
+import { start } from "./server/start.ts";
 
 /** Milliseconds that clients have to read their close when the relay ends. */
 const LINGER_MS = 1000;

@@ -1,5 +1,5 @@
-import { createDenoRelay } from "./runtime/deno.ts";
-import { start } from "./start.ts";
+import { createDenoRelay } from "./runtime/deno/relay.ts";
+import { start } from "./server/start.ts";
 
 /** Milliseconds until a listener that has ended is opened again. */
 const REOPEN_MS = 250;

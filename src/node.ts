@@ -4,9 +4,9 @@ import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import process from "node:process";
 import { createAdaptorServer } from "@hono/node-server";
-import { listenAnewAfterExhaustion } from "./runtime/deno-listen.ts";
-import { createNodeRelay } from "./runtime/node.ts";
-import { start } from "./start.ts";
+import { listenAnewAfterExhaustion } from "./runtime/node/deno-listen.ts";
+import { createNodeRelay } from "./runtime/node/relay.ts";
+import { start } from "./server/start.ts";
 
 /**
  * A client that has not said in time what it wants is dropped; looked for every second, as the half minute that Node takes by default

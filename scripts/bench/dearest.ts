@@ -3,7 +3,7 @@
  * the dearest that is known of each kind. For `node --import tsx`, `bun` and `deno run` alike.
  */
 import process from "node:process";
-import { Frame } from "../../src/core/frame.ts";
+import { Frame } from "../../src/core/protocol/frame.ts";
 import { json } from "../../src/core/protocol/json.ts";
 import { plain } from "../../src/core/protocol/plain.ts";
 import type { Protocol } from "../../src/core/protocol/protocol.ts";

@@ -1,5 +1,5 @@
-import { flagOf, readConfig } from "../../src/config.ts";
-import { SETTINGS, type Setting, TOPICS } from "../../src/settings.ts";
+import { flagOf, readConfig } from "../../src/server/config.ts";
+import { SETTINGS, type Setting, TOPICS } from "../../src/server/settings.ts";
 
 const INTRODUCTION = `# Settings
 

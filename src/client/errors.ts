@@ -1,4 +1,4 @@
-import type { ErrorCode, SendError } from "../core/errors.ts";
+import type { ErrorCode, SendError } from "../core/protocol/errors.ts";
 
 /** Codes with which the relay refuses a client for good; docs/protocol.md lists them. */
 export type RefusalCode = "unauthorized" | "forbidden" | "bad_id" | "forbidden_origin" | "not_found";

@@ -1,11 +1,11 @@
-import type { Connection } from "./connection.ts";
-import { rateLimited } from "./errors.ts";
-import { Frame, prefixed } from "./frame.ts";
-import { type Ending, Link, type LinkCare, type LinkOwner } from "./link.ts";
-import type { RelayObserver } from "./observer.ts";
-import type { Place } from "./places.ts";
-import { Rate } from "./rate.ts";
+import type { Connection } from "./link/connection.ts";
+import { type Ending, Link, type LinkCare, type LinkOwner } from "./link/link.ts";
+import type { Place } from "./link/places.ts";
+import { Rate } from "./link/rate.ts";
+import { rateLimited } from "./protocol/errors.ts";
+import { Frame, prefixed } from "./protocol/frame.ts";
 import type { ClientOrigin } from "./relay-options.ts";
+import type { RelayObserver } from "./session/observer.ts";
 
 export interface EchoOptions {
   /** Released when the socket is gone. */

@@ -1,21 +1,23 @@
-import { AwaySessions } from "./away-sessions.ts";
-import { CatchUps } from "./catch-up.ts";
 import { checkOptions, requirePositive } from "./check-options.ts";
-import { CLOSE_CODES, type CloseCode } from "./close-codes.ts";
-import type { Connection } from "./connection.ts";
+import { AwaySessions } from "./directory/away-sessions.ts";
+import { Presence } from "./directory/presence.ts";
+import { Registry } from "./directory/registry.ts";
+import { ResumeTokens } from "./directory/resume-tokens.ts";
+import { Rooms } from "./directory/rooms.ts";
+import type { EarlierToken } from "./directory/token-format.ts";
+import { Watchers } from "./directory/watchers.ts";
 import { Echo } from "./echo.ts";
-import { Heartbeat } from "./heartbeat.ts";
-import { DEFAULT_LIMITS, type Limits, REMEMBERED_ACKS } from "./limits.ts";
-import { type Ending, Link, type LinkCare, type LinkOwner } from "./link.ts";
-import { MemoryBudget } from "./memory-budget.ts";
-import { guardObserver, type RelayObserver } from "./observer.ts";
-import { Turn } from "./outbox.ts";
-import { owned } from "./owned.ts";
-import { type Place, Places } from "./places.ts";
-import { Presence } from "./presence.ts";
+import { CLOSE_CODES, type CloseCode } from "./link/close-codes.ts";
+import type { Connection } from "./link/connection.ts";
+import { Heartbeat } from "./link/heartbeat.ts";
+import { DEFAULT_LIMITS, type Limits, REMEMBERED_ACKS } from "./link/limits.ts";
+import { type Ending, Link, type LinkCare, type LinkOwner } from "./link/link.ts";
+import { MemoryBudget } from "./link/memory-budget.ts";
+import { Turn } from "./link/outbox.ts";
+import { type Place, Places } from "./link/places.ts";
+import { owned } from "./protocol/owned.ts";
 import { plain } from "./protocol/plain.ts";
 import type { Command, Protocol, Welcome } from "./protocol/protocol.ts";
-import { Registry } from "./registry.ts";
 import {
   type ClientOrigin,
   type Handshake,
@@ -24,12 +26,10 @@ import {
   RELAY_OPTION_PARTS,
   type RelayOptions,
 } from "./relay-options.ts";
-import { ResumeTokens } from "./resume-tokens.ts";
-import { Rooms } from "./rooms.ts";
 import { type RelayHooks, Router } from "./router.ts";
-import { Session, type SessionRelay } from "./session.ts";
-import type { EarlierToken } from "./token-format.ts";
-import { Watchers } from "./watchers.ts";
+import { CatchUps } from "./session/catch-up.ts";
+import { guardObserver, type RelayObserver } from "./session/observer.ts";
+import { Session, type SessionRelay } from "./session/session.ts";
 
 /** Longest window in which presence is coalesced; a shorter beat makes it shorter. */
 const MAX_PRESENCE_WINDOW_MS = 5000;

@@ -1,4 +1,10 @@
 import type { OptionKind } from "./check-options.ts";
+import type { Presence } from "./directory/presence.ts";
+import type { Registry } from "./directory/registry.ts";
+import type { Rooms } from "./directory/rooms.ts";
+import type { Watchers } from "./directory/watchers.ts";
+import type { Limits } from "./link/limits.ts";
+import { TokenBucket } from "./link/token-bucket.ts";
 import {
   badId,
   duplicate,
@@ -12,19 +18,13 @@ import {
   refusedByApp,
   type SendError,
   tooManyUnacked,
-} from "./errors.ts";
-import { type Frame, textOf } from "./frame.ts";
-import { isGranted } from "./grant.ts";
-import { isId } from "./id.ts";
-import type { Limits } from "./limits.ts";
-import { Message } from "./message.ts";
-import type { Presence } from "./presence.ts";
+} from "./protocol/errors.ts";
+import { type Frame, textOf } from "./protocol/frame.ts";
+import { isId } from "./protocol/id.ts";
+import { Message } from "./protocol/message.ts";
 import type { Command, Outcome, Protocol } from "./protocol/protocol.ts";
-import type { Registry } from "./registry.ts";
-import type { Rooms } from "./rooms.ts";
-import type { Session } from "./session.ts";
-import { TokenBucket } from "./token-bucket.ts";
-import type { Watchers } from "./watchers.ts";
+import { isGranted } from "./session/grant.ts";
+import type { Session } from "./session/session.ts";
 
 /** One message on its way, as a hook sees it. */
 export interface Passing {

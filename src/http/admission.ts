@@ -1,5 +1,5 @@
 import { requirePositive } from "../core/check-options.ts";
-import { TokenBucket } from "../core/token-bucket.ts";
+import { TokenBucket } from "../core/link/token-bucket.ts";
 import { REFUSALS, type Refusal } from "./refusal.ts";
 
 export interface AdmissionLimits {

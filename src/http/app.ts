@@ -1,11 +1,11 @@
 import { type Context, type Env, Hono } from "hono";
 import { checkOptions, type OptionKind } from "../core/check-options.ts";
-import type { Connection } from "../core/connection.ts";
-import type { Link } from "../core/link.ts";
-import { OBSERVER_KINDS, type RelayObserver } from "../core/observer.ts";
+import type { Connection } from "../core/link/connection.ts";
+import type { Link } from "../core/link/link.ts";
 import { negotiate } from "../core/protocol/negotiate.ts";
 import type { Relay } from "../core/relay.ts";
 import type { ClientOrigin, Handshake } from "../core/relay-options.ts";
+import { OBSERVER_KINDS, type RelayObserver } from "../core/session/observer.ts";
 import type { AdmissionLimits } from "./admission.ts";
 import { Door, notAccepting, type Opening } from "./door.ts";
 import { answer, notAttached, notFound, REFUSALS } from "./refusal.ts";

@@ -1,12 +1,12 @@
 import type { Context, Env } from "hono";
-import type { Connection } from "../core/connection.ts";
-import { isId } from "../core/id.ts";
-import type { Link } from "../core/link.ts";
-import { type GuardedObserver, guardObserver } from "../core/observer.ts";
-import { type Place, Places } from "../core/places.ts";
+import type { Connection } from "../core/link/connection.ts";
+import type { Link } from "../core/link/link.ts";
+import { type Place, Places } from "../core/link/places.ts";
+import { isId } from "../core/protocol/id.ts";
 import { negotiate } from "../core/protocol/negotiate.ts";
 import type { Relay } from "../core/relay.ts";
 import type { ClientOrigin } from "../core/relay-options.ts";
+import { type GuardedObserver, guardObserver } from "../core/session/observer.ts";
 import { Admission } from "./admission.ts";
 import type { AppOptions, Authorization, Runtime } from "./app.ts";
 import { addressKey, clientAddress, parseTrustedProxies } from "./client-address.ts";

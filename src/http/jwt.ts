@@ -1,6 +1,6 @@
 import { createRemoteJWKSet, customFetch, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from "jose";
 import { checkOptions, type OptionKind } from "../core/check-options.ts";
-import { isId } from "../core/id.ts";
+import { isId } from "../core/protocol/id.ts";
 import type { Authorization } from "./app.ts";
 import { boundedFetch } from "./bounded-fetch.ts";
 

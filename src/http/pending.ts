@@ -1,4 +1,4 @@
-import type { Place } from "../core/places.ts";
+import type { Place } from "../core/link/places.ts";
 
 /** Milliseconds that a handshake may take, from its request to its open socket. */
 const HANDSHAKE_MS = 10_000;

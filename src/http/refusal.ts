@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import { CLOSE_CODES, type CloseCode } from "../core/close-codes.ts";
+import { CLOSE_CODES, type CloseCode } from "../core/link/close-codes.ts";
 import type { Authorization } from "./app.ts";
 
 /** Why a request for a connection is refused. */

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { Payload } from "../../src/core/frame.ts";
+import type { Payload } from "../../src/core/protocol/frame.ts";
 import type { ClientFrame } from "../../src/core/protocol/json-frames.ts";
 import { FOREIGN } from "../foreign.ts";
 

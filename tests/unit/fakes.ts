@@ -1,17 +1,17 @@
 import { vi } from "vitest";
-import { CatchUps } from "../../src/core/catch-up.ts";
-import type { Connection } from "../../src/core/connection.ts";
-import { type Frame, frameText } from "../../src/core/frame.ts";
-import { Heartbeat, type Pulse } from "../../src/core/heartbeat.ts";
-import { DEFAULT_LIMITS, type Limits } from "../../src/core/limits.ts";
-import type { Ending, Link, LinkCare } from "../../src/core/link.ts";
-import { MemoryBudget } from "../../src/core/memory-budget.ts";
-import { type Schedule, Turn } from "../../src/core/outbox.ts";
+import type { Connection } from "../../src/core/link/connection.ts";
+import { Heartbeat, type Pulse } from "../../src/core/link/heartbeat.ts";
+import { DEFAULT_LIMITS, type Limits } from "../../src/core/link/limits.ts";
+import type { Ending, Link, LinkCare } from "../../src/core/link/link.ts";
+import { MemoryBudget } from "../../src/core/link/memory-budget.ts";
+import { type Schedule, Turn } from "../../src/core/link/outbox.ts";
+import { type Frame, frameText } from "../../src/core/protocol/frame.ts";
 import { plain } from "../../src/core/protocol/plain.ts";
 import type { Protocol } from "../../src/core/protocol/protocol.ts";
 import { Relay } from "../../src/core/relay.ts";
 import type { Handshake, RelayOptions } from "../../src/core/relay-options.ts";
-import { Session } from "../../src/core/session.ts";
+import { CatchUps } from "../../src/core/session/catch-up.ts";
+import { Session } from "../../src/core/session/session.ts";
 
 /** One beat of every heartbeat that these tests start. */
 export const BEAT_MS = 5000;

@@ -1,5 +1,5 @@
-import type { Payload } from "../frame.ts";
-import { MAX_ID_LENGTH } from "../id.ts";
+import type { Payload } from "./frame.ts";
+import { MAX_ID_LENGTH } from "./id.ts";
 
 const COLON = 0x3a;
 const MAX_ASCII = 0x7f;

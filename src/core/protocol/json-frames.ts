@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { ERROR_CODES } from "../errors.ts";
+import { ERROR_CODES } from "./errors.ts";
 
 const COUNT = "expected a whole number from 0 to 2^53 - 1";
 const count = z.int(COUNT).check(z.nonnegative(COUNT));

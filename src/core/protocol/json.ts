@@ -1,11 +1,11 @@
-import { Envelope } from "../envelope.ts";
-import { badFrame } from "../errors.ts";
-import { Frame, textOf, toBytes } from "../frame.ts";
-import { Message } from "../message.ts";
-import { owned } from "../owned.ts";
 import { fromBase64, toBase64 } from "./base64.ts";
+import { Envelope } from "./envelope.ts";
+import { badFrame } from "./errors.ts";
+import { Frame, textOf, toBytes } from "./frame.ts";
 import { clientFrame } from "./json-frames.ts";
 import { MAX_DEPTH, readObject, stringOf } from "./json-text.ts";
+import { Message } from "./message.ts";
+import { owned } from "./owned.ts";
 import type { Command, Outcome, Protocol, RelayEvent } from "./protocol.ts";
 
 function decode(frame: Frame): Command {

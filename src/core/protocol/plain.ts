@@ -1,7 +1,7 @@
-import { badFrame, type SendError } from "../errors.ts";
-import { Frame, prefixed } from "../frame.ts";
-import { Message } from "../message.ts";
 import { payloadFrom, readAddress } from "./address.ts";
+import { badFrame, type SendError } from "./errors.ts";
+import { Frame, prefixed } from "./frame.ts";
+import { Message } from "./message.ts";
 import type { Command, Protocol, RelayEvent } from "./protocol.ts";
 
 const NEEDS_TEXT =

@@ -1,4 +1,4 @@
-import { type Payload, toBytes } from "../frame.ts";
+import { type Payload, toBytes } from "./frame.ts";
 
 /** Control characters but the tab, and Unicode's two separators: what a terminal obeys, or what starts a line. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.

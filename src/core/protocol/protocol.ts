@@ -1,6 +1,6 @@
-import type { SendError } from "../errors.ts";
-import type { Frame } from "../frame.ts";
-import type { Message } from "../message.ts";
+import type { SendError } from "./errors.ts";
+import type { Frame } from "./frame.ts";
+import type { Message } from "./message.ts";
 
 /** What a client asks of the relay with one frame. `ackId`: it wants to be told the outcome under this number. */
 export type Command =

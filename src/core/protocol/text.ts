@@ -1,8 +1,8 @@
-import { badFrame } from "../errors.ts";
-import { Frame, prefixed, textOf } from "../frame.ts";
-import { MAX_ID_LENGTH } from "../id.ts";
-import { Message } from "../message.ts";
 import { payloadFrom, readAddress } from "./address.ts";
+import { badFrame } from "./errors.ts";
+import { Frame, prefixed, textOf } from "./frame.ts";
+import { MAX_ID_LENGTH } from "./id.ts";
+import { Message } from "./message.ts";
 import { printable } from "./printable.ts";
 import type { Command, Protocol, RelayEvent } from "./protocol.ts";
 

@@ -1,6 +1,6 @@
 import { runInNewContext } from "node:vm";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Frame } from "../../../src/core/frame.ts";
+import { Frame } from "../../../src/core/protocol/frame.ts";
 import { json } from "../../../src/core/protocol/json.ts";
 import { startClient } from "./fakes.ts";
 

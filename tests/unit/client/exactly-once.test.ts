@@ -2,10 +2,10 @@ import fc from "fast-check";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { type ConnectOptions, connect } from "../../../src/client/index.ts";
 import type { ClientSocket } from "../../../src/client/socket.ts";
-import type { Connection } from "../../../src/core/connection.ts";
-import { type Frame, frameText } from "../../../src/core/frame.ts";
-import type { Limits } from "../../../src/core/limits.ts";
-import type { Link } from "../../../src/core/link.ts";
+import type { Connection } from "../../../src/core/link/connection.ts";
+import type { Limits } from "../../../src/core/link/limits.ts";
+import type { Link } from "../../../src/core/link/link.ts";
+import { type Frame, frameText } from "../../../src/core/protocol/frame.ts";
 import { json } from "../../../src/core/protocol/json.ts";
 import { Relay } from "../../../src/core/relay.ts";
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { Payload } from "../../../src/core/frame.ts";
+import type { Payload } from "../../../src/core/protocol/frame.ts";
 import { text } from "../../../src/core/protocol/text.ts";
 import { anyBytes, asPayload, jsonFrameTo, mutated, NESTED_JSON, textLineTo } from "../arbitraries.ts";
 import { startJsonRelay } from "../json-client.ts";

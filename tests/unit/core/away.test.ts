@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { Limits } from "../../../src/core/limits.ts";
+import type { Limits } from "../../../src/core/link/limits.ts";
 import { type Left, passBeats } from "../fakes.ts";
 import { type JsonClient, startJsonRelay } from "../json-client.ts";
 

@@ -2,9 +2,9 @@ import { describe, expect, test } from "vitest";
 import { Relay } from "../../../src/core/relay.ts";
 import { createApp } from "../../../src/http/app.ts";
 import { createJwtAuthorize } from "../../../src/http/jwt.ts";
-import { createBunRelay } from "../../../src/runtime/bun.ts";
-import { createDenoRelay } from "../../../src/runtime/deno.ts";
-import { createNodeRelay } from "../../../src/runtime/node.ts";
+import { createBunRelay } from "../../../src/runtime/bun/relay.ts";
+import { createDenoRelay } from "../../../src/runtime/deno/relay.ts";
+import { createNodeRelay } from "../../../src/runtime/node/relay.ts";
 
 /** Options as JavaScript may have them. */
 function loose(options: object): never {

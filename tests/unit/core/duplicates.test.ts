@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { REMEMBERED_ACKS } from "../../../src/core/limits.ts";
+import { REMEMBERED_ACKS } from "../../../src/core/link/limits.ts";
 import { startJsonRelay } from "../json-client.ts";
 
 beforeEach(() => {

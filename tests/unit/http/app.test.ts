@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { Limits } from "../../../src/core/limits.ts";
+import type { Limits } from "../../../src/core/link/limits.ts";
 import { createApp, type Open } from "../../../src/http/app.ts";
 import { FakeClient, FakeConnection, startRelay } from "../fakes.ts";
 import { HANDSHAKE } from "./good-handshake.ts";

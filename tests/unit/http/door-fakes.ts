@@ -1,4 +1,4 @@
-import type { Limits } from "../../../src/core/limits.ts";
+import type { Limits } from "../../../src/core/link/limits.ts";
 import { type AppOptions, createApp, type Open } from "../../../src/http/app.ts";
 import { FakeClient, FakeConnection, startRelay } from "../fakes.ts";
 import { HANDSHAKE } from "./good-handshake.ts";

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { CLOSE_CODES } from "../../../src/core/close-codes.ts";
-import type { RefusedConnection } from "../../../src/core/observer.ts";
+import { CLOSE_CODES } from "../../../src/core/link/close-codes.ts";
+import type { RefusedConnection } from "../../../src/core/session/observer.ts";
 import type { AppOptions, Authorization } from "../../../src/http/app.ts";
 import { closeFrame, REFUSALS, shorten } from "../../../src/http/refusal.ts";
 import { startDoor } from "./door-fakes.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { textOf } from "../../../../src/core/frame.ts";
 import { payloadFrom, readAddress } from "../../../../src/core/protocol/address.ts";
+import { textOf } from "../../../../src/core/protocol/frame.ts";
 import { anyBytes, anyId, anyText } from "../../arbitraries.ts";
 
 const utf8 = new TextEncoder();

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Frame } from "../../../../src/core/frame.ts";
+import { Frame } from "../../../../src/core/protocol/frame.ts";
 import { json } from "../../../../src/core/protocol/json.ts";
 import { plain } from "../../../../src/core/protocol/plain.ts";
 import type { Command, Protocol } from "../../../../src/core/protocol/protocol.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Frame, frameText } from "../../../../src/core/frame.ts";
+import { Frame, frameText } from "../../../../src/core/protocol/frame.ts";
 import { json } from "../../../../src/core/protocol/json.ts";
 import { plain, plainFrom } from "../../../../src/core/protocol/plain.ts";
 import type { Protocol } from "../../../../src/core/protocol/protocol.ts";

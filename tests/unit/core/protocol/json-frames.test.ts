@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ERROR_CODES, type SendError } from "../../../../src/core/errors.ts";
-import { Frame, frameText } from "../../../../src/core/frame.ts";
-import { Message } from "../../../../src/core/message.ts";
+import { ERROR_CODES, type SendError } from "../../../../src/core/protocol/errors.ts";
+import { Frame, frameText } from "../../../../src/core/protocol/frame.ts";
 import { json } from "../../../../src/core/protocol/json.ts";
 import { clientFrame, relayFrame } from "../../../../src/core/protocol/json-frames.ts";
+import { Message } from "../../../../src/core/protocol/message.ts";
 import type { Outcome, RelayEvent } from "../../../../src/core/protocol/protocol.ts";
 import { anyBytes, anyId, anyJson, anyText, jsonFrameTo } from "../../arbitraries.ts";
 import { readRelayFrame } from "../../json-client.ts";

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Frame, frameText } from "../../../../src/core/frame.ts";
-import { Message } from "../../../../src/core/message.ts";
+import { Frame, frameText } from "../../../../src/core/protocol/frame.ts";
 import { json } from "../../../../src/core/protocol/json.ts";
+import { Message } from "../../../../src/core/protocol/message.ts";
 import type { Command } from "../../../../src/core/protocol/protocol.ts";
 import { anyBytes, anyId, anyJson, anyText } from "../../arbitraries.ts";
 

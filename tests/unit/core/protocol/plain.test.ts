@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Frame, type Payload } from "../../../../src/core/frame.ts";
-import { Message } from "../../../../src/core/message.ts";
+import { Frame, type Payload } from "../../../../src/core/protocol/frame.ts";
+import { Message } from "../../../../src/core/protocol/message.ts";
 import { plain, plainFrom } from "../../../../src/core/protocol/plain.ts";
 import type { Command, RelayEvent } from "../../../../src/core/protocol/protocol.ts";
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { textOf } from "../../../../src/core/frame.ts";
+import { textOf } from "../../../../src/core/protocol/frame.ts";
 import { printable } from "../../../../src/core/protocol/printable.ts";
 import { asPrintable } from "../../../printable.ts";
 import { anyText } from "../../arbitraries.ts";

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { badFrame, badId, noSuchId } from "../../../../src/core/errors.ts";
-import { Frame, frameText } from "../../../../src/core/frame.ts";
-import { Message } from "../../../../src/core/message.ts";
+import { badFrame, badId, noSuchId } from "../../../../src/core/protocol/errors.ts";
+import { Frame, frameText } from "../../../../src/core/protocol/frame.ts";
+import { Message } from "../../../../src/core/protocol/message.ts";
 import type { RelayEvent } from "../../../../src/core/protocol/protocol.ts";
 import { text } from "../../../../src/core/protocol/text.ts";
 import { asPrintable } from "../../../printable.ts";

@@ -1,0 +1,383 @@
+import type { Ticket } from "../directory/resume-tokens.ts";
+import { CLOSE_CODES, type CloseCode } from "../link/close-codes.ts";
+import type { Connection } from "../link/connection.ts";
+import { type Ending, Link, type LinkCare, type LinkOwner } from "../link/link.ts";
+import type { Place } from "../link/places.ts";
+import { Rate } from "../link/rate.ts";
+import type { TokenBucket } from "../link/token-bucket.ts";
+import { internal, mailboxFull, rateLimited, type SendError, tooLarge, tooSlow } from "../protocol/errors.ts";
+import type { Frame } from "../protocol/frame.ts";
+import type { Command, Outcome, Protocol, RelayEvent } from "../protocol/protocol.ts";
+import { Account } from "./account.ts";
+import { AckMemory } from "./ack-memory.ts";
+import { CatchUp } from "./catch-up.ts";
+import type { Grant } from "./grant.ts";
+import { Mailbox } from "./mailbox.ts";
+import { Names } from "./names.ts";
+import type { RelayObserver } from "./observer.ts";
+
+/** What a session needs from the relay that it belongs to. */
+export interface SessionRelay {
+  readonly care: LinkCare;
+  readonly observer: RelayObserver;
+  route(sender: Session, command: Command): void;
+  /** As how many frames the command counts against its sender's rate, for what it causes. */
+  weigh(sender: Session, command: Command): number;
+  /** Called at least once a beat while the session has a connection. */
+  beat(session: Session): void;
+  /** The session has lost its connection and may come back. */
+  away(session: Session, ending: Ending): void;
+  /** The session is over; its id is free of it. */
+  left(session: Session, ending: Ending): void;
+}
+
+/** On what terms a client has its connection. */
+export interface Terms {
+  /** What it may do; anything where absent. */
+  readonly grant?: Grant | undefined;
+  /** Milliseconds until it must connect with a new token; never where absent. */
+  readonly expiresInMs?: number | undefined;
+}
+
+/** What a session takes that has no connection, in counted bytes: itself, its tokens and its places in the relay; and each outcome that it remembers. */
+const AWAY_BYTES = 1536;
+const OUTCOME_BYTES = 6;
+
+/** Longest frame that is taken for an answer to the relay: several times as long as the client library's. */
+const OWED_BYTES = 128;
+
+/** What a timer counts up to at the most; with more it ends at once. */
+const LONGEST_TIMER_MS = 0x7fff_ffff;
+
+/** What became of one delivery to one session. */
+export type Delivery = "delivered" | "queued" | SendError;
+
+/** What an id stands for. It starts with a connection; where its protocol numbers messages it can outlive it. */
+export class Session implements LinkOwner {
+  readonly id: string;
+  readonly protocol: Protocol;
+  /** What it may do; what its latest connection's bearer was granted. */
+  grant: Grant = {};
+  /** Rooms that it is in. */
+  readonly rooms: Names;
+  /** Ids that it watches. */
+  readonly watched: Names;
+  /** The latest of its client's attempts to connect that got here; held by the relay. */
+  attempt = -1;
+  /** Whether another session may have its id later: it was not made up here. */
+  isNamed = false;
+  /** How much its client may send, over all its connections; anything where absent. */
+  rate: Rate | undefined;
+  /** The session's resume tokens; held by the relay. */
+  ticket: Ticket | undefined = undefined;
+  /** Lists of members that its client may have; made with the first. */
+  listings: TokenBucket | undefined = undefined;
+  /** What it was sent and did not acknowledge, where its protocol numbers messages. */
+  mailbox: Mailbox | undefined;
+  readonly #relay: SessionRelay;
+  readonly #account: Account;
+  /** Whether mail for its id was lost when it took the id over, and no welcome could say so. */
+  #owesLoss = false;
+  #acks: AckMemory | undefined = undefined;
+  #link: Link | undefined = undefined;
+  /** While there is one, messages wait for those before them. */
+  #catchUp: CatchUp | undefined = undefined;
+  /** What was counted when the session went away. */
+  #awayBytes = 0;
+  #expiry: ReturnType<typeof setTimeout> | undefined = undefined;
+  #over = false;
+  /** Whether a ping of its protocol waits for its answer. */
+  #isAsked = false;
+
+  constructor(id: string, protocol: Protocol, relay: SessionRelay) {
+    this.id = id;
+    this.protocol = protocol;
+    this.#relay = relay;
+    this.rate = Rate.of(relay.care.limits);
+    this.#account = new Account(relay.care.budget);
+    this.rooms = new Names(this.#account);
+    this.watched = new Names(this.#account);
+    if (protocol.numbersMessages) this.mailbox = new Mailbox(relay.care.limits, this.#account);
+  }
+
+  /** Whether it has a connection. */
+  get isOnline(): boolean {
+    return this.#link !== undefined;
+  }
+
+  /** Whether it can outlive its connection. */
+  get canResume(): boolean {
+    return this.protocol.numbersMessages;
+  }
+
+  /**
+   * Takes over the mail and the rate of a session whose id it takes over; to be called before that session is closed.
+   * Where the protocols differ the mail is lost, and the next welcome for the id that can say so does.
+   */
+  inherit(old: Session): void {
+    this.rate = old.rate;
+    if (this.mailbox !== undefined && old.mailbox !== undefined && old.protocol === this.protocol) {
+      this.mailbox = old.mailbox;
+      this.mailbox.moveTo(this.#account);
+      old.mailbox = undefined;
+    } else if (old.#owesLoss || old.waitingMessages > 0 || !old.tellLoss()) {
+      if (this.mailbox === undefined) this.#owesLoss = true;
+      else this.mailbox.lose();
+    }
+  }
+
+  /**
+   * Begins or goes on over a connection; one that is still there closes as replaced.
+   *
+   * @param place Released when the socket is gone.
+   */
+  attach(connection: Connection, { grant = {}, expiresInMs }: Terms, place?: Place): Link {
+    const old = this.#link;
+    const link = new Link(connection, this.#relay.care, this, place);
+    this.#stopCatchUp();
+    if (this.#awayBytes > 0) this.#account.comeBack(this.#awayBytes);
+    this.#awayBytes = 0;
+    this.#link = link;
+    this.grant = grant;
+    this.#acks = this.#acks?.forNextConnection();
+    clearTimeout(this.#expiry);
+    if (expiresInMs !== undefined) {
+      this.#expiry = setTimeout(() => link.close(CLOSE_CODES.expired), Math.min(expiresInMs, LONGEST_TIMER_MS));
+    }
+    old?.close(CLOSE_CODES.replaced);
+    return link;
+  }
+
+  /** Ends the session, and closes its connection with the code. */
+  close(closeCode: CloseCode): void {
+    const { code, reason } = closeCode;
+    const link = this.#link;
+    this.#link = undefined;
+    this.#stopCatchUp();
+    clearTimeout(this.#expiry);
+    this.end({ by: "relay", code, reason, mayReturn: false });
+    link?.close(closeCode);
+  }
+
+  /** Sends again all that was not acknowledged. @param done Called when all of it is on its way. */
+  catchUp(done = (): void => {}): void {
+    const link = this.#link;
+    if (this.mailbox === undefined || link === undefined) return;
+    const catchUp = new CatchUp(this.mailbox, link, () => {
+      this.#catchUp = undefined;
+      done();
+    });
+    this.#catchUp = catchUp;
+    this.#relay.care.catchUps.start(catchUp);
+  }
+
+  /** Whether nothing that was sent to it was lost without its client knowing; a welcome is about to tell it. */
+  tellLoss(): boolean {
+    return this.mailbox?.tellLoss() ?? true;
+  }
+
+  /** The client has seen its welcome, and knows what was lost until then. */
+  confirmLoss(): void {
+    this.mailbox?.confirmLoss();
+  }
+
+  /** Delivers a message, as this session's protocol spells it, or says why not. */
+  deliver(body: Frame): Delivery {
+    const link = this.#link;
+    const mailbox = this.mailbox;
+    if (mailbox === undefined) {
+      if (link?.send(body) !== true) return tooSlow(this.id);
+      this.#relay.observer.sent?.(this.id, body);
+      return "delivered";
+    }
+    if (!mailbox.couldKeep(body.size)) return tooLarge(this.id);
+    if (link === undefined) {
+      if (!mailbox.hasRoomFor(body.size)) return mailboxFull(this.id);
+      mailbox.add(body);
+      return "queued";
+    }
+    if (link.isSlow()) return tooSlow(this.id);
+    return mailbox.isAcknowledging ? this.#deliverKept(link, mailbox, body) : this.#deliverOnce(link, mailbox, body);
+  }
+
+  #deliverKept(link: Link, mailbox: Mailbox, body: Frame): Delivery {
+    if (!mailbox.hasRoomFor(body.size, link.waitingSince)) return tooSlow(this.id);
+    const frame = mailbox.add(body);
+    if (this.#catchUp !== undefined) return "queued";
+    return this.#handOver(link, frame);
+  }
+
+  /** To a client that has never acknowledged anything: messages are kept as long as there is room. */
+  #deliverOnce(link: Link, mailbox: Mailbox, body: Frame): Delivery {
+    const isKept = mailbox.makeRoomFor(body.size);
+    if (this.#catchUp !== undefined) {
+      if (!isKept) return tooSlow(this.id);
+      mailbox.add(body);
+      return "queued";
+    }
+    if (!isKept && !link.hasRoomFor(body.size)) return tooSlow(this.id);
+    return this.#handOver(link, isKept ? mailbox.add(body) : mailbox.pass(body));
+  }
+
+  #handOver(link: Link, frame: Frame): Delivery {
+    if (link.ended) return "queued";
+    link.sendAnyway(frame);
+    this.#relay.observer.sent?.(this.id, frame);
+    return "delivered";
+  }
+
+  /** A message for this session was published and could not be kept. */
+  lose(): void {
+    this.mailbox?.lose();
+  }
+
+  /**
+   * Tells the client what is no message. A client that does not read what it is told loses what goes past its buffer;
+   * one that was promised an ack for everything loses its connection instead, and asks again when it is back.
+   *
+   * @param frame The event as this session's protocol spells it, where that is known.
+   */
+  tell(event: RelayEvent, frame = this.protocol.encode(event)): void {
+    if (frame === undefined || this.#link === undefined) return;
+    if (!this.#link.send(frame) && event.type === "ack") this.#link.close(CLOSE_CODES.tooSlow);
+  }
+
+  /** Tells the client what must not be refused, whatever waits already: its welcome, a new token. */
+  tellAnyway(event: RelayEvent): void {
+    const frame = this.protocol.encode(event);
+    if (frame !== undefined) this.#link?.sendAnyway(frame);
+  }
+
+  /** Tells the sender what became of its command: under its `ackId`, or, without one, only what went wrong. */
+  answer(ackId: number | undefined, outcome: Outcome): void {
+    if (ackId !== undefined) this.tell({ type: "ack", ackId, outcome });
+    else if (outcome.outcome === "failed") this.tell({ type: "error", error: outcome.error });
+  }
+
+  /** What this session was told the last time that it used the `ackId` for a send to the same subject. */
+  earlierOutcome(ackId: number, subject: string): Outcome | undefined {
+    return this.#acks?.find(ackId, subject);
+  }
+
+  /** Whether the client has as many sends on their way as may be: their acks have not left for it yet. */
+  get isFullOfAcks(): boolean {
+    return this.#link?.isFullOfAcks === true;
+  }
+
+  /** Remembers what became of a send; its ack must be the next frame to the client. */
+  rememberOutcome(ackId: number, outcome: Outcome): void {
+    this.#acks ??= new AckMemory();
+    this.#acks.remember(ackId, outcome);
+    this.#link?.countAck();
+  }
+
+  /** Since when the bytes of its connection wait, by `performance.now()`; `Infinity` where none do. */
+  get waitingSince(): number {
+    return this.#link?.waitingSince ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** How many messages its mailbox keeps. */
+  get waitingMessages(): number {
+    return this.mailbox?.messages ?? 0;
+  }
+
+  /** Ends the session, which has no connection any more. Harmless when repeated. */
+  end(ending: Ending): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.mailbox?.clear();
+    this.#relay.left(this, ending);
+    this.#account.close();
+  }
+
+  received(frame: Frame): void {
+    this.#relay.observer.received?.(this.id, frame);
+    const command = this.protocol.decode(frame);
+    const isFree = this.#isOwed(command, frame);
+    if (isFree || this.#isWithinRate(frame, command)) this.#relay.route(this, command);
+    else this.answer("ackId" in command ? command.ackId : undefined, { outcome: "failed", error: rateLimited() });
+  }
+
+  #isWithinRate(frame: Frame, command: Command): boolean {
+    if (this.rate === undefined) return true;
+    return this.#link?.allows(frame.payload, this.#relay.weigh(this, command)) === true;
+  }
+
+  /**
+   * Does what the relay itself has asked for, which counts for no rate: an answer to a ping, the receipt of a message.
+   * A frame that is longer than such an answer needs to be counts like any other.
+   */
+  #isOwed(command: Command, { payload }: Frame): boolean {
+    const isShort = payload.length <= OWED_BYTES;
+    if (command.type === "sequenceAck") return (this.mailbox?.acknowledge(command.sequenceId) ?? false) && isShort;
+    const isAnswer = command.type === "pong" && this.#isAsked;
+    if (isAnswer) this.#isAsked = false;
+    return isAnswer && isShort;
+  }
+
+  ponged(): void {
+    this.#relay.observer.beat?.(this.id);
+  }
+
+  missed(misses: number): void {
+    this.#relay.observer.missed?.(this.id, misses);
+  }
+
+  beat(): void {
+    this.#isAsked = true;
+    this.tell({ type: "ping" });
+    this.#relay.beat(this);
+  }
+
+  ended(ending: Ending, link: Link): void {
+    if (link !== this.#link) return;
+    this.#link = undefined;
+    this.#stopCatchUp();
+    clearTimeout(this.#expiry);
+    if (this.#canGoAway && ending.mayReturn) {
+      this.#countAway();
+      this.#relay.away(this, ending);
+    } else {
+      this.end(ending);
+    }
+  }
+
+  evicted(link: Link): void {
+    if (link !== this.#link) return;
+    if (this.#canGoAway) this.#countAway();
+    else this.mailbox?.clear();
+  }
+
+  get #canGoAway(): boolean {
+    return this.mailbox !== undefined && this.#relay.care.resumeMs > 0;
+  }
+
+  /** From now on all that it holds is what an absent client holds; mail for which that has no room is lost. */
+  #countAway(): void {
+    if (this.#awayBytes > 0) return;
+    this.#awayBytes = AWAY_BYTES + OUTCOME_BYTES * (this.#acks?.size ?? 0);
+    this.#account.goAway(this.#awayBytes);
+    this.mailbox?.loseWhile(() => !this.#account.fitsAway);
+  }
+
+  #stopCatchUp(): void {
+    if (this.#catchUp !== undefined) this.#relay.care.catchUps.stop(this.#catchUp);
+    this.#catchUp = undefined;
+  }
+
+  /** Something of the app around the relay threw on this session's account. */
+  report(error: unknown): void {
+    this.#relay.observer.failed?.(this.id, error);
+  }
+
+  /** The same for what a hook returned, where that is a promise: nobody else handles its rejection, which may end all that runs here. */
+  reportRejection(result: unknown): void {
+    if (typeof result !== "object" || result === null) return;
+    Promise.resolve(result).catch((error: unknown) => this.report(error));
+  }
+
+  failed(error: unknown): void {
+    this.report(error);
+    this.tell({ type: "error", error: internal() });
+  }
+}

@@ -1,0 +1,35 @@
+import type { WebSocketHandler } from "bun";
+import type { Context, Hono } from "hono";
+import { Relay } from "../../core/relay.ts";
+import { createApp } from "../../http/app.ts";
+import { type RuntimeOptions, splitOptions } from "../options.ts";
+import { type BunEnv, type BunSocketData, createBunWebSocket, serverOf, upgradeWebSocket } from "./upgrade.ts";
+
+/** A relay for `Bun.serve`. */
+export interface BunRelay {
+  readonly relay: Relay;
+  /** Mount them: `app.route("/relay", routes)`, and serve the app with `Bun.serve({ fetch: app.fetch, websocket })`. */
+  readonly routes: Hono<BunEnv>;
+  /** The `websocket` of `Bun.serve`. */
+  readonly websocket: WebSocketHandler<BunSocketData>;
+}
+
+function peerAddress(c: Context<BunEnv>): string | undefined {
+  return serverOf(c)?.requestIP(c.req.raw)?.address;
+}
+
+/**
+ * Makes a relay that mounts in an app served by `Bun.serve`.
+ *
+ * @throws {RangeError} When a number among the options is outside its range.
+ * @throws {TypeError} When an option does not exist or is of a wrong type.
+ */
+export function createBunRelay(options: RuntimeOptions = {}): BunRelay {
+  const split = splitOptions(options);
+  const relay = new Relay(split.relay);
+  return {
+    relay,
+    routes: createApp(relay, { upgradeWebSocket, peerAddress }, split.app),
+    websocket: createBunWebSocket(relay.limits),
+  };
+}

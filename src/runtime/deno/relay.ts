@@ -1,0 +1,33 @@
+import type { Context, Hono } from "hono";
+import { Relay } from "../../core/relay.ts";
+import { createApp } from "../../http/app.ts";
+import { type RuntimeOptions, splitOptions } from "../options.ts";
+import { createDenoUpgrade, type DenoEnv } from "./upgrade.ts";
+
+/** A relay for `Deno.serve`. */
+export interface DenoRelay {
+  readonly relay: Relay;
+  /** Mount them: `app.route("/relay", routes)`. */
+  readonly routes: Hono<DenoEnv>;
+}
+
+function peerAddress(c: Context<DenoEnv>): string | undefined {
+  // An app that hands no second argument on to `fetch` has no env.
+  const address = (c.env as DenoEnv["Bindings"] | undefined)?.remoteAddr;
+  return address !== undefined && "hostname" in address ? address.hostname : undefined;
+}
+
+/**
+ * Makes a relay that mounts in an app served by `Deno.serve`. docs/protocol.md says what Deno's own socket cannot keep.
+ *
+ * @throws {RangeError} When a number among the options is outside its range.
+ * @throws {TypeError} When an option does not exist or is of a wrong type.
+ */
+export function createDenoRelay(options: RuntimeOptions = {}): DenoRelay {
+  const { heartbeatMs = 5000, heartbeatMisses = 3 } = options;
+  const split = splitOptions(options);
+  const relay = new Relay(split.relay);
+  const idleTimeoutSeconds = Math.ceil((heartbeatMs * heartbeatMisses) / 1000);
+  const upgradeWebSocket = createDenoUpgrade({ idleTimeoutSeconds });
+  return { relay, routes: createApp(relay, { upgradeWebSocket, peerAddress }, split.app) };
+}

@@ -1,0 +1,184 @@
+import { Command, CommanderError, Option } from "commander";
+import { z } from "zod";
+import { parseTrustedProxies } from "../http/client-address.ts";
+import { parseOrigins } from "../http/origins.ts";
+import { FORMATS, LEVELS, SETTINGS, type Setting } from "./settings.ts";
+
+const BYTES_MAX = 1_073_741_824;
+
+/** A whole number in a range, with its range as what the error says was expected. */
+function wholeNumber(min: number, max: number) {
+  const expected = `a whole number from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^\d+$/, expected)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, expected);
+}
+
+/** A bound that 0 takes away. */
+function bound(max: number) {
+  return wholeNumber(0, max).transform((value) => (value === 0 ? Number.POSITIVE_INFINITY : value));
+}
+
+/** Text that may be left out: `undefined` where it is empty. */
+function optional(check: (text: string) => boolean, expected: string) {
+  return z
+    .string()
+    .refine((text) => text === "" || check(text), expected)
+    .transform((text) => (text === "" ? undefined : text));
+}
+
+function isHttpUrl(text: string): boolean {
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
+}
+
+const SECRET_BYTES_MIN = 32;
+const encoder = new TextEncoder();
+const secret = optional(
+  (text) => encoder.encode(text).length >= SECRET_BYTES_MIN,
+  `at least ${SECRET_BYTES_MIN} bytes, such as openssl rand -base64 32 prints`,
+);
+
+const LOG_EXPECTED = `a level (${LEVELS.join(", ")}), or a level, a comma and a format (${FORMATS.join(", ")})`;
+
+const log = z
+  .string()
+  .transform((text) => text.split(","))
+  .pipe(z.union([z.tuple([z.enum(LEVELS)]), z.tuple([z.enum(LEVELS), z.enum(FORMATS)])], LOG_EXPECTED))
+  .transform(([level, format = "auto"]) => ({ level, format }));
+
+const schema = z.object({
+  host: z.string().regex(/^[^\s/]+$/, "a host name or an address"),
+  port: wholeNumber(0, 65535),
+  heartbeatMs: wholeNumber(50, 3_600_000),
+  heartbeatMisses: wholeNumber(1, 1000),
+  maxMessageBytes: wholeNumber(1, BYTES_MAX),
+  maxBufferedBytes: wholeNumber(1, BYTES_MAX),
+  maxTotalBufferedBytes: wholeNumber(1, 1024 * BYTES_MAX),
+  maxConnections: bound(10_000_000),
+  maxSessions: bound(10_000_000),
+  maxConnectionsPerIp: bound(10_000_000),
+  connectRate: bound(1_000_000),
+  connectRatePerIp: bound(1_000_000),
+  maxRoomsPerSession: wholeNumber(1, 1_000_000),
+  maxWatchesPerSession: wholeNumber(1, 1_000_000),
+  maxMailboxMessages: wholeNumber(1, 1_000_000),
+  maxMailboxBytes: wholeNumber(1, BYTES_MAX),
+  rate: bound(1_000_000),
+  rateBurst: bound(1_000_000),
+  rateBytes: bound(BYTES_MAX),
+  ids: z.enum(["sequential", "random"], "sequential or random"),
+  origins: z.string().refine((text) => parseOrigins(text) !== undefined, "origins with commas between them, or *"),
+  jwtSecret: secret,
+  jwksUrl: optional(isHttpUrl, "a URL of http or https"),
+  jwtAudience: optional(() => true, ""),
+  jwtIssuer: optional(() => true, ""),
+  secret,
+  trustedProxies: optional(
+    (text) => parseTrustedProxies(text) !== undefined,
+    "addresses or CIDR blocks with commas between them",
+  ),
+  resumeMs: wholeNumber(0, 86_400_000),
+  log,
+}) satisfies z.ZodType<unknown, Record<keyof typeof SETTINGS, string>>;
+
+/** All settings, checked. Durations in milliseconds, sizes in bytes. */
+export type Config = z.output<typeof schema>;
+
+/** What came of reading the settings. */
+export type ConfigResult =
+  | { readonly type: "config"; readonly config: Config; readonly warnings: readonly string[] }
+  | { readonly type: "help"; readonly text: string }
+  | { readonly type: "version" }
+  | { readonly type: "wrong"; readonly problems: readonly string[] };
+
+const NAMES = Object.keys(SETTINGS) as (keyof typeof SETTINGS)[]; // Object.keys forgets the type of its own constant.
+
+/** Returns the flag of a setting, such as `--heartbeat-ms`. */
+export function flagOf(setting: Setting): string {
+  return `--${setting.variable
+    .replace(/^RELAY_/, "")
+    .toLowerCase()
+    .replaceAll("_", "-")}`;
+}
+
+/**
+ * Reads the settings: a flag counts before the variable, an empty variable as none.
+ *
+ * @param env The environment.
+ * @param args The command line, without the program's own name.
+ * @returns The settings, or a sentence for each thing that is wrong with them.
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>>, args: readonly string[]): ConfigResult {
+  const command = buildCommand();
+  if (args.includes("--help") || args.includes("-h")) return { type: "help", text: command.helpInformation() };
+  if (args.includes("--version") || args.includes("-V")) return { type: "version" };
+  const problems: string[] = [];
+  let unknown: readonly string[] = [];
+  try {
+    const parsed = command.parseOptions([...args]);
+    const isFlag = (word: string | undefined) => word?.startsWith("-") === true && parsed.unknown.includes(word);
+    const isValue = (word: string) => args.some((each, at) => each === word && isFlag(args[at - 1]));
+    // The word behind an unknown flag is that flag's value: only the flag is wrong.
+    unknown = [...parsed.unknown.filter((word) => word.startsWith("-") || !isValue(word)), ...parsed.operands];
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    problems.push(error.message.replace(/^error: /, "Cannot start: "));
+  }
+  for (const word of unknown) {
+    problems.push(`Cannot start: there is no ${word.startsWith("-") ? "flag" : "argument"} ${word}; see --help`);
+  }
+
+  const flags: Record<string, string | undefined> = command.opts();
+  const origins = new Map<PropertyKey, string>();
+  const secrets = new Set<PropertyKey>();
+  const raw: Record<string, string> = {};
+  for (const name of NAMES) {
+    const setting: Setting = SETTINGS[name];
+    if (setting.isSecret === true) secrets.add(name);
+    const flag = flags[name];
+    origins.set(name, flag === undefined ? setting.variable : flagOf(setting));
+    raw[name] = flag ?? (env[setting.variable] || setting.default);
+  }
+
+  const result = schema.safeParse(raw);
+  for (const issue of result.error?.issues ?? []) {
+    const name = issue.path[0] ?? "";
+    // A secret can be wrong in one way only, and is not shown.
+    const fault = secrets.has(name) ? "too short:" : `${JSON.stringify(raw[String(name)])},`;
+    problems.push(`Cannot start: ${origins.get(name)} is ${fault} expected ${issue.message}`);
+  }
+  if (!result.success || problems.length > 0) return { type: "wrong", problems: [...new Set(problems)] };
+  return { type: "config", config: result.data, warnings: unknownVariables(env) };
+}
+
+function buildCommand(): Command {
+  const command = new Command("hono-relay")
+    .description(
+      "A WebSocket relay: every client that connects gets an id, and id:message reaches the client with that id.",
+    )
+    .helpOption("-h, --help", "Show this help")
+    .version("", "-V, --version", "Show the version")
+    .configureOutput({ writeErr: () => {} })
+    .configureHelp({ helpWidth: 100 })
+    .exitOverride();
+  for (const name of NAMES) {
+    const setting: Setting = SETTINGS[name];
+    const letter = setting.letter === undefined ? "" : `-${setting.letter}, `;
+    const option = new Option(
+      `${letter}${flagOf(setting)} <${setting.placeholder}>`,
+      `${setting.description} (${setting.variable}, default ${setting.default || "none"})`,
+    );
+    option.attributeName = () => name;
+    command.addOption(option);
+  }
+  return command;
+}
+
+function unknownVariables(env: Readonly<Record<string, string | undefined>>): string[] {
+  const known = new Set<string>(NAMES.map((name) => SETTINGS[name].variable));
+  const unknown = Object.keys(env).filter((variable) => variable.startsWith("RELAY_") && !known.has(variable));
+  if (unknown.length === 0) return [];
+  return [`Not settings of the relay, and ignored: ${unknown.sort().join(", ")}`];
+}

@@ -1,0 +1,89 @@
+import { configureSync, getJsonLinesFormatter, getLogger, type Logger } from "@logtape/logtape";
+import { getPrettyFormatter } from "@logtape/pretty";
+import { type Frame, frameText } from "../core/protocol/frame.ts";
+import { escapeUnseen } from "../core/protocol/unseen.ts";
+import type { RelayObserver } from "../core/session/observer.ts";
+import type { Config } from "./config.ts";
+import { LineBudget } from "./line-budget.ts";
+
+const CONTENT_CHARACTERS = 200;
+
+/** Lines a second for what a stranger can cause without a connection of its own. */
+const STRANGERS_LINES = 10;
+
+const UNKNOWN = "an unknown address";
+
+/** Sets up logging for this process and returns the relay's logger. */
+export function openLog(config: Config["log"], isTerminal: boolean, write: (line: string) => void): Logger {
+  const pretty = config.format === "pretty" || (config.format === "auto" && isTerminal);
+  const format = pretty
+    ? getPrettyFormatter({ timestamp: "time", colors: isTerminal, wordWrap: false, icons: false })
+    : getJsonLinesFormatter({ properties: "flatten", categorySeparator: "." });
+  const sink = (record: Parameters<typeof format>[0]): void => write(escapeUnseen(format(record).trimEnd()));
+  configureSync({
+    sinks: { sink },
+    loggers: [
+      { category: ["logtape", "meta"], lowestLevel: "warning", sinks: ["sink"] },
+      { category: ["relay"], lowestLevel: config.level === "off" ? null : config.level, sinks: ["sink"] },
+    ],
+    reset: true,
+  });
+  return getLogger(["relay"]);
+}
+
+/** Writes what a relay reports to the log. What the level leaves out is not observed at all, and costs nothing. */
+export function observe(logger: Logger): RelayObserver {
+  const atDebug: RelayObserver = {
+    received: (id, frame) => logger.debug("received {bytes} from {id}: {content}", { id, ...describe(frame) }),
+    sent: (id, frame) => logger.debug("sent {bytes} to {id}: {content}", { id, ...describe(frame) }),
+    beat: (id) => logger.debug("heartbeat ok {id}", { id }),
+  };
+  const refusals = new LineBudget(STRANGERS_LINES, (count) =>
+    logger.info("refused {count} more connections", { count }),
+  );
+  const failures = new LineBudget(STRANGERS_LINES, (count) => logger.error("failed {count} times more", { count }));
+  const atInfo: RelayObserver = {
+    connected: (id, { address = UNKNOWN, origin, protocol }) => {
+      logger.info(`connected {id} from ${client(origin)}, {protocol}`, { id, protocol, address, origin: cut(origin) });
+    },
+    refused: ({ address = UNKNOWN, origin, path, status, code, message: reason }) => {
+      if (!refusals.allows()) return;
+      const properties = { address, origin: cut(origin), path, status, code, reason };
+      logger.info(`refused ${client(origin)} at {path}, {status} {code}: {reason}`, properties);
+    },
+    missed: (id, misses) => logger.info("heartbeat missed {id}, {misses} in a row", { id, misses }),
+    away: (id, { by, code, reason }) => logger.info("away {id}, ended by {by} with {code}", { id, by, code, reason }),
+    resumed: (id) => logger.info("resumed {id}", { id }),
+    left: (id, { by, code, reason }) => logger.info("left {id}, ended by {by} with {code}", { id, by, code, reason }),
+  };
+  return {
+    failed: (id, error) => {
+      if (failures.allows()) logger.error("failed on {id}", { id, error });
+    },
+    ...(logger.isEnabledFor("info") ? atInfo : {}),
+    ...(logger.isEnabledFor("debug") ? atDebug : {}),
+  };
+}
+
+// Without ignoreBOM it would swallow a byte order mark at the beginning.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+const encoder = new TextEncoder();
+
+/** A frame's size and the beginning of its content, cut at 200 characters. */
+function describe(frame: Frame): { bytes: number; binary: boolean; content: string } {
+  const { payload, binary } = frame;
+  const text =
+    typeof payload === "string" ? frameText(frame) : decoder.decode(payload.subarray(0, CONTENT_CHARACTERS * 4));
+  const bytes = typeof payload === "string" ? encoder.encode(text).length : payload.length;
+  return { bytes, binary, content: cut(text) };
+}
+
+function cut<Text extends string | undefined>(text: Text): Text | string {
+  return text !== undefined && text.length > CONTENT_CHARACTERS ? `${text.slice(0, CONTENT_CHARACTERS)}…` : text;
+}
+
+/** Names the client in a line of the log: its address and, where it is a browser, the page that it belongs to. */
+function client(origin: string | undefined): string {
+  return origin === undefined ? "{address}" : "{address}, page of {origin}";
+}

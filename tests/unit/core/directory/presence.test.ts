@@ -1,0 +1,201 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { text } from "../../../../src/core/protocol/text.ts";
+import { startJsonRelay } from "../../json-client.ts";
+
+const RESUME_MS = 30_000;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** A relay whose heartbeat drops nobody in the time of these tests. */
+function start() {
+  return startJsonRelay({ resumeMs: RESUME_MS, heartbeatMs: 600_000 });
+}
+
+describe("who watches an id", () => {
+  test("is told at once, behind the ack, how it stands", () => {
+    const { connectJson } = start();
+    const [watcher] = [connectJson(), connectJson()];
+    watcher.asks({ type: "watch", id: "2", ackId: 1 });
+    watcher.asks({ type: "watch", id: "nobody", ackId: 2 });
+    expect(watcher.frames.slice(1)).toEqual([
+      { type: "ack", ackId: 1, outcome: "done" },
+      { type: "presence", id: "2", event: "online" },
+      { type: "ack", ackId: 2, outcome: "done" },
+      { type: "presence", id: "nobody", event: "offline" },
+    ]);
+  });
+
+  test("is told when it begins, is lost, comes back and ends, once each", () => {
+    const { connectJson, resume } = start();
+    const watcher = connectJson();
+    watcher.asks({ type: "watch", id: "2" });
+    const two = connectJson();
+    two.vanishes();
+    resume(two).leaves();
+    watcher.asks({ type: "ping" });
+    expect(watcher.news).toEqual(["2 offline", "2 online", "2 offline", "2 online", "2 offline"]);
+  });
+
+  test("is told of an id without a resume window as well", () => {
+    const { connect, connectJson } = start();
+    const watcher = connectJson();
+    watcher.asks({ type: "watch", id: "2" });
+    connect().leaves();
+    watcher.asks({ type: "ping" });
+    expect(watcher.news).toEqual(["2 offline", "2 online", "2 offline"]);
+  });
+
+  test("is not told again when the time of what went offline is over", () => {
+    const { connectJson } = start();
+    const [watcher, two] = [connectJson(), connectJson()];
+    watcher.asks({ type: "watch", id: "2" });
+    two.vanishes();
+    vi.advanceTimersByTime(RESUME_MS);
+    watcher.asks({ type: "ping" });
+    expect(watcher.news).toEqual(["2 online", "2 offline"]);
+  });
+
+  test("is not told of a session that goes on over another connection", () => {
+    const { connectJson, resume } = start();
+    const [watcher, two] = [connectJson(), connectJson()];
+    watcher.asks({ type: "watch", id: "2" });
+    resume(two);
+    two.link.closed(4500, "");
+    watcher.asks({ type: "ping" });
+    expect(watcher.news).toEqual(["2 online"]);
+  });
+
+  test("is told of an id that goes to somebody else, in this order", () => {
+    const { connectJson } = start();
+    const watcher = connectJson();
+    connectJson({ id: "alice" });
+    watcher.asks({ type: "watch", id: "alice" });
+    connectJson({ id: "alice" });
+    expect(watcher.news).toEqual(["alice online", "alice offline", "alice online"]);
+  });
+
+  test("goes on watching after a resume, and no longer when its own session has ended", () => {
+    const { connectJson, resume } = start();
+    const watcher = connectJson();
+    watcher.asks({ type: "watch", id: "2" });
+    watcher.vanishes();
+    const back = resume(watcher);
+    const two = connectJson();
+    back.asks({ type: "ping" });
+    expect(back.news).toEqual(["2 offline", "2 online"]);
+    back.leaves();
+    expect(() => two.leaves()).not.toThrow();
+    expect(back.news).toEqual(["2 offline", "2 online"]);
+  });
+
+  test("is told nothing any more once it has unwatched; unwatching what is not watched is no error", () => {
+    const { connectJson } = start();
+    const [watcher, two] = [connectJson(), connectJson()];
+    watcher.asks({ type: "watch", id: "2" });
+    for (const ackId of [1, 2]) watcher.asks({ type: "unwatch", id: "2", ackId });
+    two.leaves();
+    watcher.asks({ type: "ping" });
+    expect(watcher.all("ack").map(({ outcome }) => outcome)).toEqual(["done", "done"]);
+    expect(watcher.news).toEqual(["2 online"]);
+  });
+
+  test("is told bad_id for what cannot be an id", () => {
+    const { connectJson } = start();
+    const watcher = connectJson();
+    watcher.asks({ type: "watch", id: "a b", ackId: 1 });
+    watcher.asks({ type: "unwatch", id: "", ackId: 2 });
+    expect(watcher.all("ack").map(({ error }) => error?.code)).toEqual(["bad_id", "bad_id"]);
+    expect(watcher.news).toEqual([]);
+  });
+});
+
+describe("the members of a room", () => {
+  test("are told of one that is lost, comes back and ends, whichever protocol they speak", () => {
+    const { connect, connectJson, resume } = start();
+    const [one, two, three] = [connectJson(), connect({ protocol: text }), connectJson()];
+    one.asks({ type: "join", room: "lobby" });
+    two.says(":join lobby");
+    three.asks({ type: "join", room: "lobby" });
+    three.vanishes();
+    resume(three).leaves();
+    one.asks({ type: "ping" });
+    expect(one.news.slice(2)).toEqual(["3 offline lobby", "3 online lobby", "3 left lobby"]);
+    expect(two.heard.slice(3)).toEqual([":offline 3 lobby", ":online 3 lobby", ":left 3 lobby"]);
+  });
+
+  test("are told that one has left when its time is over", () => {
+    const { connectJson } = start();
+    const [one, two] = [connectJson(), connectJson()];
+    for (const client of [one, two]) client.asks({ type: "join", room: "lobby" });
+    two.vanishes();
+    vi.advanceTimersByTime(RESUME_MS);
+    one.asks({ type: "ping" });
+    expect(one.news).toEqual(["2 joined lobby", "2 offline lobby", "2 left lobby"]);
+  });
+
+  test("are told nothing of one that goes on over another connection", () => {
+    const { connectJson, resume } = start();
+    const [one, two] = [connectJson(), connectJson()];
+    for (const client of [one, two]) client.asks({ type: "join", room: "lobby" });
+    resume(two);
+    one.asks({ type: "ping" });
+    expect(one.news).toEqual(["2 joined lobby"]);
+  });
+
+  test("are told once for each room that they share", () => {
+    const { connectJson } = start();
+    const [one, two] = [connectJson(), connectJson()];
+    for (const room of ["a", "b"]) {
+      one.asks({ type: "join", room });
+      two.asks({ type: "join", room });
+    }
+    two.leaves();
+    one.asks({ type: "ping" });
+    expect(one.news.slice(2)).toEqual(["2 left a", "2 left b"]);
+  });
+});
+
+test("who comes back is told what has become of those whom it watches", () => {
+  const { connectJson, resume } = start();
+  const [watcher, two, three] = [connectJson(), connectJson(), connectJson()];
+  for (const id of ["2", "3"]) watcher.asks({ type: "watch", id });
+  watcher.vanishes();
+  two.leaves();
+  expect(resume(watcher).news).toEqual(["2 offline", "3 online"]);
+  expect(three.news).toEqual([]);
+});
+
+test("who comes back hears first what it missed, then what is new", () => {
+  const { connectJson, resume } = start();
+  const [one, two] = [connectJson(), connectJson()];
+  two.asks({ type: "watch", id: "2" });
+  two.vanishes();
+  one.sends("2", "missed", 1);
+  const back = resume(two);
+  one.sends("2", "new", 2);
+  expect(back.frames.map(({ type }) => type)).toEqual(["welcome", "message", "presence", "message"]);
+});
+
+test("nobody hears of a connection that was refused, and no hook, and no id is lost to it", async () => {
+  const heard: string[] = [];
+  const { connectJson } = startJsonRelay({
+    limits: { maxConnections: 2 },
+    hooks: { onOpen: (id) => heard.push(`open ${id}`), onClose: (id) => heard.push(`close ${id}`) },
+    observer: { connected: (id) => heard.push(`connected ${id}`) },
+  });
+  const watcher = connectJson();
+  const alice = connectJson({ id: "alice" });
+  watcher.asks({ type: "watch", id: "alice" });
+  const refused = connectJson({ id: "alice" });
+  const alsoRefused = connectJson({ resume: alice.welcome.resumeToken });
+  expect([refused.did, alsoRefused.did]).toEqual([["close 1013"], ["close 1013"]]);
+  watcher.sends("alice", "still there?", 1);
+  expect(alice.data).toEqual(["still there?"]);
+  expect(watcher.news).toEqual(["alice online"]);
+  expect(heard).toEqual(["connected 1", "open 1", "connected alice", "open alice"]);
+});

@@ -1,0 +1,97 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { CLOSE_CODES } from "../../../../src/core/link/close-codes.ts";
+import { Heartbeat } from "../../../../src/core/link/heartbeat.ts";
+import { passBeats, withoutPing } from "../../fakes.ts";
+import { openLink, text } from "./open-link.ts";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe("the heartbeat of a link", () => {
+  test("drops a silent connection without a close frame, and says how many beats it missed", () => {
+    const { connection, owner, link } = openLink();
+    passBeats(4);
+    expect(connection.did).toEqual(["ping", "ping", "ping", "terminate"]);
+    expect(owner.events).toEqual(["missed 1", "missed 2", "missed 3"]);
+    expect(owner.endings).toEqual([{ by: "heartbeat", code: 1006, reason: "3 beats missed", mayReturn: true }]);
+    expect(link.ended).toBe(true);
+  });
+
+  test.each(["frame", "pong"])("starts anew with each %s", (sign) => {
+    const { connection, link } = openLink();
+    for (let times = 0; times < 5; times++) {
+      passBeats(3.7);
+      if (sign === "frame") link.receive("x", false);
+      else link.pong();
+    }
+    expect(connection.count("terminate")).toBe(0);
+  });
+
+  test("does not take what the relay sends for a sign of life", () => {
+    const { connection, turn, link } = openLink();
+    for (let halves = 0; halves < 8; halves++) {
+      link.send(text("x"));
+      turn.end();
+      passBeats(0.5);
+    }
+    expect(connection.count("terminate")).toBe(1);
+  });
+
+  test("keeps a client whose large frame is still arriving", () => {
+    const { connection, owner } = openLink();
+    for (let beats = 0; beats < 10; beats++) {
+      connection.arrivedBytes += 1;
+      passBeats(1);
+    }
+    expect([owner.events, owner.endings]).toEqual([[], []]);
+    passBeats(4);
+    expect(owner.endings).toMatchObject([{ by: "heartbeat" }]);
+  });
+
+  test("drops nobody for silence where the runtime pings by itself", () => {
+    const { connection, owner } = openLink({}, withoutPing);
+    passBeats(50);
+    expect([connection.did, owner.events, owner.endings]).toEqual([[], [], []]);
+  });
+
+  test.each(["closing", "closed", "close", "lost"])("keeps nothing of a link that ended by %s", (how) => {
+    const remove = vi.spyOn(Heartbeat.prototype, "remove");
+    const { link } = openLink();
+    if (how === "close") link.close(CLOSE_CODES.goingAway);
+    else if (how === "lost") passBeats(4);
+    else link[how === "closing" ? "closing" : "closed"](1000, "");
+    link.closed(1006, "");
+    expect(remove.mock.calls).toEqual([[link]]);
+    remove.mockRestore();
+  });
+
+  test("does not look after a link that ended", () => {
+    const { connection, link } = openLink();
+    link.closed(1000, "");
+    passBeats(10);
+    expect(connection.did).toEqual([]);
+  });
+});
+
+test("the owner is visited at least once a beat, silent or talking, until the link ends", () => {
+  const { owner, link } = openLink();
+  for (let tenths = 0; tenths < 50; tenths++) {
+    link.receive("x", false);
+    passBeats(0.1);
+  }
+  expect(owner.beats).toBeGreaterThanOrEqual(5);
+  link.closed(1000, "");
+  const { beats } = owner;
+  passBeats(5);
+  expect(owner.beats).toBe(beats);
+});
+
+test("a pong is reported, and is no message", () => {
+  const { owner, link } = openLink();
+  link.pong();
+  expect(owner.events).toEqual(["ponged"]);
+});

@@ -1,0 +1,56 @@
+import type { Connection } from "../../../../src/core/link/connection.ts";
+import type { Limits } from "../../../../src/core/link/limits.ts";
+import { type Ending, Link, type LinkOwner } from "../../../../src/core/link/link.ts";
+import { Frame } from "../../../../src/core/protocol/frame.ts";
+import { FakeConnection, FakeTurn, fakeCare } from "../../fakes.ts";
+
+/** Keeps what a link tells it. */
+export class FakeOwner implements LinkOwner {
+  readonly events: string[] = [];
+  readonly endings: Ending[] = [];
+  readonly rate = undefined;
+  beats = 0;
+  /** What it throws at the next frame. */
+  throws: Error | undefined = undefined;
+
+  received(frame: Frame): void {
+    if (this.throws !== undefined) throw this.throws;
+    this.events.push(`received ${frame.payload}`);
+  }
+  ponged(): void {
+    this.events.push("ponged");
+  }
+  missed(misses: number): void {
+    this.events.push(`missed ${misses}`);
+  }
+  beat(): void {
+    this.beats++;
+  }
+  ended(ending: Ending): void {
+    this.endings.push(ending);
+  }
+  evicted(): void {
+    this.events.push("evicted");
+  }
+  failed(error: unknown): void {
+    this.events.push(`failed ${error}`);
+  }
+}
+
+/** A link of its own, and all that it works with. */
+export function openLink(
+  limits: Partial<Limits> = {},
+  seenAs = (connection: FakeConnection): Connection => connection,
+) {
+  const connection = new FakeConnection();
+  const owner = new FakeOwner();
+  const turn = new FakeTurn();
+  const released: Link[] = [];
+  const care = fakeCare(turn, limits, (link) => released.push(link));
+  const link = new Link(seenAs(connection), care, owner);
+  return { connection, owner, turn, released, link };
+}
+
+export function text(words: string): Frame {
+  return new Frame(words, false);
+}

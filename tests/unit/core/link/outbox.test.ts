@@ -1,0 +1,115 @@
+import fc from "fast-check";
+import { beforeEach, describe, expect, test } from "vitest";
+import { DEFAULT_LIMITS } from "../../../../src/core/link/limits.ts";
+import { MemoryBudget } from "../../../../src/core/link/memory-budget.ts";
+import { Outbox, Turn } from "../../../../src/core/link/outbox.ts";
+import { Frame } from "../../../../src/core/protocol/frame.ts";
+import { FakeConnection, FakeTurn } from "../../fakes.ts";
+
+let turn: FakeTurn;
+let shared: Turn;
+
+beforeEach(() => {
+  turn = new FakeTurn();
+  shared = new Turn(turn.schedule);
+});
+
+function open() {
+  const connection = new FakeConnection();
+  return { connection, outbox: new Outbox(connection, shared, new MemoryBudget(DEFAULT_LIMITS)) };
+}
+
+function text(words: string): Frame {
+  return new Frame(words, false);
+}
+
+describe("the frames of one turn", () => {
+  test("are written at its end, in order, as one write", () => {
+    const { connection, outbox } = open();
+    for (const words of ["a", "b", "c"]) outbox.add(text(words));
+    expect(connection.did).toEqual([]);
+    turn.end();
+    expect(connection.did).toEqual(["write a,b,c"]);
+  });
+
+  test("for many connections need one flush, which writes each connection once", () => {
+    const one = open();
+    const two = open();
+    for (const words of ["a", "b"]) {
+      one.outbox.add(text(words));
+      two.outbox.add(text(words.toUpperCase()));
+    }
+    expect(turn.scheduled).toBe(1);
+    turn.end();
+    expect([one.connection.did, two.connection.did]).toEqual([["write a,b"], ["write A,B"]]);
+  });
+
+  test("are not written again in the next", () => {
+    const { connection, outbox } = open();
+    outbox.add(text("a"));
+    turn.end();
+    outbox.add(text("b"));
+    turn.end();
+    expect(connection.did).toEqual(["write a", "write b"]);
+  });
+
+  test("leave no write to a connection that has none", () => {
+    const { connection, outbox } = open();
+    outbox.flush();
+    expect(connection.did).toEqual([]);
+  });
+});
+
+test("a flush before the end of the turn writes at once, and nothing twice", () => {
+  const { connection, outbox } = open();
+  outbox.add(text("a"));
+  outbox.flush();
+  outbox.add(text("b"));
+  turn.end();
+  expect(connection.did).toEqual(["write a", "write b"]);
+});
+
+test("what is discarded is never written, and no longer counts", () => {
+  const { connection, outbox } = open();
+  outbox.add(text("a"));
+  outbox.discard();
+  turn.end();
+  expect(connection.did).toEqual([]);
+  expect(outbox.bufferedBytes()).toBe(0);
+});
+
+test("what waits counts in the outbox, then in the runtime's buffer", () => {
+  const { connection, outbox } = open();
+  connection.waitingBytes = 10;
+  outbox.add(text("abc"));
+  outbox.add(new Frame(new Uint8Array(4), true));
+  expect(outbox.bufferedBytes()).toBe(17);
+  turn.end();
+  expect(outbox.bufferedBytes()).toBe(10);
+});
+
+test("whatever is added when, each connection gets its frames once and in order, in at most one write a turn", () => {
+  const step = fc.oneof(fc.nat({ max: 3 }), fc.constant("end" as const));
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const all = Array.from({ length: 4 }, open);
+      const expected: string[][] = [[], [], [], []];
+      const turnsWithFrames = [0, 0, 0, 0];
+      const added = new Set<number>();
+      [...steps, "end" as const].forEach((choice, at) => {
+        if (choice === "end") {
+          turn.end();
+          for (const index of added) turnsWithFrames[index] = (turnsWithFrames[index] ?? 0) + 1;
+          added.clear();
+          return;
+        }
+        all[choice]?.outbox.add(text(String(at)));
+        expected[choice]?.push(String(at));
+        added.add(choice);
+      });
+      expect(all.map(({ connection }) => connection.heard)).toEqual(expected);
+      expect(all.map(({ connection }) => connection.did.length)).toEqual(turnsWithFrames);
+    }),
+    { numRuns: 200 },
+  );
+});

@@ -1,0 +1,253 @@
+import { describe, expect, test } from "vitest";
+import { type Config, type ConfigResult, readConfig } from "../../../src/server/config.ts";
+
+const DEFAULTS: Config = {
+  host: "127.0.0.1",
+  port: 8080,
+  heartbeatMs: 5000,
+  heartbeatMisses: 3,
+  maxMessageBytes: 1_048_576,
+  maxBufferedBytes: 1_048_576,
+  maxTotalBufferedBytes: 268_435_456,
+  maxConnections: Number.POSITIVE_INFINITY,
+  maxSessions: Number.POSITIVE_INFINITY,
+  maxConnectionsPerIp: Number.POSITIVE_INFINITY,
+  connectRate: Number.POSITIVE_INFINITY,
+  connectRatePerIp: Number.POSITIVE_INFINITY,
+  maxRoomsPerSession: 100,
+  maxWatchesPerSession: 100,
+  maxMailboxMessages: 1000,
+  maxMailboxBytes: 1_048_576,
+  rate: Number.POSITIVE_INFINITY,
+  rateBurst: Number.POSITIVE_INFINITY,
+  rateBytes: Number.POSITIVE_INFINITY,
+  ids: "sequential",
+  origins: "*",
+  jwtSecret: undefined,
+  jwksUrl: undefined,
+  jwtAudience: undefined,
+  jwtIssuer: undefined,
+  secret: undefined,
+  trustedProxies: undefined,
+  resumeMs: 30_000,
+  log: { level: "info", format: "auto" },
+};
+
+/** Every setting, as variable and as flag, with a value that is right, what that reads as, and one that is wrong. */
+const SETTINGS = [
+  ["HOST", "--host", "::1", { host: "::1" }, "not a host"],
+  ["PORT", "--port", "0", { port: 0 }, "65536"],
+  ["RELAY_HEARTBEAT_MS", "--heartbeat-ms", "50", { heartbeatMs: 50 }, "49"],
+  ["RELAY_HEARTBEAT_MISSES", "--heartbeat-misses", "1", { heartbeatMisses: 1 }, "0"],
+  ["RELAY_MAX_MESSAGE_BYTES", "--max-message-bytes", "64", { maxMessageBytes: 64 }, "-1"],
+  ["RELAY_MAX_BUFFERED_BYTES", "--max-buffered-bytes", "64", { maxBufferedBytes: 64 }, "1e3"],
+  ["RELAY_MAX_TOTAL_BUFFERED_BYTES", "--max-total-buffered-bytes", "64", { maxTotalBufferedBytes: 64 }, "0"],
+  ["RELAY_MAX_CONNECTIONS", "--max-connections", "100", { maxConnections: 100 }, "many"],
+  ["RELAY_MAX_SESSIONS", "--max-sessions", "100", { maxSessions: 100 }, "many"],
+  ["RELAY_MAX_CONNECTIONS_PER_IP", "--max-connections-per-ip", "9", { maxConnectionsPerIp: 9 }, "-9"],
+  ["RELAY_CONNECT_RATE", "--connect-rate", "9", { connectRate: 9 }, "fast"],
+  ["RELAY_CONNECT_RATE_PER_IP", "--connect-rate-per-ip", "9", { connectRatePerIp: 9 }, "0.5"],
+  ["RELAY_MAX_ROOMS_PER_SESSION", "--max-rooms-per-session", "1", { maxRoomsPerSession: 1 }, "0"],
+  ["RELAY_MAX_WATCHES_PER_SESSION", "--max-watches-per-session", "1", { maxWatchesPerSession: 1 }, "0"],
+  ["RELAY_MAX_MAILBOX_MESSAGES", "--max-mailbox-messages", "1", { maxMailboxMessages: 1 }, "0"],
+  ["RELAY_MAX_MAILBOX_BYTES", "--max-mailbox-bytes", "1", { maxMailboxBytes: 1 }, "0"],
+  ["RELAY_RATE", "--rate", "100", { rate: 100 }, "1000001"],
+  ["RELAY_RATE_BURST", "--rate-burst", "50", { rateBurst: 50 }, "x"],
+  ["RELAY_RATE_BYTES", "--rate-bytes", "64000", { rateBytes: 64_000 }, "64k"],
+  ["RELAY_IDS", "--ids", "random", { ids: "random" }, "uuid"],
+  ["RELAY_ORIGINS", "--origins", "https://example.org", { origins: "https://example.org" }, "example.org"],
+  ["RELAY_JWKS_URL", "--jwks-url", "https://a.example/keys", { jwksUrl: "https://a.example/keys" }, "file:///keys"],
+  ["RELAY_TRUSTED_PROXIES", "--trusted-proxies", "10.0.0.0/8,::1", { trustedProxies: "10.0.0.0/8,::1" }, "10.0.0.0/99"],
+  ["RELAY_RESUME_MS", "--resume-ms", "0", { resumeMs: 0 }, "86400001"],
+  ["RELAY_LOG", "--log", "debug,json", { log: { level: "debug", format: "json" } }, "loud"],
+] as const;
+
+function configOf(result: ConfigResult): Config {
+  if (result.type !== "config") throw new Error(`Expected a config, got ${JSON.stringify(result)}`);
+  return result.config;
+}
+
+function problemsOf(result: ConfigResult): readonly string[] {
+  if (result.type !== "wrong") throw new Error(`Expected problems, got ${JSON.stringify(result)}`);
+  return result.problems;
+}
+
+describe("the settings", () => {
+  test("have defaults that need nothing", () => {
+    expect(readConfig({}, [])).toEqual({ type: "config", config: DEFAULTS, warnings: [] });
+  });
+
+  test.each(SETTINGS)("take %s from the environment, and %s from the command line in both forms", (...setting) => {
+    const [variable, flag, value, read] = setting;
+    const expected = { ...DEFAULTS, ...read };
+    expect(configOf(readConfig({ [variable]: value }, []))).toEqual(expected);
+    expect(configOf(readConfig({}, [flag, value]))).toEqual(expected);
+    expect(configOf(readConfig({}, [`${flag}=${value}`]))).toEqual(expected);
+  });
+
+  test.each(SETTINGS)("count %s less than %s", (...setting) => {
+    const [variable, flag, value, read, wrong] = setting;
+    expect(configOf(readConfig({ [variable]: wrong }, [flag, value]))).toEqual({ ...DEFAULTS, ...read });
+  });
+
+  test.each(SETTINGS)("take an empty %s for none", (variable) => {
+    expect(configOf(readConfig({ [variable]: "" }, []))).toEqual(DEFAULTS);
+    expect(configOf(readConfig({ [variable]: undefined }, []))).toEqual(DEFAULTS);
+  });
+
+  test("leave the other settings of the environment where one has a flag", () => {
+    const { port, heartbeatMs } = configOf(readConfig({ PORT: "1", RELAY_HEARTBEAT_MS: "100" }, ["--port", "2"]));
+    expect([port, heartbeatMs]).toEqual([2, 100]);
+  });
+
+  test("set no bound on connections with 0", () => {
+    expect(configOf(readConfig({}, ["--max-connections", "0"])).maxConnections).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  test("take a log level alone, and a format behind a comma", () => {
+    expect(configOf(readConfig({ RELAY_LOG: "off" }, [])).log).toEqual({ level: "off", format: "auto" });
+    expect(configOf(readConfig({ RELAY_LOG: "error,pretty" }, [])).log).toEqual({ level: "error", format: "pretty" });
+  });
+});
+
+describe("wrong settings", () => {
+  test("are all named in one go, by their variable", () => {
+    const env = Object.fromEntries(SETTINGS.map(([variable, , , , wrong]) => [variable, wrong]));
+    const problems = problemsOf(readConfig(env, []));
+    expect(problems.length).toBe(SETTINGS.length);
+    SETTINGS.forEach(([variable, , , , wrong], at) => {
+      expect(problems[at]).toMatch(`Cannot start: ${variable} is "${wrong}", expected `);
+    });
+  });
+
+  test("are all named in one go, by the flag where it was one", () => {
+    const problems = problemsOf(
+      readConfig(
+        {},
+        SETTINGS.map(([, flag, , , wrong]) => `${flag}=${wrong}`),
+      ),
+    );
+    expect(problems.length).toBe(SETTINGS.length);
+    SETTINGS.forEach(([, flag, , , wrong], at) => {
+      expect(problems[at]).toMatch(`Cannot start: ${flag} is "${wrong}", expected `);
+    });
+  });
+
+  test("are named together with what is no setting at all", () => {
+    const problems = problemsOf(readConfig({ RELAY_LOG: "loud" }, ["--nope", "--port", "x", "stray"]));
+    expect(problems.join("\n")).toContain("--nope");
+    expect(problems.join("\n")).toContain("stray");
+    expect(problems.join("\n")).toContain('--port is "x"');
+    expect(problems.join("\n")).toContain('RELAY_LOG is "loud"');
+    expect(problems.length).toBe(4);
+  });
+
+  test.each(["", " 1", "1 ", "+1", "1.5", "0x10", "1e3", "１", "NaN", "99999999999999999999"])(
+    "include the port %j",
+    (value) => {
+      expect(problemsOf(readConfig({}, [`--port=${value}`]))).toEqual([
+        `Cannot start: --port is ${JSON.stringify(value)}, expected a whole number from 0 to 65535`,
+      ]);
+    },
+  );
+
+  test.each(["", "info,", "info,xml", ",json", "info,json,pretty", "INFO", "warn"])("include the log %j", (value) => {
+    const [problem, ...others] = problemsOf(readConfig({}, [`--log=${value}`]));
+    expect(others).toEqual([]);
+    expect(problem).toMatch(`Cannot start: --log is ${JSON.stringify(value)}, expected a level (debug, info, warning`);
+  });
+
+  test.each([
+    ["port", 0, 65535],
+    ["heartbeat-ms", 50, 3_600_000],
+    ["heartbeat-misses", 1, 1000],
+    ["max-message-bytes", 1, 1_073_741_824],
+    ["max-buffered-bytes", 1, 1_073_741_824],
+    ["max-connections", 0, 10_000_000],
+    ["max-rooms-per-session", 1, 1_000_000],
+    ["resume-ms", 0, 86_400_000],
+  ])("of --%s begin right outside %i to %i", (flag, min, max) => {
+    expect(readConfig({}, [`--${flag}=${min}`]).type).toBe("config");
+    expect(readConfig({}, [`--${flag}=${max}`]).type).toBe("config");
+    expect(problemsOf(readConfig({}, [`--${flag}=${min - 1}`]))).toEqual([expect.stringContaining(`from ${min} to`)]);
+    expect(problemsOf(readConfig({}, [`--${flag}=${max + 1}`]))).toEqual([expect.stringContaining(`to ${max}`)]);
+  });
+});
+
+describe("a secret", () => {
+  const SECRETS = [
+    ["RELAY_JWT_SECRET", "jwtSecret"],
+    ["RELAY_SECRET", "secret"],
+  ] as const;
+
+  test.each(SECRETS)("%s is taken where it is long enough", (variable, name) => {
+    expect(configOf(readConfig({ [variable]: "s".repeat(32) }, []))[name]).toBe("s".repeat(32));
+  });
+
+  test.each(SECRETS)("%s that is too short is wrong, and not shown", (variable) => {
+    const [problem, ...others] = problemsOf(readConfig({ [variable]: "hunter2" }, []));
+    expect(others).toEqual([]);
+    expect(problem).toMatch(`Cannot start: ${variable} is too short: expected at least 32 bytes, such as openssl`);
+    expect(problem).not.toContain("hunter2");
+  });
+});
+
+test("what a token must say is any text", () => {
+  const env = { RELAY_JWT_AUDIENCE: "relay", RELAY_JWT_ISSUER: "https://login.example" };
+  expect(configOf(readConfig(env, []))).toMatchObject({ jwtAudience: "relay", jwtIssuer: "https://login.example" });
+});
+
+describe("a command line that cannot be read", () => {
+  test.each(["--nope", "--nope=1", "-x", "--relay-log"])("names the unknown flag %s", (flag) => {
+    expect(problemsOf(readConfig({}, [flag]))).toEqual([`Cannot start: there is no flag ${flag}; see --help`]);
+  });
+
+  test("takes the word behind an unknown flag for its value, and names the flag alone", () => {
+    expect(problemsOf(readConfig({}, ["--heartbeet-ms", "3"]))).toEqual([
+      "Cannot start: there is no flag --heartbeet-ms; see --help",
+    ]);
+  });
+
+  test("names a stray argument", () => {
+    expect(problemsOf(readConfig({}, ["8080"]))).toEqual(["Cannot start: there is no argument 8080; see --help"]);
+  });
+
+  test.each(SETTINGS)("names a missing value: %s has the flag %s", (_variable, flag) => {
+    const [problem, ...others] = problemsOf(readConfig({}, [flag]));
+    expect(others).toEqual([]);
+    expect(problem).toMatch(/^Cannot start: /);
+    expect(problem).toContain(flag);
+  });
+});
+
+describe("variables that the relay does not know", () => {
+  test("are warned of where they look like its own, and stop nothing", () => {
+    const env = { RELAY_ZZZ: "1", RELAY_HEARTBEAT: "1", RELAY_LOG: "info", HOME: "/", PATH: "" };
+    const result = readConfig(env, []);
+    expect(configOf(result)).toEqual(DEFAULTS);
+    expect(result).toMatchObject({
+      warnings: ["Not settings of the relay, and ignored: RELAY_HEARTBEAT, RELAY_ZZZ"],
+    });
+  });
+});
+
+test.each(["--version", "-V"])("%s asks for the version, whatever else is wrong", (flag) => {
+  expect(readConfig({ PORT: "no" }, [flag, "--nonsense"])).toEqual({ type: "version" });
+});
+
+test.each(["-p 9000", "-p9000", "--port=9000"])("%s is the port", (flags) => {
+  expect(configOf(readConfig({ PORT: "1" }, flags.split(" "))).port).toBe(9000);
+});
+
+describe.each(["--help", "-h"])("%s", (flag) => {
+  test("lists each setting with its flag, its variable and its default, even where others are wrong", () => {
+    const result = readConfig({ PORT: "x" }, ["--nope", flag]);
+    if (result.type !== "help") throw new Error(`Expected help, got ${result.type}`);
+    const text = result.text.replaceAll(/\s+/g, " ");
+    for (const [variable, name] of SETTINGS) {
+      expect(text).toContain(`${name} <`);
+      expect(text).toMatch(new RegExp(`\\(${variable}, default [^)]+\\)`));
+    }
+    expect(text).toContain("(PORT, default 8080)");
+  });
+});

@@ -157,12 +157,18 @@ export class RelayClient<Data = unknown>
         this.#requests.answered(frame);
         break;
       case "presence":
-        this.emit("presence", { id: frame.id, room: frame.room, event: frame.event });
+        this.#reported(frame);
         break;
       case "error":
         this.emit("error", toRelayError(frame.error));
         break;
     }
+  }
+
+  #reported({ id, room, event }: Extract<RelayFrame, { type: "presence" }>): void {
+    // The relay took this client out of the room, because its new token does not grant it.
+    if (id === this.#id && event === "left" && room) this.#joined.delete(room);
+    this.emit("presence", { id, room, event });
   }
 
   #deliver({ sequenceId, from, room, data, encoding }: Extract<RelayFrame, { type: "message" }>): void {

@@ -72,7 +72,7 @@ export class Requests {
       abort = () => {
         // What is on its way keeps its place: the relay will answer it.
         if (!waiting.isWritten) this.#take(ackId);
-        reject(new RelayError("aborted", "Cannot wait: the signal was aborted", true));
+        reject(new RelayError("aborted", "The signal was aborted", true));
       };
       if (signal?.aborted) abort();
       else this.#writeMore();
@@ -131,7 +131,7 @@ export class Requests {
       const { text } = waiting;
       // The relay would close the connection for it. Most texts are too short to be worth counting.
       if (text.length * 3 > maxMessageBytes && new TextEncoder().encode(text).length > maxMessageBytes) {
-        const message = `Cannot send: it is over the relay's ${maxMessageBytes} bytes`;
+        const message = `Cannot send more than ${maxMessageBytes} bytes`;
         this.#take(ackId)?.reject(new RelayError("too_large", message, false));
       } else {
         if (!this.#write(text)) return;

@@ -136,6 +136,19 @@ describe("in a session that could not be resumed", () => {
     reconnect(false);
     expect(socket().sent.map(({ type }) => type)).toEqual(["sequenceAck"]);
   });
+
+  test("a room that the relay took the client out of is not joined again", async () => {
+    const { client, socket, reconnect } = startWelcomed();
+    const asked = [client.room("lobby").join(), client.room("attic").join()];
+    for (const ackId of [1, 2]) socket().acks(ackId, "done");
+    await Promise.all(asked);
+    socket().tells(
+      { type: "presence", id: "7", room: "lobby", event: "left" },
+      { type: "presence", id: "3", room: "attic", event: "left" },
+    );
+    reconnect(false);
+    expect(socket().sent.filter(({ type }) => type === "join")).toMatchObject([{ room: "attic" }]);
+  });
 });
 
 describe("of calls that did not wait for each other the latest counts", () => {

@@ -1,4 +1,4 @@
-/** What tests put into frames that would read, to see what becomes of those that may not. */
+/** Characters and tokens that tests insert into valid frames, to make invalid ones. */
 export const FOREIGN = [
   ":",
   "#",

@@ -3,7 +3,7 @@ import type { Reporter, TestModule } from "vitest/node";
 
 const inCi = process.env.CI !== undefined && process.env.CI !== "";
 
-/** Where a test that does not run is a test that failed: a machine without Node 24 or python3-websockets proves nothing. */
+/** Fails the run for each skipped test: a machine without Node 24 or python3-websockets proves nothing. */
 const failOnSkips: Reporter = {
   onTestRunEnd(modules: readonly TestModule[]) {
     const skipped = modules.flatMap((module) => [...module.children.allTests("skipped")]);
@@ -17,10 +17,10 @@ export default defineConfig({
   test: {
     root: new URL("..", import.meta.url).pathname,
     include: ["tests/{unit,conformance,chaos,browser,package,interop}/**/*.test.ts"],
-    // Each file starts servers of its own, and the machine that this must pass on has two cores.
+    // Each file starts its own servers, and the suite must pass on a machine with two cores.
     maxWorkers: 2,
     testTimeout: 30_000,
-    // A runtime that has compiled nothing yet takes its time to start.
+    // The first start of a runtime compiles everything.
     hookTimeout: 90_000,
     allowOnly: !inCi,
     reporters: inCi ? ["default", failOnSkips] : ["default"],

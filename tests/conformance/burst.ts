@@ -1,18 +1,18 @@
 import { connect } from "node:net";
 
-/** Connections at the same time: enough to keep the server busy, few enough for its queue. */
-const AT_ONCE = 32;
+/** Concurrent connections: enough to keep the server busy, few enough for its accept queue. */
+const CONCURRENT = 32;
 
 /**
- * Opens a connection, writes the bytes and resets it as soon as the first of the answer is there; this many times.
- * A reset leaves no port of this machine waiting, as an orderly end would.
+ * Opens this many connections. Each writes the bytes and is reset as soon as the server answers.
+ * An orderly close would leave a local port in TIME_WAIT; a reset doesn't.
  */
 export async function burst(port: number, bytes: string, times: number): Promise<void> {
   let left = times;
   const worker = async (): Promise<void> => {
     while (left-- > 0) await askAndReset(port, bytes);
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  await Promise.all(Array.from({ length: CONCURRENT }, worker));
 }
 
 function askAndReset(port: number, bytes: string): Promise<void> {
@@ -25,6 +25,8 @@ function askAndReset(port: number, bytes: string): Promise<void> {
       answered = true;
       socket.resetAndDestroy();
     });
-    socket.once("close", () => (answered ? resolve() : reject(new Error("A connection ended without an answer"))));
+    socket.once("close", () =>
+      answered ? resolve() : reject(new Error("The server closed a connection without an answer")),
+    );
   });
 }

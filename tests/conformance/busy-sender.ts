@@ -1,19 +1,20 @@
 import type { JsonClient } from "./json-client.ts";
 
-/** Sends that a client has under way. */
-const UNDER_WAY = 10;
+/** Unacknowledged sends that a client keeps in flight. */
+const IN_FLIGHT = 10;
 
-/** A client that sends to others as fast as the relay acknowledges, and keeps the book. */
+/** Client that sends to others as fast as the relay acknowledges, and records every delivery. */
 export class BusySender {
   readonly id: string;
-  /** What the relay said was delivered, and to whom. */
+  /** Messages that the relay acknowledged as delivered, each with its recipient. */
   readonly delivered: { readonly to: string; readonly mark: string }[] = [];
   readonly received = new Set<unknown>();
-  /** Resolves when the connection is over and all that came was read. */
+  /** Resolves when the connection has ended and every frame from it was read. */
   readonly ended: Promise<void>;
   onAck = (): void => {};
   readonly #client: JsonClient;
-  readonly #underWay = new Map<unknown, string>();
+  /** Recipients of the sends in flight, by `ackId`. */
+  readonly #inFlight = new Map<unknown, string>();
   #others: readonly string[] = [];
   #sent = 0;
 
@@ -25,13 +26,13 @@ export class BusySender {
 
   start(others: readonly string[]): void {
     this.#others = others;
-    for (let count = 0; count < UNDER_WAY; count++) this.#send();
+    for (let count = 0; count < IN_FLIGHT; count++) this.#send();
   }
 
   #send(): void {
     const to = this.#others[this.#sent % this.#others.length] ?? "";
     const ackId = ++this.#sent;
-    this.#underWay.set(ackId, to);
+    this.#inFlight.set(ackId, to);
     this.#client.send({ type: "send", to, data: `${this.id} ${ackId}`, ackId });
   }
 
@@ -41,8 +42,8 @@ export class BusySender {
       if (frame === undefined) return;
       if (frame.type === "message") this.received.add(frame.data);
       if (frame.type !== "ack") continue;
-      const to = this.#underWay.get(frame.ackId);
-      this.#underWay.delete(frame.ackId);
+      const to = this.#inFlight.get(frame.ackId);
+      this.#inFlight.delete(frame.ackId);
       if (to !== undefined && frame.outcome === "delivered") {
         this.delivered.push({ to, mark: `${this.id} ${frame.ackId}` });
       }

@@ -2,18 +2,18 @@ import { once } from "node:events";
 import { WebSocket } from "ws";
 import { Inbox, within } from "./wait.ts";
 
-/** Text arrives as a string, bytes as a Buffer. */
+/** Received message: a string for text, a Buffer for bytes. */
 export type Message = string | Buffer;
 
-/** How a connection ended, as its client saw it. */
+/** Close code and reason, as the client saw them. */
 export interface Closed {
   readonly code: number;
   readonly reason: string;
 }
 
-/** A well-behaved client: answers pings and closes, as a browser does. */
+/** Well-behaved client: answers pings and close frames, as a browser does. */
 export class Client {
-  /** Its id at the relay; empty for a client that has none, or did not ask. */
+  /** The client's id; empty where it has none or did not ask for it. */
   id = "";
   readonly closed: Promise<Closed>;
   readonly #ws: WebSocket;
@@ -30,9 +30,9 @@ export class Client {
         resolve({ code, reason: reason.toString() });
       });
     });
-    // The close event follows, and tells.
+    // A close event follows each error.
     ws.on("error", () => {});
-    // Without options that say otherwise, `ws` gives a message as one Buffer.
+    // With the default `binaryType`, `ws` passes each message as one Buffer.
     ws.on("message", (data: Buffer, isBinary) => receive(isBinary ? data : data.toString()));
   }
 
@@ -40,28 +40,28 @@ export class Client {
     this.#ws.send(message);
   }
 
-  /** The next message, from those that have come or as soon as it comes. */
+  /** Takes the next message; waits for it where none has arrived. */
   next(): Promise<Message> {
     return this.#messages.next(`the next message to ${this.#title}`);
   }
 
-  /** How the connection ends. */
+  /** Waits until the connection has ended. @returns Its close code and reason. */
   end(): Promise<Closed> {
     return within(this.closed, `the end of ${this.#title}`);
   }
 
-  /** Closes, and waits until the relay has answered. */
+  /** Starts the closing handshake, and waits until the relay has answered. */
   async close(code?: number): Promise<Closed> {
     this.#ws.close(code);
     return this.end();
   }
 
-  /** Drops the connection, if it is still there. */
+  /** Drops the connection without a close frame. Harmless when it has ended. */
   drop(): void {
     this.#ws.terminate();
   }
 
-  /** Has the client's own message to itself come next? Then nobody else's came before it. */
+  /** Sends a message to itself. @returns Whether that is the next message: nothing else arrived before it. */
   async nextIsOwn(): Promise<boolean> {
     const marker = `marker ${Math.random()}`;
     this.send(`${this.id}:${marker}`);
@@ -75,8 +75,10 @@ export class Client {
 }
 
 /**
- * @param onMessage Is given each message, in place of the client's `next`.
- * @throws {Error} When the server refuses the handshake; the error has its status.
+ * Connects a client.
+ *
+ * @param onMessage Receives each message; the client's `next` then returns none.
+ * @throws {Error} When the server refuses the handshake; the message has the status.
  */
 export async function openClient(
   url: string,

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 /** Opcodes of RFC 6455 §5.2. */
 export const OPCODES = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 
-/** One frame on the wire, as a client may send it: also what no library would. */
+/** One frame on the wire, as a client sends it. May break RFC 6455. */
 export interface WireFrame {
   readonly opcode: number;
   readonly payload?: string | Uint8Array;
@@ -11,18 +11,18 @@ export interface WireFrame {
   readonly fin?: boolean;
   /** The three reserved bits, 0 to 7. Default: 0. */
   readonly reserved?: number;
-  /** Default: true, as a client must. */
+  /** Default: true, as RFC 6455 §5.3 requires of a client. */
   readonly masked?: boolean;
 }
 
-/** One frame as it came from the server. */
+/** One frame as the server sent it. */
 export interface ReceivedFrame {
   readonly opcode: number;
   readonly fin: boolean;
   readonly payload: Buffer;
 }
 
-/** The frame's bytes (RFC 6455 §5.2). */
+/** Returns the frame's bytes (RFC 6455 §5.2). */
 export function encodeFrame({ opcode, payload = "", fin = true, reserved = 0, masked = true }: WireFrame): Buffer {
   const body = Buffer.from(payload);
   const first = (fin ? 0x80 : 0) | (reserved << 4) | opcode;
@@ -31,7 +31,7 @@ export function encodeFrame({ opcode, payload = "", fin = true, reserved = 0, ma
   return Buffer.concat([Buffer.from([first]), encodeLength(body.length, masked), mask, body]);
 }
 
-/** A close frame's payload: the code, then the reason. */
+/** Returns a close frame's payload: the code, then the reason. */
 export function closePayload(code: number, reason = ""): Buffer {
   const bytes = Buffer.alloc(2);
   bytes.writeUInt16BE(code);
@@ -52,14 +52,14 @@ function encodeLength(length: number, masked: boolean): Buffer {
   return bytes;
 }
 
-/** Takes the frames out of what a server sent, piece by piece. */
+/** Parses a server's frames from a stream of pieces. */
 export class FrameReader {
   #pieces: Buffer[] = [];
   #bytes = 0;
-  /** What must be there before it is worth looking again. */
+  /** Bytes that must have arrived before the next frame can be complete. */
   #wantedBytes = 2;
 
-  /** The frames that are whole with this piece. */
+  /** Adds a piece. @returns The frames that it completes. */
   read(piece: Buffer): ReceivedFrame[] {
     this.#pieces.push(piece);
     this.#bytes += piece.length;
@@ -80,7 +80,7 @@ export class FrameReader {
   }
 }
 
-/** Where the first frame ends, or how many bytes it takes to know. */
+/** Returns where the first frame ends. Where too few bytes are there to tell, returns how many it takes. */
 function endOfFrame(bytes: Buffer): number {
   if (bytes.length < 2) return 2;
   const start = startOfPayload(bytes);
@@ -89,7 +89,7 @@ function endOfFrame(bytes: Buffer): number {
   return start + (start === 4 ? bytes.readUInt16BE(2) : Number(bytes.readBigUInt64BE(2)));
 }
 
-/** A server's frame has no mask. */
+/** Returns where a server's frame has its payload. A server's frame has no mask. */
 function startOfPayload(bytes: Buffer): number {
   const short = (bytes[1] ?? 0) & 0x7f;
   if (short < 126) return 2;

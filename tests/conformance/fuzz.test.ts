@@ -60,7 +60,7 @@ async function fuzz(app: Server, runtime: Runtime, index: number, seed: number):
     }
     const isNoise = random.below(3) === 0;
     if (isNoise) raw.write(source.noise());
-    else raw.send(...source.breach());
+    else raw.send(...source.violation());
     // Noise may be the beginning of a long frame.
     if (isNoise || runtime.exceptions.laxProtocol !== undefined) await expectAnswer(app);
     else await raw.closeCode();

@@ -6,7 +6,7 @@ import type { TEXT_PROTOCOL } from "./text-client.ts";
 
 const { continuation, text, binary, close, ping, pong } = OPCODES;
 
-/** A subprotocol to offer; `undefined` for plain. */
+/** Subprotocol to offer; `undefined` for plain. */
 export type Subprotocol = typeof JSON_PROTOCOL | typeof TEXT_PROTOCOL | undefined;
 
 type Choices<T> = readonly [T, ...T[]];
@@ -59,8 +59,8 @@ const TYPES: Choices<string> = [
 
 const COMMANDS: Choices<string> = [":join ", ":leave ", ":who ", ":whoami", ":ping", ":welcome ", ":"];
 
-/** Frames that end their connection, the sender's own, and no other. */
-const BREACHES: Choices<readonly WireFrame[]> = [
+/** Violations of RFC 6455: each ends its sender's connection, and no other. */
+const VIOLATIONS: Choices<readonly WireFrame[]> = [
   [{ opcode: text, payload: "x:y", reserved: 4 }],
   [{ opcode: 3, payload: "x:y" }],
   [{ opcode: 11 }],
@@ -79,20 +79,24 @@ const BREACHES: Choices<readonly WireFrame[]> = [
   [{ opcode: binary, payload: Buffer.alloc(1_048_577) }],
 ];
 
-/** What a client may send that means well, that does not, or that is broken; it follows from the random numbers. */
+/** Random input from a client: valid frames, damaged ones and noise. The same seed gives the same input. */
 export class Fuzz {
   readonly #random: Random;
   readonly #protocol: Subprotocol;
   readonly #addresses: Choices<string>;
 
-  /** @param addresses Ids and rooms, somebody's or nobody's. Nothing is addressed to others. */
+  /** @param addresses The only ids and rooms that frames are addressed to; some may not exist. */
   constructor(random: Random, protocol: Subprotocol, addresses: Choices<string>) {
     this.#random = random;
     this.#protocol = protocol;
     this.#addresses = addresses;
   }
 
-  /** The frames of one message, or a control frame, that RFC 6455 has nothing against. Whatever it says, the sender stays connected. */
+  /**
+   * Returns one message in one or more frames, or a control frame.
+   *
+   * The frames are valid in RFC 6455, so that their sender stays connected. Their content may be invalid.
+   */
   harmless(): WireFrame[] {
     switch (this.#random.below(10)) {
       case 0:
@@ -110,12 +114,12 @@ export class Fuzz {
     }
   }
 
-  /** Frames after which the connection ends. */
-  breach(): readonly WireFrame[] {
-    return this.#random.pick(BREACHES);
+  /** Returns frames that make the relay end the connection. */
+  violation(): readonly WireFrame[] {
+    return this.#random.pick(VIOLATIONS);
   }
 
-  /** Bytes that are no frames, or the beginning of one. */
+  /** Returns random bytes, in place of a frame. */
   noise(): Buffer {
     return this.#bytes(300);
   }
@@ -149,28 +153,28 @@ export class Fuzz {
     });
   }
 
-  /** The text with pieces of it dropped, doubled, or put in from elsewhere. */
-  #damaged(whole: string): string {
-    let present = whole;
-    for (let change = this.#random.below(4); change >= 0; change--) {
-      const start = this.#random.below(present.length + 1);
-      const put = this.#random.pick([this.#random.pick(FOREIGN), "", present.slice(start, start + 5)]);
-      present = present.slice(0, start) + put + present.slice(start + this.#random.below(8));
+  /** Returns the text with random parts dropped, doubled or replaced. */
+  #damaged(valid: string): string {
+    let text = valid;
+    for (let changesLeft = this.#random.below(4); changesLeft >= 0; changesLeft--) {
+      const start = this.#random.below(text.length + 1);
+      const inserted = this.#random.pick([this.#random.pick(FOREIGN), "", text.slice(start, start + 5)]);
+      text = text.slice(0, start) + inserted + text.slice(start + this.#random.below(8));
     }
-    return present;
+    return text;
   }
 
-  /** The message in one frame, or in fragments with pings between. */
+  /** Returns the message in one frame, or in fragments with pings between them. */
   #message(opcode: number, payload: string | Buffer): WireFrame[] {
     const bytes = Buffer.from(payload);
     if (this.#random.below(4) > 0) return [{ opcode, payload: bytes }];
     const frames: WireFrame[] = [];
-    let at = 0;
-    while (at < bytes.length) {
-      const end = at + 1 + this.#random.below(bytes.length);
-      frames.push({ opcode: at === 0 ? opcode : continuation, payload: bytes.subarray(at, end), fin: false });
+    let start = 0;
+    while (start < bytes.length) {
+      const end = start + 1 + this.#random.below(bytes.length);
+      frames.push({ opcode: start === 0 ? opcode : continuation, payload: bytes.subarray(start, end), fin: false });
       if (this.#random.below(4) === 0) frames.push({ opcode: ping, payload: "between" });
-      at = end;
+      start = end;
     }
     return [...frames, { opcode: frames.length === 0 ? opcode : continuation }];
   }
@@ -179,7 +183,7 @@ export class Fuzz {
     return this.#random.pick(this.#addresses);
   }
 
-  #bytes(most: number): Buffer {
-    return Buffer.from(Array.from({ length: this.#random.below(most + 1) }, () => this.#random.below(256)));
+  #bytes(maxLength: number): Buffer {
+    return Buffer.from(Array.from({ length: this.#random.below(maxLength + 1) }, () => this.#random.below(256)));
   }
 }

@@ -4,13 +4,13 @@ import type { Server } from "./server.ts";
 
 export const JSON_PROTOCOL = "relay.v1.json";
 
-/** One frame of `relay.v1.json`, as it came. */
+/** One received frame of `relay.v1.json`. */
 export interface JsonFrame {
   readonly type: string;
   readonly [field: string]: unknown;
 }
 
-/** The first frame that a client gets. */
+/** First frame that a client receives. */
 export interface Welcome extends JsonFrame {
   readonly id: string;
   readonly resumeToken: string;
@@ -19,13 +19,13 @@ export interface Welcome extends JsonFrame {
 }
 
 export interface JsonOptions {
-  /** The token of the session to go on with. */
+  /** Resume token of the session to resume. */
   readonly resume?: string;
-  /** Where to connect, in place of the server itself. */
+  /** Port to connect to, such as a proxy's. Default: the server's own. */
   readonly port?: number;
 }
 
-/** A client of `relay.v1.json` past its welcome. It acknowledges nothing by itself. */
+/** Client of `relay.v1.json` that has received its welcome. It acknowledges no message by itself. */
 export class JsonClient {
   readonly welcome: Welcome;
   readonly #client: Client;
@@ -49,12 +49,12 @@ export class JsonClient {
     this.#client.send(JSON.stringify(frame));
   }
 
-  /** Sends what may be no frame at all. */
+  /** Sends a message that may be no valid frame. */
   sendRaw(message: string | Uint8Array): void {
     this.#client.send(message);
   }
 
-  /** The next frame. The relay's pings are answered and left out. */
+  /** Takes the next frame. Answers and skips the relay's pings. */
   async next(): Promise<JsonFrame> {
     for (;;) {
       const frame = readFrame(await this.#client.next());
@@ -63,7 +63,7 @@ export class JsonClient {
     }
   }
 
-  /** Sends the frame with the next `ackId`. @returns What became of it, which must be the next that comes. */
+  /** Sends the frame with the next `ackId`. @returns The outcome. @throws {Error} When another frame arrives first. */
   async ask(frame: object): Promise<Record<string, unknown>> {
     const expected = ++this.#lastAckId;
     this.send({ ...frame, ackId: expected });
@@ -72,19 +72,19 @@ export class JsonClient {
     throw new Error(`Expected the ack ${expected}, got ${JSON.stringify({ type, ackId, ...outcome })}`);
   }
 
-  /** Has the relay done all that this client asked so far? Nothing else may come before the answer. */
+  /** Sends a ping. @returns Whether its answer is the next frame: nothing else arrived before it. */
   async nextIsOwn(): Promise<boolean> {
     this.send({ type: "ping" });
     return (await this.next()).type === "pong";
   }
 
-  /** Says that all messages up to this one arrived, and waits until the relay knows. */
+  /** Acknowledges all messages up to this one, and waits until the relay has processed that. */
   async acknowledge(sequenceId: number): Promise<void> {
     this.send({ type: "sequenceAck", sequenceId });
-    if (!(await this.nextIsOwn())) throw new Error("Something came before the answer to a ping");
+    if (!(await this.nextIsOwn())) throw new Error("A frame arrived before the answer to a ping");
   }
 
-  /** Loses the connection: TCP ends without a close frame. */
+  /** Drops the connection: TCP ends without a close frame. */
   drop(): void {
     this.#client.drop();
   }
@@ -98,20 +98,20 @@ export class JsonClient {
   }
 }
 
-/** A client that speaks `relay.v1.json`, past its welcome. */
+/** Connects a client of `relay.v1.json`, and waits for its welcome. */
 export async function connectJson(server: Server, { resume, port }: JsonOptions = {}): Promise<JsonClient> {
   await server.openRegistrar();
   const path = resume === undefined ? "/ws" : `/ws?resume=${resume}`;
   return openJson(`ws://127.0.0.1:${port ?? server.port}${path}`);
 }
 
-/** A client of the relay at this address, wherever it is mounted, past its welcome. */
+/** Connects a client of `relay.v1.json` to this address, and waits for its welcome. */
 export async function openJson(url: string): Promise<JsonClient> {
   const client = await openClient(url, [JSON_PROTOCOL]);
   return new JsonClient(client, readWelcome(await client.next()));
 }
 
-/** A client that speaks `relay.v1.json` by hand: it answers no ping and no close. */
+/** Connects a raw client of `relay.v1.json`, and waits for its welcome. It answers no ping and no close frame. */
 export async function connectRawJson(
   server: Server,
   resume?: string,
@@ -122,7 +122,7 @@ export async function connectRawJson(
   return { raw, welcome: readWelcome(await raw.next()) };
 }
 
-/** A client that is told when the id comes and goes. */
+/** Connects a client that watches the id, which must be online. */
 export async function connectWatcher(server: Server, id: string): Promise<JsonClient> {
   const watcher = await connectJson(server);
   const outcome = await watcher.ask({ type: "watch", id });
@@ -131,7 +131,7 @@ export async function connectWatcher(server: Server, id: string): Promise<JsonCl
   return watcher;
 }
 
-/** Has the client lose its connection, and waits until the relay knows. @returns Who watched it. */
+/** Drops the client's connection, and waits until the relay has noticed. @returns The client that watched it. */
 export async function loseConnection(server: Server, client: JsonClient): Promise<JsonClient> {
   const watcher = await connectWatcher(server, client.id);
   client.drop();
@@ -140,7 +140,7 @@ export async function loseConnection(server: Server, client: JsonClient): Promis
   return watcher;
 }
 
-/** The numbers, and the data, of the next messages of a client. */
+/** Takes the client's next messages. @returns The number and the data of each. */
 export async function nextMessages(
   client: JsonClient,
   count: number,
@@ -154,16 +154,16 @@ export async function nextMessages(
   return messages;
 }
 
-/** A frame's fields. */
+/** Parses a frame. */
 export function readFrame(message: string | Buffer): JsonFrame {
   if (typeof message !== "string") throw new Error("A frame of relay.v1.json is text");
-  // What has no type fails where the test compares it.
+  // A frame without a type fails in the test that compares it.
   return JSON.parse(message) as JsonFrame;
 }
 
 function readWelcome(message: string | Buffer): Welcome {
   const frame = readFrame(message);
   if (frame.type !== "welcome") throw new Error(`Expected a welcome, got ${frame.type}`);
-  // The test of the welcome says so.
+  // json.test.ts checks that every field is there.
   return frame as Welcome;
 }

@@ -2,11 +2,11 @@ import { expect } from "vitest";
 import type { Client } from "./client.ts";
 
 declare module "vitest" {
-  // Its parameters must be those of the interface that it adds to.
+  // Declaration merging needs the type parameters of Vitest's own interface.
   interface Matchers<T> {
     /**
-     * Nothing came to the client before a marker that it sends to itself now. What could have come must have passed the
-     * relay by then: wait for something that follows from it first.
+     * Passes where the client receives nothing before a marker that it sends to itself now. A message that must not
+     * arrive has to have passed the relay by then: wait for a later event first.
      */
     toStaySilent(): Promise<void>;
   }
@@ -14,6 +14,9 @@ declare module "vitest" {
 
 expect.extend({
   async toStaySilent(client: Client) {
-    return { pass: await client.nextIsOwn(), message: () => `Client ${client.id} was sent something unasked` };
+    return {
+      pass: await client.nextIsOwn(),
+      message: () => `Client ${client.id} received a frame that it should not have`,
+    };
   },
 });

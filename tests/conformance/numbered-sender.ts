@@ -4,34 +4,34 @@ import type { RawClient } from "./raw.ts";
 import type { Server } from "./server.ts";
 import { within } from "./wait.ts";
 
-/** Longer than any test: who waits for a frame says itself for how long. */
+/** Longer than any test. The methods below have their own timeouts. */
 const FOREVER_MS = 600_000;
-const MARK = "mark";
+const MARKER = "marker";
 
-/** What a frame says to a client of these tests. */
-export type News =
+/** Meaning of a received frame, whatever the protocol. */
+export type Incoming =
   | { readonly type: "message"; readonly text: string }
   | { readonly type: "refused"; readonly number?: number }
-  | { readonly type: "delivered" | "mark" | "other" };
+  | { readonly type: "delivered" | "marker" | "other" };
 
-/** How clients of one protocol say what these tests say. */
+/** Protocol of a client: how it writes and reads the frames of these tests. */
 export interface Dialect {
   readonly name: string;
   connect(server: Server): Promise<{ readonly raw: RawClient; readonly id: string }>;
-  /** The frame that sends the text. The number is the sender's own, from 1. */
+  /** Returns the frame that sends the text. The sender numbers its messages from 1. */
   send(to: string, text: string, number: number): string;
-  /** The frame that is answered by a mark, behind the answers to all frames before it. */
-  askMark(id: string): string;
-  read(frame: string): News;
+  /** Returns a frame that the relay answers with a marker, after it has answered all frames before it. */
+  requestMarker(id: string): string;
+  read(frame: string): Incoming;
 }
 
 export const plain: Dialect = {
   name: "plain",
   connect: (server) => server.connectRaw(),
   send: (to, text) => `${to}:${text}`,
-  askMark: (id) => `${id}:${MARK}`,
+  requestMarker: (id) => `${id}:${MARKER}`,
   read: (frame) => {
-    if (frame === MARK) return { type: "mark" };
+    if (frame === MARKER) return { type: "marker" };
     if (frame.startsWith(":error too_slow ")) return { type: "refused" };
     return frame.startsWith(":") ? { type: "other" } : { type: "message", text: frame };
   },
@@ -44,33 +44,34 @@ export const json: Dialect = {
     return { raw, id: welcome.id };
   },
   send: (to, data, ackId) => JSON.stringify({ type: "send", to, data, ackId }),
-  askMark: () => JSON.stringify({ type: "ping" }),
+  requestMarker: () => JSON.stringify({ type: "ping" }),
   read: (text) => {
     const { type, data, ackId, outcome, error } = JSON.parse(text);
     if (type === "message") return { type: "message", text: data };
-    if (type === "pong") return { type: "mark" };
+    if (type === "pong") return { type: "marker" };
     if (type === "ack" && outcome === "delivered") return { type: "delivered" };
     return error?.code === "too_slow" ? { type: "refused", number: ackId } : { type: "other" };
   },
 };
 
-/** A client that numbers what it sends to one receiver, and keeps the book of what became of it. */
+/** Client that numbers its messages to one receiver, and records what became of each. */
 export class NumberedSender {
-  /** The numbers that arrived, in the order of arrival. */
+  /** Numbers of the messages that arrived, in the order of arrival. */
   readonly arrived: number[] = [];
-  /** What came and should not have. */
-  readonly odd: News[] = [];
-  /** How many it was told were refused, and which, where the protocol says. */
-  refused = 0;
+  /** Frames that this client should not have received. */
+  readonly unexpected: Incoming[] = [];
+  /** Count of the messages that the relay refused. */
+  refusedCount = 0;
+  /** Their numbers, where the protocol has them. */
   readonly refusedNumbers: number[] = [];
-  sent = 0;
+  sentCount = 0;
   readonly #name: string;
   readonly #dialect: Dialect;
   readonly #raw: RawClient;
   readonly #id: string;
   readonly #to: string;
-  #marked = (): void => {};
-  #settled = (): void => {};
+  #onMarker = (): void => {};
+  #onAllSettled = (): void => {};
 
   private constructor(name: string, dialect: Dialect, client: { raw: RawClient; id: string }, to: string) {
     this.#name = name;
@@ -78,7 +79,7 @@ export class NumberedSender {
     this.#raw = client.raw;
     this.#id = client.id;
     this.#to = to;
-    void listen(client.raw, dialect, (news) => this.#hear(news));
+    void listen(client.raw, dialect, (incoming) => this.#receive(incoming));
   }
 
   static async connect(name: string, dialect: Dialect, server: Server, to: string): Promise<NumberedSender> {
@@ -88,62 +89,66 @@ export class NumberedSender {
   /** Sends messages of these lengths, in one write. */
   send(lengths: readonly number[]): void {
     const frames = lengths.map((length) => {
-      const number = ++this.sent;
+      const number = ++this.sentCount;
       return this.#dialect.send(this.#to, `${this.#name} ${number} `.padEnd(length, "x"), number);
     });
     this.#raw.send(...frames.map((payload) => ({ opcode: OPCODES.text, payload })));
   }
 
-  /** Waits until the relay has read all that was sent. */
-  read(): Promise<void> {
-    const marked = new Promise<void>((resolve) => {
-      this.#marked = resolve;
+  /** Waits until the relay has read every message of this client. */
+  untilRead(): Promise<void> {
+    const marker = new Promise<void>((resolve) => {
+      this.#onMarker = resolve;
     });
-    this.#raw.text(this.#dialect.askMark(this.#id));
-    return within(marked, `the relay to read what ${this.#name} sent`);
+    this.#raw.text(this.#dialect.requestMarker(this.#id));
+    return within(marker, `the relay to read what ${this.#name} sent`);
   }
 
   /** Waits until each message has arrived or was refused. */
-  settled(): Promise<void> {
-    const settled = new Promise<void>((resolve) => {
-      this.#settled = resolve;
+  untilSettled(): Promise<void> {
+    const allSettled = new Promise<void>((resolve) => {
+      this.#onAllSettled = resolve;
     });
-    this.#settle();
-    return within(settled, `each of the ${this.sent} messages of ${this.#name} to arrive or to be refused`);
+    this.#checkSettled();
+    return within(allSettled, `each of the ${this.sentCount} messages of ${this.#name} to arrive or to be refused`);
   }
 
   reset(): void {
     this.#raw.reset();
   }
 
-  /** The receiver got this one. */
-  arrives(number: number): void {
+  /** Records that the receiver has this message. */
+  recordArrival(number: number): void {
     this.arrived.push(number);
-    this.#settle();
+    this.#checkSettled();
   }
 
-  #hear(news: News): void {
-    if (news.type === "mark") this.#marked();
-    else if (news.type === "refused") this.#refuse(news.number);
-    else if (news.type !== "delivered") this.odd.push(news);
+  #receive(incoming: Incoming): void {
+    if (incoming.type === "marker") this.#onMarker();
+    else if (incoming.type === "refused") this.#recordRefusal(incoming.number);
+    else if (incoming.type !== "delivered") this.unexpected.push(incoming);
   }
 
-  #refuse(number: number | undefined): void {
-    this.refused++;
+  #recordRefusal(number: number | undefined): void {
+    this.refusedCount++;
     if (number !== undefined) this.refusedNumbers.push(number);
-    this.#settle();
+    this.#checkSettled();
   }
 
-  #settle(): void {
-    if (this.arrived.length + this.refused === this.sent) this.#settled();
+  #checkSettled(): void {
+    if (this.arrived.length + this.refusedCount === this.sentCount) this.#onAllSettled();
   }
 }
 
-/** Tells of each frame that comes, until the connection ends. */
-export async function listen(raw: RawClient, dialect: Dialect, hear: (news: News) => void): Promise<void> {
+/** Calls `onIncoming` for each frame that arrives, until the connection ends. */
+export async function listen(
+  raw: RawClient,
+  dialect: Dialect,
+  onIncoming: (incoming: Incoming) => void,
+): Promise<void> {
   for (;;) {
     const frame = await raw.next(FOREVER_MS).catch(() => undefined);
     if (frame === undefined) return;
-    hear(dialect.read(String(frame)));
+    onIncoming(dialect.read(String(frame)));
   }
 }

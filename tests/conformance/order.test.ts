@@ -8,61 +8,61 @@ import { sharedServer } from "./subject.ts";
 
 const SENDERS = 8;
 const ROUNDS = 60;
-const MOST_AT_ONCE = 40;
-const LONGEST_SMALL = 500;
-const LONGEST = 60_000;
-/** How often the receiver stops reading until something is refused. */
+const MAX_BURST = 40;
+const MAX_SMALL_LENGTH = 500;
+const MAX_LENGTH = 60_000;
+/** How often the receiver stops reading until the relay refuses a message. */
 const STALLS = 3;
 
 const seed = chooseSeed(process.env.ORDER_SEED);
 
-describe.each(runtimes)(`the order of messages on $name, ORDER_SEED=${seed}`, (runtime) => {
-  // Nobody is dropped for reading slowly: that would take three beats.
+describe.each(runtimes)(`the order of messages with ORDER_SEED=${seed}, on $name`, (runtime) => {
+  // The long beat keeps the relay from closing the slow receiver, which takes three beats.
   const server = sharedServer(runtime, {
     env: { RELAY_MAX_BUFFERED_BYTES: "300000", RELAY_HEARTBEAT_MS: "60000" },
   });
 
-  describe.each([plain, json])("in $name", (dialect) => {
-    test("bursts and lone messages of many senders arrive as each of them sent them", async () => {
+  describe.each([plain, json])("in the protocol $name", (dialect) => {
+    test("bursts and single messages of many senders arrive in the order of each sender", async () => {
       const { senders } = await connectAll(server(), dialect);
-      await Promise.all(senders.map((sender, index) => talk(sender, new Random(seed + index))));
+      await Promise.all(senders.map((sender, index) => sendRounds(sender, new Random(seed + index))));
       for (const sender of senders) {
-        expect(sender.arrived).toEqual(upTo(sender.sent));
-        expect(sender.odd).toEqual([]);
+        expect(sender.arrived).toEqual(upTo(sender.sentCount));
+        expect(sender.unexpected).toEqual([]);
       }
     });
 
-    test("so do those to a receiver that reads slowly, but for those of which their sender was told", async () => {
+    test("a slow receiver gets every message in order, except those that the sender was told were refused", async () => {
       const { senders, receiver } = await connectAll(server(), dialect);
       const random = new Random(seed);
-      const refused = (): number => senders.reduce((sum, sender) => sum + sender.refused, 0);
+      const countRefused = (): number => senders.reduce((sum, sender) => sum + sender.refusedCount, 0);
       for (let stall = 0; stall < STALLS; stall++) {
         receiver.pause();
-        for (const before = refused(); refused() === before; ) await sendMixed(senders, random);
+        for (const before = countRefused(); countRefused() === before; ) await sendMixed(senders, random);
         receiver.resume();
         for (let round = 0; round < ROUNDS; round++) await sendMixed(senders, random);
-        await Promise.all(senders.map((sender) => sender.settled()));
+        await Promise.all(senders.map((sender) => sender.untilSettled()));
       }
       for (const sender of senders) {
         const lost = new Set(dialect === json ? sender.refusedNumbers : missing(sender));
-        expect(lost.size).toBe(sender.refused);
-        expect(sender.arrived).toEqual(upTo(sender.sent).filter((number) => !lost.has(number)));
-        expect(sender.odd).toEqual([]);
+        expect(lost.size).toBe(sender.refusedCount);
+        expect(sender.arrived).toEqual(upTo(sender.sentCount).filter((number) => !lost.has(number)));
+        expect(sender.unexpected).toEqual([]);
       }
     });
   });
 });
 
-/** Senders, and the one to whom all of them send; what it gets is entered in their books. */
+/** Connects a receiver, and senders that all send to it and record what arrives there. */
 async function connectAll(server: Server, dialect: Dialect) {
   const { raw: receiver, id } = await dialect.connect(server);
   const senders: NumberedSender[] = [];
   for (let index = 0; index < SENDERS; index++) {
     senders.push(await NumberedSender.connect(String(index), dialect, server, id));
   }
-  void listen(receiver, dialect, (news) => {
-    const [name, number] = news.type === "message" ? news.text.split(" ") : [];
-    senders[Number(name)]?.arrives(Number(number));
+  void listen(receiver, dialect, (incoming) => {
+    const [name, number] = incoming.type === "message" ? incoming.text.split(" ") : [];
+    senders[Number(name)]?.recordArrival(Number(number));
   });
   onTestFinished(() => reset(receiver, senders));
   return { senders, receiver };
@@ -73,31 +73,31 @@ function reset(receiver: RawClient, senders: readonly NumberedSender[]): void {
   for (const sender of senders) sender.reset();
 }
 
-/** Bursts and lone messages, of which some are alone on their way and others follow as soon as the relay has read what was before. */
-async function talk(sender: NumberedSender, random: Random): Promise<void> {
+/** Sends bursts and single messages; waits after each until the relay has read it, or until it has settled. */
+async function sendRounds(sender: NumberedSender, random: Random): Promise<void> {
   for (let round = 0; round < ROUNDS; round++) {
-    const count = random.pick([1, random.spread(1, MOST_AT_ONCE)]);
-    sender.send(Array.from({ length: count }, () => random.spread(1, LONGEST_SMALL)));
-    await (random.below(2) === 0 ? sender.read() : sender.settled());
+    const count = random.pick([1, random.spread(1, MAX_BURST)]);
+    sender.send(Array.from({ length: count }, () => random.spread(1, MAX_SMALL_LENGTH)));
+    await (random.below(2) === 0 ? sender.untilRead() : sender.untilSettled());
   }
-  await sender.settled();
+  await sender.untilSettled();
 }
 
-/** Each sends a burst, or one large message, or one small, and the relay has read all. */
+/** Sends a burst or a single message of each sender, and waits until the relay has read all. */
 async function sendMixed(senders: readonly NumberedSender[], random: Random): Promise<void> {
   for (const sender of senders) {
-    const count = random.pick([1, random.spread(1, MOST_AT_ONCE)]);
-    sender.send(Array.from({ length: count }, () => random.spread(1, random.pick([LONGEST_SMALL, LONGEST]))));
+    const count = random.pick([1, random.spread(1, MAX_BURST)]);
+    sender.send(Array.from({ length: count }, () => random.spread(1, random.pick([MAX_SMALL_LENGTH, MAX_LENGTH]))));
   }
-  await Promise.all(senders.map((sender) => sender.read()));
+  await Promise.all(senders.map((sender) => sender.untilRead()));
 }
 
 function upTo(last: number): number[] {
   return Array.from({ length: last }, (_, index) => index + 1);
 }
 
-/** The numbers that have not arrived. */
-function missing({ sent, arrived }: NumberedSender): number[] {
-  const there = new Set(arrived);
-  return upTo(sent).filter((number) => !there.has(number));
+/** Returns the numbers of the messages that have not arrived. */
+function missing({ sentCount, arrived }: NumberedSender): number[] {
+  const present = new Set(arrived);
+  return upTo(sentCount).filter((number) => !present.has(number));
 }

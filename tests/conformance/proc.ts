@@ -3,41 +3,42 @@ import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 
-/** Above are the ports that Linux gives to connections: one of them may take a port that is free for a moment. */
+/** Lowest port that Linux gives to outgoing connections. A free port above it may be taken by one at any time. */
 const FIRST_EPHEMERAL_PORT = 32_768;
 
 /**
- * The process at the end of a chain of only children: `deno task` and the npm package `deno` each start another, and memory
- * and signals belong to the last.
+ * Follows a process's only children to the last one, and returns its id.
+ *
+ * `deno task` and the npm package `deno` each start another process. Memory and signals are those of the last.
  */
 export function lastOfChain(pid: number): number {
   const children = childrenOf(pid);
   return children.length === 0 ? pid : lastOfChain(children[0] ?? pid);
 }
 
-/** Resident memory of the process in bytes; 0 when it is gone. */
+/** Returns the resident memory of the process in bytes; 0 when it has ended. */
 export function residentBytes(pid: number): number {
   const kilobytes = /^VmRSS:\s+(\d+) kB/m.exec(readProc(`${pid}/status`))?.[1];
   return Number(kilobytes ?? 0) * 1024;
 }
 
-/** The most resident memory that the process has had, in bytes; 0 when it is gone. */
+/** Returns the peak resident memory of the process in bytes; 0 when it has ended. */
 export function peakBytes(pid: number): number {
   const kilobytes = /^VmHWM:\s+(\d+) kB/m.exec(readProc(`${pid}/status`))?.[1];
   return Number(kilobytes ?? 0) * 1024;
 }
 
-/** How many files and sockets the process has open. */
+/** Counts the open file descriptors of the process. */
 export function openDescriptors(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
 }
 
-/** Whether the process exists and is not merely waiting to be reaped. */
+/** Returns whether the process runs; false for one that has ended and waits to be reaped. */
 export function isAlive(pid: number): boolean {
   return /^State:\s+[^ZX]/m.test(readProc(`${pid}/status`));
 }
 
-/** A port that nobody listens on and that no connection is given. */
+/** Returns a port that nobody listens on, and that Linux gives to no outgoing connection. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = randomInt(10_000, FIRST_EPHEMERAL_PORT);
@@ -62,7 +63,7 @@ function parentOf(pid: string): number | undefined {
   return parent === undefined ? undefined : Number(parent);
 }
 
-/** Empty where the process has just gone. */
+/** Reads a file of /proc; returns an empty string when the process has ended. */
 function readProc(path: string): string {
   try {
     return readFileSync(`/proc/${path}`, "utf8");

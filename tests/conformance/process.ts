@@ -5,16 +5,16 @@ import { isAlive, lastOfChain, openDescriptors, peakBytes, residentBytes } from 
 import { type Program, ROOT } from "./runtimes.ts";
 import { Inbox, within } from "./wait.ts";
 
-/** A runtime that has compiled nothing yet fetches its packages first. */
+/** The first start of a runtime fetches and compiles its packages. */
 const START_PATIENCE_MS = 60_000;
 const LISTENING = /^listening on http:\/\/(.+):(\d+)$/;
 
 export interface StartOptions {
-  /** Settings; PORT is 0 where they do not say. */
+  /** Settings. Default of PORT: 0. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Flags. */
+  /** Command-line flags. */
   readonly args?: readonly string[];
-  /** How many files and sockets the process may have open. Default: as many as the machine allows. */
+  /** Most file descriptors that the process may have open. Default: the machine's hard limit. */
   readonly descriptors?: number;
 }
 
@@ -26,14 +26,14 @@ export interface LogLine {
   readonly [property: string]: unknown;
 }
 
-/** How a process ended. */
+/** Exit code and output of a process. */
 export interface Exit {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** The environment of this process, without what would be a setting of the relay. */
+/** Returns the environment of this process, without variables that would be settings of the relay. */
 function cleanEnvironment(): Record<string, string | undefined> {
   const kept = Object.entries(process.env).filter(
     ([name]) => !/^(RELAY_.*|HOST|PORT|NODE_OPTIONS|VITEST.*)$/.test(name),
@@ -41,27 +41,27 @@ function cleanEnvironment(): Record<string, string | undefined> {
   return Object.fromEntries(kept);
 }
 
-/** Starts a process that may have as many sockets open as the machine allows; the usual 1,024 are too few for some tests. */
+/** Starts a process with the machine's hard limit of open files; the usual 1,024 are too few for some tests. */
 export function spawnUnlimited(command: readonly string[], env: NodeJS.ProcessEnv = process.env): ChildProcess {
   return spawnLimited(command, env, '"$(ulimit -Hn)"');
 }
 
-/** @param limit For the hard limit too: runtimes raise the soft one to it by themselves. */
+/** @param limit Sets the hard limit too: runtimes raise their soft limit to the hard one. */
 function spawnLimited(command: readonly string[], env: NodeJS.ProcessEnv, limit: string): ChildProcess {
   const start = `ulimit -n ${limit}; exec "$@"`;
   return spawn("sh", ["-c", start, "sh", ...command], { cwd: ROOT, env, stdio: ["ignore", "pipe", "pipe"] });
 }
 
-/** Processes that must not outlive this one, however it ends. */
+/** Started processes; they are killed when this one exits, however that happens. */
 const running = new Set<Process>();
 process.on("exit", () => {
   for (const one of running) one.kill();
 });
 
-/** A started process of the relay, whether it serves or says why not. */
+/** Started process of the relay; it may refuse to start. */
 export class Process {
   readonly log = new Inbox<LogLine>();
-  /** How it ended, when it has. */
+  /** Resolves when the process has ended. */
   readonly ended: Promise<Exit>;
   readonly #child: ChildProcess;
   readonly #lines = new Inbox<string>();
@@ -105,7 +105,7 @@ export class Process {
     }
   }
 
-  /** The process that serves: not the shell or the task runner around it. */
+  /** Id of the process that serves, not of the shell or the task runner around it. */
   get pid(): number {
     this.#pid ??= lastOfChain(this.#child.pid ?? 0);
     return this.#pid;
@@ -115,22 +115,22 @@ export class Process {
     return residentBytes(this.pid);
   }
 
-  /** The most that `rssBytes` has been. */
+  /** Highest value that `rssBytes` has had. */
   get peakBytes(): number {
     return peakBytes(this.pid);
   }
 
-  /** How many files and sockets the process has open. */
+  /** Count of open file descriptors. */
   get descriptors(): number {
     return openDescriptors(this.pid);
   }
 
-  /** Everything on stderr so far. */
+  /** All that the process has written to stderr. */
   get stderr(): string {
     return this.#stderr;
   }
 
-  /** Ends the pipe that the process writes its log to, as when the program that reads the log has ended. */
+  /** Closes the pipe that the process logs to, as if the program that reads the log had ended. */
   closeLogReader(): void {
     this.#child.stderr?.destroy();
   }
@@ -139,19 +139,19 @@ export class Process {
     process.kill(this.pid, signal);
   }
 
-  /** How it ends. */
+  /** Waits until the process has ended. */
   exit(patienceMs?: number): Promise<Exit> {
     return within(this.ended, "the process to exit", patienceMs);
   }
 
-  /** @throws {Error} When the process has ended, with what it wrote. */
+  /** @throws {Error} When the process has ended; the message has its output. */
   expectAlive(): void {
     if (this.#exit !== undefined || !isAlive(this.pid)) {
       throw new Error(`The server ended with ${this.#exit?.code}. It wrote:\n${this.#stderr}`);
     }
   }
 
-  /** Ends it without ceremony. Harmless when it has ended. */
+  /** Kills the process. Harmless when it has ended. */
   kill(): void {
     if (this.#exit !== undefined) return;
     for (const pid of [this.pid, this.#child.pid]) if (pid !== undefined && isAlive(pid)) process.kill(pid, "SIGKILL");

@@ -15,11 +15,11 @@ const HEADERS = {
 export interface HandshakeOptions {
   readonly method?: string;
   readonly path?: string;
-  /** Added to those of a good handshake, or in place of one of them; `undefined` leaves one out. */
+  /** Headers to add or to replace; `undefined` removes one. */
   readonly headers?: Readonly<Record<string, string | undefined>>;
 }
 
-/** The bytes of an opening handshake: a good one, but for what the options say. */
+/** Returns an opening handshake, valid apart from the options. */
 export function handshake({ method = "GET", path = "/ws", headers = {} }: HandshakeOptions = {}): string {
   const lines = Object.entries({ ...HEADERS, ...headers })
     .filter(([, value]) => value !== undefined)
@@ -27,19 +27,19 @@ export function handshake({ method = "GET", path = "/ws", headers = {} }: Handsh
   return `${method} ${path} HTTP/1.1\r\n${lines.join("")}\r\n`;
 }
 
-/** The head of an HTTP answer, and what came of its body with it. */
+/** Status and headers of an HTTP answer. */
 export interface Answer {
   readonly status: number;
-  /** In lower case. */
+  /** By name in lower case. */
   readonly headers: ReadonlyMap<string, string>;
 }
 
 /**
- * A TCP connection that speaks WebSocket by hand, for what no library would send. It answers nothing by itself: no
- * ping, no close.
+ * TCP connection on which a test writes WebSocket bytes itself, to send what no library would. It answers nothing by
+ * itself: no ping, no close frame.
  */
 export class RawClient {
-  /** Resolves when nothing more can come: the server has ended its half of the connection, or all of it. */
+  /** Resolves when the server has ended its half of the connection, or all of it. */
   readonly gone: Promise<void>;
   readonly #socket: Socket;
   readonly #frames = new Inbox<ReceivedFrame>();
@@ -55,19 +55,19 @@ export class RawClient {
     this.gone = new Promise((resolve) => {
       const end = (): void => {
         this.#isGone = true;
-        this.#answers.end("the connection went away");
-        this.#frames.end("the connection went away");
+        this.#answers.end("the connection has ended");
+        this.#frames.end("the connection has ended");
         resolve();
       };
       socket.once("end", end);
       socket.once("close", end);
     });
-    // A reset is one way for a connection to go.
+    // A reset by the server is an expected end.
     socket.on("error", () => {});
     socket.on("data", (piece) => this.#read(piece));
   }
 
-  /** Writes bytes as they are. */
+  /** Writes bytes, without a frame around them. */
   write(bytes: string | Uint8Array): void {
     this.#socket.write(bytes);
   }
@@ -81,7 +81,7 @@ export class RawClient {
     this.send({ opcode: OPCODES.text, payload });
   }
 
-  /** Sends a text frame whose middle is not copied: its mask is 0, and its length is written as that of a large one. */
+  /** Sends a text frame without copying its middle: the mask is 0, and the length takes 8 bytes whatever it is. */
   largeText(opening: string, middle: Uint8Array, closing = ""): void {
     const head = Buffer.alloc(14);
     head[0] = 0x80 | OPCODES.text;
@@ -94,17 +94,17 @@ export class RawClient {
     this.#socket.uncork();
   }
 
-  /** Sends a close frame and leaves the socket open. */
+  /** Sends a close frame, and leaves the socket open. */
   sendClose(code = 1000): void {
     this.send({ opcode: OPCODES.close, payload: closePayload(code) });
   }
 
-  /** Ends the connection the way a crashed machine's network does. */
+  /** Resets the TCP connection, as happens after a crash. */
   reset(): void {
     this.#socket.resetAndDestroy();
   }
 
-  /** Reads nothing any more: what is sent fills the buffers. */
+  /** Stops reading, so that sent bytes fill the buffers. */
   pause(): void {
     this.#socket.pause();
   }
@@ -113,45 +113,45 @@ export class RawClient {
     this.#socket.resume();
   }
 
-  /** The answer to the handshake. */
+  /** Waits for the answer to the handshake. */
   answer(): Promise<Answer> {
     return this.#answers.next("the answer to the handshake");
   }
 
-  /** The body of an answer that says how long it is. */
+  /** Waits for the body of an answer with a Content-Length. */
   async body({ headers }: Answer): Promise<string> {
     const length = Number(headers.get("content-length"));
-    const whole = (): boolean => this.#body.length >= length;
-    const coming = new Promise<void>((resolve) => {
-      this.#socket.on("data", () => whole() && resolve());
+    const isComplete = (): boolean => this.#body.length >= length;
+    const completed = new Promise<void>((resolve) => {
+      this.#socket.on("data", () => isComplete() && resolve());
       this.#socket.on("close", () => resolve());
     });
-    if (!whole()) await within(coming, "the body of the answer");
+    if (!isComplete()) await within(completed, "the body of the answer");
     return this.#body.toString();
   }
 
-  /** The next text or binary message, whole; control frames before it are left out. */
+  /** Takes the next text or binary frame, and skips control frames before it. */
   async next(patienceMs?: number): Promise<string | Buffer> {
     const isData = ({ opcode }: ReceivedFrame): boolean => opcode < 8;
     const { opcode, payload } = await this.#frames.find(isData, "the next message", patienceMs);
     return opcode === OPCODES.text ? payload.toString() : payload;
   }
 
-  /** The next frame with this opcode; others before it are left out. */
+  /** Takes the next frame with this opcode, and skips others before it. */
   frame(opcode: number): Promise<ReceivedFrame> {
     return this.#frames.find((frame) => frame.opcode === opcode, `a frame with opcode ${opcode}`);
   }
 
-  /** The code of the close frame that comes, or 1006 when the connection goes without one. */
+  /** Waits for the close frame. @returns Its code, or 1006 when the connection ends without one. */
   async closeCode(): Promise<number> {
     return (await this.closed()).code;
   }
 
-  /** The close frame that comes; its code is 1006 when the connection goes without one. */
+  /** Waits for the close frame. @returns Its code and reason; the code is 1006 when the connection ends without one. */
   async closed(): Promise<Closed> {
-    // Rejected at the end of the connection, behind all that came before it.
+    // Rejects when the connection has ended and no frame from it is left.
     const closed = await this.frame(OPCODES.close).catch(() => undefined);
-    if (closed === undefined && !this.#isGone) throw new Error("Waited for a close frame, or the end");
+    if (closed === undefined && !this.#isGone) throw new Error("Waited for a close frame or the end of the connection");
     if (closed === undefined) return { code: 1006, reason: "" };
     const { payload } = closed;
     return { code: payload.length < 2 ? 1005 : payload.readUInt16BE(0), reason: payload.subarray(2).toString() };
@@ -188,7 +188,7 @@ function readAnswer(head: string): Answer {
   return { status: Number(first.split(" ")[1]), headers: new Map(headers) };
 }
 
-/** Opens a TCP connection and says nothing. When the server ends its half, the other half stays open. */
+/** Opens a TCP connection and sends nothing. When the server ends its half, the other half stays open. */
 export async function openTcp(port: number): Promise<RawClient> {
   const socket = connect({ port, host: "127.0.0.1", noDelay: true, allowHalfOpen: true });
   await once(socket, "connect");

@@ -5,34 +5,35 @@ import type { Program } from "./runtimes.ts";
 import { within } from "./wait.ts";
 
 export interface ConnectOptions {
-  /** Deliveries to the client name their sender. */
+  /** Connects with `?from=1`: deliveries to the client name their sender. */
   readonly withSender?: boolean;
 }
 
-/** A relay that serves. */
+/** Relay that serves. */
 export class Server {
   readonly process: Process;
   readonly port: number;
   #registrar: Promise<Client> | undefined;
+  /** Callbacks for the ids that were asked for, by question. */
   readonly #questions = new Map<string, (id: string) => void>();
-  #asked = 0;
+  #counter = 0;
 
   constructor(process: Process, port: number) {
     this.process = process;
     this.port = port;
   }
 
-  /** The address of a path, for `fetch`. */
+  /** Returns the address of a path, for `fetch`. */
   url(path: string): string {
     return `http://127.0.0.1:${this.port}${path}`;
   }
 
-  /** A client that does not ask for its id. */
+  /** Connects a client that doesn't know its id. */
   open(path = "/ws", protocols: readonly string[] = []): Promise<Client> {
     return openClient(`ws://127.0.0.1:${this.port}${path}`, protocols);
   }
 
-  /** A client that knows its id. */
+  /** Connects a client that knows its id. */
   async connect({ withSender = false }: ConnectOptions = {}): Promise<Client> {
     await this.openRegistrar();
     const client = await this.open(withSender ? "/ws?from=1" : "/ws");
@@ -40,14 +41,14 @@ export class Server {
     return client;
   }
 
-  /** A client that speaks by hand, past its handshake, and its id. */
+  /** Connects a raw client. @returns The client, past its handshake, and its id. */
   async connectRaw(): Promise<{ readonly raw: RawClient; readonly id: string }> {
     await this.openRegistrar();
     const raw = await this.openRaw();
     return { raw, id: await this.#askId((frame) => raw.text(frame)) };
   }
 
-  /** Asks for a connection, and leaves. @returns The answer. */
+  /** Sends a handshake, and resets the connection after the answer. @returns The answer. */
   async ask(path: string): Promise<Answer> {
     const raw = await openTcp(this.port);
     raw.write(handshake({ path }));
@@ -56,7 +57,7 @@ export class Server {
     return answer;
   }
 
-  /** A client that speaks by hand, past its handshake. */
+  /** Connects a raw client. @returns The client, past its handshake. */
   async openRaw(options: HandshakeOptions = {}): Promise<RawClient> {
     const raw = await openTcp(this.port);
     raw.write(handshake(options));
@@ -65,17 +66,17 @@ export class Server {
     return raw;
   }
 
-  /** Waits until the log says that the client with this id has left. @returns That line. */
+  /** Waits until the log says that the client with this id has left. @returns The line of the log. */
   left(id: string, patienceMs?: number): Promise<LogLine> {
     const isIt = (line: LogLine): boolean => line.id === id && line.message.startsWith("left");
     return this.process.log.find(isIt, `${id} to leave`, patienceMs);
   }
 
-  /** Relays one message between two good clients. @throws {Error} When the relay no longer does. */
+  /** Sends a message from one new client to another. @throws {Error} When it doesn't arrive. */
   async relayOne(): Promise<void> {
     this.process.expectAlive();
     const [one, two] = await Promise.all([this.connect(), this.connect()]);
-    const message = `still here ${++this.#asked}`;
+    const message = `still here ${++this.#counter}`;
     one.send(`${two.id}:${message}`);
     const received = await two.next();
     if (received !== message) throw new Error(`Sent ${message}, received ${received}`);
@@ -83,17 +84,17 @@ export class Server {
   }
 
   /**
-   * Nobody tells a plain client its id. So the first client of a server, 1, asks for the sender of what it receives, and
-   * tells the others.
+   * Finds out a client's id. The relay doesn't tell it to a plain client. So the client sends to the registrar, whose
+   * deliveries name their sender.
    */
   async #askId(send: (frame: string) => void): Promise<string> {
-    const question = `who am I, ${++this.#asked}`;
+    const question = `who am I, ${++this.#counter}`;
     const answer = new Promise<string>((resolve) => this.#questions.set(question, resolve));
     send(`1:${question}`);
-    return within(answer, "a client's id, from the client that was the first of this server");
+    return within(answer, "the registrar to answer with a client's id");
   }
 
-  /** Has the first client connect; before any other, and once. */
+  /** Connects the registrar, once. It has to be the server's first client: its id is 1. */
   async openRegistrar(): Promise<void> {
     this.#registrar ??= openClient(`ws://127.0.0.1:${this.port}/ws?from=1`, [], (message) => {
       const [, id = "", question = ""] = /^([^:]+):(.+)$/.exec(String(message)) ?? [];
@@ -104,7 +105,7 @@ export class Server {
   }
 }
 
-/** Starts a relay that serves. */
+/** Starts a relay, and waits until it listens. */
 export async function startServer(program: Program, options: StartOptions = {}): Promise<Server> {
   const started = new Process(program, options);
   try {

@@ -1,5 +1,5 @@
-// A client process of its own, so that a test can stop it as a whole. Connects to each port it is given as the third
-// client, makes sure that the relay knows it, says "ready", and answers pings for as long as it runs.
+// Connects to the relay on each given port, where it must be the third client. Prints "ready" when each has relayed a
+// message, and answers pings from then on. It is a process of its own so that a test can suspend it.
 import { once } from "node:events";
 import { WebSocket } from "ws";
 
@@ -8,6 +8,6 @@ for (const port of process.argv.slice(2)) {
   await once(ws, "open");
   ws.send("3:my id");
   const [message]: readonly unknown[] = await once(ws, "message");
-  if (String(message) !== "my id") throw new Error(`Cannot be client 3 of ${port}: received ${message}`);
+  if (String(message) !== "my id") throw new Error(`Cannot be client 3 on port ${port}: received ${message}`);
 }
 console.log("ready");

@@ -5,9 +5,9 @@ import type { Program, Runtime } from "./runtimes.ts";
 import { type Server, startServer } from "./server.ts";
 
 /**
- * One server for all the tests of a `describe`. A test during which it ends has failed.
+ * Starts one server for all tests of a `describe`. A test fails when the server ends during it.
  *
- * @returns Gives the server to a test.
+ * @returns A function that returns the server, for use in a test.
  */
 export function sharedServer(runtime: Runtime, options: StartOptions = {}): () => Server {
   return shared(async () => {
@@ -17,38 +17,38 @@ export function sharedServer(runtime: Runtime, options: StartOptions = {}): () =
   });
 }
 
-/** One process of the app (apps/) in which the relay is mounted, for all the tests of a `describe`, as `sharedServer`. */
+/** Starts the app that mounts the relay (apps/), as `sharedServer` does. */
 export function sharedApp(runtime: Runtime, options: StartOptions = {}): () => Server {
   return sharedProgram(runtime.app, options);
 }
 
-/** One process of a program, for all the tests of a `describe`, as `sharedServer`. */
+/** Starts a program, as `sharedServer` does. */
 export function sharedProgram(program: Program, options: StartOptions = {}): () => Server {
   return shared(() => startServer(program, options));
 }
 
 function shared(start: () => Promise<Server>): () => Server {
   let server: Server | undefined;
-  const started = (): Server => {
-    if (server === undefined) throw new Error("The server is there only while a test runs");
+  const current = (): Server => {
+    if (server === undefined) throw new Error("Cannot use the server outside of a test");
     return server;
   };
   beforeAll(async () => {
     server = await start();
   });
-  afterEach(() => started().process.expectAlive());
+  afterEach(() => current().process.expectAlive());
   afterAll(() => server?.process.kill());
-  return started;
+  return current;
 }
 
-/** A server for this test alone; its end is the test's own business. */
+/** Starts a server for one test, which may end it. */
 export async function ownServer(program: Program, options: StartOptions = {}): Promise<Server> {
   const server = await startServer(program, options);
   onTestFinished(() => server.process.kill());
   return server;
 }
 
-/** A process of the relay that is not expected to serve. */
+/** Starts a process of the relay for one test, and doesn't wait until it listens. */
 export function ownProcess(runtime: Runtime, options: StartOptions): Process {
   const started = new Process(runtime, options);
   onTestFinished(() => started.kill());

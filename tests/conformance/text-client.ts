@@ -3,7 +3,7 @@ import type { Server } from "./server.ts";
 
 export const TEXT_PROTOCOL = "relay.v1.text";
 
-/** A client that speaks `relay.v1.text`, past its welcome, that knows its id. */
+/** Connects a client of `relay.v1.text`, and takes its id from the welcome. */
 export async function connectText(server: Server): Promise<Client> {
   await server.openRegistrar();
   const client = await server.open("/ws", [TEXT_PROTOCOL]);
@@ -14,7 +14,7 @@ export async function connectText(server: Server): Promise<Client> {
   return client;
 }
 
-/** The next lines of a client, as many. */
+/** Takes the client's next lines. */
 export async function nextLines(client: Client, count: number): Promise<string[]> {
   const lines: string[] = [];
   while (lines.length < count) lines.push(String(await client.next()));

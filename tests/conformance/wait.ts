@@ -1,10 +1,11 @@
-/** How long a test waits for what must come. Only a failing test waits that long. */
+/** Longest that a test waits for an event. Only a failing test waits that long. */
 export const PATIENCE_MS = 10_000;
 
 /**
- * The promise, or a rejection that says what was awaited in vain.
+ * Waits for the promise, with a timeout.
  *
- * @param what Ends the sentence "Waited … ms for".
+ * @param what Completes the sentence "Waited … ms for".
+ * @throws {Error} When the timeout comes first.
  */
 export async function within<T>(promise: Promise<T>, what: string, patienceMs: number = PATIENCE_MS): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -19,20 +20,20 @@ export async function within<T>(promise: Promise<T>, what: string, patienceMs: n
   }
 }
 
-/** Asks again and again until it is so: for what no event tells of. */
+/** Polls until the condition is true: for changes that no event announces. */
 export async function until(
-  isSo: () => Promise<boolean>,
+  condition: () => Promise<boolean>,
   what: string,
   patienceMs: number = PATIENCE_MS,
 ): Promise<void> {
   const deadline = Date.now() + patienceMs;
-  while (!(await isSo())) {
+  while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`Waited ${patienceMs} ms for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 
-/** What has come and was not looked at yet, in order; and whoever waits for the next. */
+/** Queue of received items. One reader at a time takes the next item or waits for it. */
 export class Inbox<T> {
   readonly #items: T[] = [];
   #waiting: { readonly resolve: (item: T) => void; readonly reject: (error: Error) => void } | undefined;
@@ -45,33 +46,33 @@ export class Inbox<T> {
     else waiting.resolve(item);
   }
 
-  /** Nothing comes any more: who waits, now or later, is told why. */
+  /** Ends the queue. A reader that waits for an item, now or later, gets an error with the reason. */
   end(why: string): void {
     this.#end ??= why;
     this.#waiting?.reject(new Error(`Waited for the next item, but ${this.#end}`));
     this.#waiting = undefined;
   }
 
-  /** Takes the next item, from those that have come or as soon as it comes. */
+  /** Takes the next item; waits for it where the queue is empty. */
   next(what: string, patienceMs?: number): Promise<T> {
     const item = this.#items.shift();
     if (item !== undefined) return Promise.resolve(item);
     if (this.#end !== undefined) return Promise.reject(new Error(`Waited for ${what}, but ${this.#end}`));
-    const coming = new Promise<T>((resolve, reject) => {
+    const nextPush = new Promise<T>((resolve, reject) => {
       this.#waiting = { resolve, reject };
     });
-    return within(coming, what, patienceMs);
+    return within(nextPush, what, patienceMs);
   }
 
-  /** Takes items until one fits, and leaves out those before it. */
-  async find(fits: (item: T) => boolean, what: string, patienceMs?: number): Promise<T> {
+  /** Takes the next item that matches, and drops those before it. */
+  async find(matches: (item: T) => boolean, what: string, patienceMs?: number): Promise<T> {
     for (;;) {
       const item = await this.next(what, patienceMs);
-      if (fits(item)) return item;
+      if (matches(item)) return item;
     }
   }
 
-  /** How many have come and were not taken. */
+  /** Count of items that were not taken yet. */
   get size(): number {
     return this.#items.length;
   }

@@ -6,21 +6,21 @@ import { onTestFinished } from "vitest";
 const MACHINE = process.arch === "arm64" ? "aarch64" : "x86_64";
 const LIBRARY = `/usr/lib/${MACHINE}-linux-gnu/faketime/libfaketime.so.1`;
 
-/** Whether Debian's libfaketime is there. */
+/** Whether Debian's libfaketime is installed. */
 export const hasFakeTime: boolean = existsSync(LIBRARY);
 
-/** A wall clock for processes, which can be set while they run. Clocks that nobody sets are left alone. */
+/** Wall clock of processes that a test can set while they run. Their monotonic clock is unaffected. */
 export class WallClock {
   readonly #directory = mkdtempSync(join(tmpdir(), "wall-clock-"));
   readonly #file = join(this.#directory, "offset");
 
-  /** It shows the right time at first. */
+  /** Starts at the right time. */
   constructor() {
     onTestFinished(() => rmSync(this.#directory, { recursive: true }));
     this.set(0);
   }
 
-  /** What a process must be started with. */
+  /** Environment variables that make a process use this clock. */
   get env(): Readonly<Record<string, string>> {
     return {
       LD_PRELOAD: LIBRARY,
@@ -30,9 +30,9 @@ export class WallClock {
     };
   }
 
-  /** Sets it, so many days from the right time. */
+  /** Sets the clock this many days ahead of the right time; a negative number sets it back. */
   set(days: number): void {
-    // In one step: the processes read it whenever they ask for the time.
+    // A rename is atomic: the processes read the file each time they ask for the time.
     writeFileSync(`${this.#file}.new`, `${days < 0 ? "" : "+"}${days}d\n`);
     renameSync(`${this.#file}.new`, this.#file);
   }

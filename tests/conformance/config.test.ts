@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { ROOT, runtimes } from "./runtimes.ts";
 import { ownProcess, ownServer } from "./subject.ts";
 
-/** Each with a value that it cannot have. */
+/** Settings, each with an invalid value. */
 const WRONG = {
   HOST: "not a host",
   PORT: "65536",
@@ -30,8 +30,8 @@ const FLAGS = [
   "--log",
 ];
 
-describe.each(runtimes)("the settings on $name", (runtime) => {
-  test("every wrong value is named in one go, and the exit code is 78", async () => {
+describe.each(runtimes)("the start of the relay on $name", (runtime) => {
+  test("names every invalid setting at once, and exits with 78", async () => {
     const { code, stderr, stdout } = await ownProcess(runtime, { env: WRONG }).exit();
     expect(code).toBe(78);
     for (const [name, value] of Object.entries(WRONG))
@@ -39,13 +39,13 @@ describe.each(runtimes)("the settings on $name", (runtime) => {
     expect(stdout).not.toContain("listening");
   });
 
-  test("a wrong flag is named as the flag", async () => {
+  test("names the flag where the invalid value came from a flag", async () => {
     const { code, stderr } = await ownProcess(runtime, { args: ["--max-connections", "many"] }).exit();
     expect(code).toBe(78);
     expect(stderr).toContain('--max-connections is "many"');
   });
 
-  test("an unknown flag, a flag without its value and a stray word are each named, with exit code 78", async () => {
+  test("names an unknown flag, a flag without a value and a stray word, and exits with 78", async () => {
     for (const args of [["--max-conections", "5"], ["--port"], ["serve"]]) {
       const { code, stderr } = await ownProcess(runtime, { args }).exit();
       expect(code).toBe(78);
@@ -53,14 +53,14 @@ describe.each(runtimes)("the settings on $name", (runtime) => {
     }
   });
 
-  test("an unknown RELAY_ variable is a warning that names it, and the relay starts", async () => {
+  test("warns about unknown RELAY_ variables by name, and goes on", async () => {
     const server = await ownServer(runtime, { env: { RELAY_HEARTBEATS_MS: "1", RELAY_OTHER: "x" } });
     const warning = await server.process.log.find(({ level }) => level === "WARN", "the warning");
     expect(warning.message).toContain("RELAY_HEARTBEATS_MS, RELAY_OTHER");
     await server.relayOne();
   });
 
-  test("a flag counts before the environment", async () => {
+  test("takes a setting from its flag before the environment", async () => {
     const server = await ownServer(runtime, {
       env: { RELAY_MAX_MESSAGE_BYTES: "10" },
       args: ["--max-message-bytes", "20"],
@@ -72,13 +72,13 @@ describe.each(runtimes)("the settings on $name", (runtime) => {
     await expect(client.end()).resolves.toMatchObject({ code: 1009 });
   });
 
-  test("--help lists every setting and exits with 0", async () => {
+  test("with --help lists every setting, and exits with 0", async () => {
     const { code, stdout } = await ownProcess(runtime, { args: ["--help"] }).exit();
     expect(code).toBe(0);
     for (const name of [...Object.keys(WRONG), ...FLAGS]) expect(stdout).toContain(name);
   });
 
-  test.each(["--version", "-V"])("%s prints the version of the package and exits with 0", async (flag) => {
+  test.each(["--version", "-V"])("with %s prints the package's version, and exits with 0", async (flag) => {
     const { version } = JSON.parse(readFileSync(`${ROOT}package.json`, "utf8")) as { version: string };
     await expect(ownProcess(runtime, { args: [flag] }).exit()).resolves.toMatchObject({
       code: 0,
@@ -86,14 +86,14 @@ describe.each(runtimes)("the settings on $name", (runtime) => {
     });
   });
 
-  test("-p is --port", async () => {
+  test("accepts -p for --port", async () => {
     const { port } = await ownServer(runtime);
     const { code, stderr } = await ownProcess(runtime, { args: ["-p", String(port)] }).exit();
     expect(code).toBe(1);
     expect(stderr).toContain(`127.0.0.1:${port}`);
   });
 
-  test("a port that is taken is a sentence, and exit code 1", async () => {
+  test("on a port that is taken ends with a sentence and exit code 1", async () => {
     const { port } = await ownServer(runtime);
     const { code, stderr } = await ownProcess(runtime, { env: { PORT: String(port) } }).exit();
     expect(code).toBe(1);

@@ -7,15 +7,15 @@ import type { Server } from "./server.ts";
 import { sharedServer } from "./subject.ts";
 import { connectText } from "./text-client.ts";
 
-/** One of each, who all know each other's id. */
-interface Company {
+/** One client of each protocol. */
+interface Clients {
   readonly plain: Client;
   readonly withSender: Client;
   readonly text: Client;
   readonly json: JsonClient;
 }
 
-/** What `relay.v1.json` sends, and what arrives where there is no JSON. */
+/** Values that a client of `relay.v1.json` sends, each with the text that clients of other protocols receive. */
 const VALUES: readonly (readonly [data: unknown, text: string])[] = [
   ["您好啊", "您好啊"],
   ["", ""],
@@ -30,7 +30,7 @@ const VALUES: readonly (readonly [data: unknown, text: string])[] = [
   [null, "null"],
 ];
 
-/** One to four bytes of UTF-8, what JSON escapes, a byte order mark. */
+/** Characters of one to four bytes of UTF-8, characters that JSON escapes, a byte order mark. */
 const TEXTS = [
   "hello",
   "",
@@ -47,8 +47,8 @@ const BYTES = Buffer.from(Array.from({ length: 257 }, (_, index) => index % 256)
 describe.each(runtimes)("clients of different protocols on $name", (runtime) => {
   const server = sharedServer(runtime);
 
-  test.each(TEXTS)("text arrives as text, and in JSON as a string: %j", async (text) => {
-    const { plain, withSender, text: line, json } = await gather(server());
+  test.each(TEXTS)("receive the text %j as text, and in JSON as a string", async (text) => {
+    const { plain, withSender, text: line, json } = await connectClients(server());
     for (const sender of [plain, line]) {
       for (const { id } of [plain, withSender, line, json]) sender.send(`${id}:${text}`);
       await expect(plain.next()).resolves.toBe(text);
@@ -58,8 +58,8 @@ describe.each(runtimes)("clients of different protocols on $name", (runtime) => 
     }
   });
 
-  test("bytes arrive as a binary frame, and in JSON as base64", async () => {
-    const { plain, withSender, text: line, json } = await gather(server());
+  test("receive bytes as a binary frame, and in JSON as base64", async () => {
+    const { plain, withSender, text: line, json } = await connectClients(server());
     for (const sender of [plain, line]) {
       for (const { id } of [plain, withSender, line, json]) sender.send(Buffer.concat([Buffer.from(`${id}:`), BYTES]));
       await expect(plain.next()).resolves.toEqual(BYTES);
@@ -75,8 +75,8 @@ describe.each(runtimes)("clients of different protocols on $name", (runtime) => 
     }
   });
 
-  test("base64 in JSON arrives as a binary frame", async () => {
-    const { plain, withSender, text: line, json } = await gather(server());
+  test("receive base64 that was sent in JSON as a binary frame", async () => {
+    const { plain, withSender, text: line, json } = await connectClients(server());
     for (const { id } of [plain, withSender, line]) {
       json.send({ type: "send", to: id, data: BYTES.toString("base64"), encoding: "base64" });
     }
@@ -85,8 +85,8 @@ describe.each(runtimes)("clients of different protocols on $name", (runtime) => 
     await expect(line.next()).resolves.toEqual(Buffer.concat([Buffer.from(`${json.id}:`), BYTES]));
   });
 
-  test.each(VALUES)("the JSON value %j arrives as the text %j, and in JSON as it is", async (data, text) => {
-    const { plain, withSender, text: line, json } = await gather(server());
+  test.each(VALUES)("receive the JSON value %j as the text %j, and in JSON unchanged", async (data, text) => {
+    const { plain, withSender, text: line, json } = await connectClients(server());
     for (const { id } of [plain, withSender, line, json]) json.send({ type: "send", to: id, data });
     await expect(plain.next()).resolves.toBe(text);
     await expect(withSender.next()).resolves.toBe(`${json.id}:${text}`);
@@ -94,16 +94,16 @@ describe.each(runtimes)("clients of different protocols on $name", (runtime) => 
     expect(await json.next()).toEqual({ type: "message", from: json.id, data, sequenceId: 1 });
   });
 
-  test("a JSON value arrives as its sender spelled it: no digit of a number is lost", async () => {
-    const { plain, json } = await gather(server());
+  test("receive a JSON value exactly as its sender wrote it, with every digit of a number", async () => {
+    const { plain, json } = await connectClients(server());
     const data = '{"large":12345678901234567890,"small":1.10,"escaped":"\\u00e9"}';
     for (const { id } of [plain, json]) json.sendRaw(`{"type":"send","to":"${id}","data": ${data} }`);
     await expect(plain.next()).resolves.toBe(data);
     expect(await json.next()).toMatchObject({ data: JSON.parse(data) });
   });
 
-  test("no message begins a line at a client of relay.v1.text, and none speaks to its terminal", async () => {
-    const { plain, text: line, json } = await gather(server());
+  test("cannot forge a line or control the terminal of a client of relay.v1.text", async () => {
+    const { plain, text: line, json } = await connectClients(server());
     const other = await connectText(server());
     const forged = `hi\n${plain.id}:forged\r:error forged\u2028:x\u0085:y\u001b[2J\u009b1m\u0007`;
     const shown = `hi\n\t${plain.id}:forged\n\t:error forged\n\t:x\n\t:y␛[2J\ufffd1m␇`;
@@ -123,8 +123,8 @@ describe.each(runtimes)("clients of different protocols on $name", (runtime) => 
     await expect(other.next()).resolves.toBe(`${line.id}#forgers:${shown}`);
   });
 
-  test("half a surrogate pair, which UTF-8 cannot spell, harms no receiver", async () => {
-    const { plain, text: line, json } = await gather(server());
+  test("receive half a surrogate pair, which UTF-8 cannot encode, without harm", async () => {
+    const { plain, text: line, json } = await connectClients(server());
     for (const { id } of [plain, line, json]) {
       json.sendRaw(`{"type":"send","to":"${id}","data":"a\\ud83d"}`);
       json.sendRaw(`{"type":"send","to":"${id}","data":{"half":"\\ude00b"}}`);
@@ -138,8 +138,8 @@ describe.each(runtimes)("clients of different protocols on $name", (runtime) => 
     await expect(plain).toStaySilent();
   });
 
-  test("in a room of text and JSON each gets what is published in its own words", async () => {
-    const { text: line, json } = await gather(server());
+  test("in one room each receive what is published in their own protocol", async () => {
+    const { text: line, json } = await connectClients(server());
     const [otherLine, otherJson] = [await connectText(server()), await connectJson(server())];
     for (const client of [json, otherJson]) await client.ask({ type: "join", room: "mixed" });
     expect(await json.next()).toEqual({ type: "presence", id: otherJson.id, room: "mixed", event: "joined" });
@@ -168,7 +168,7 @@ describe.each(runtimes)("clients of different protocols on $name", (runtime) => 
   });
 });
 
-async function gather(server: Server): Promise<Company> {
+async function connectClients(server: Server): Promise<Clients> {
   const [plain, withSender] = [await server.connect(), await server.connect({ withSender: true })];
   return { plain, withSender, text: await connectText(server), json: await connectJson(server) };
 }

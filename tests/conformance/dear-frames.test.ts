@@ -4,10 +4,10 @@ import { runtimes } from "./runtimes.ts";
 import { ownServer, sharedServer } from "./subject.ts";
 
 const MEBIBYTE = 1_048_576;
-/** docs/protocol.md; the frame's own object is the first level. */
+/** Limit of docs/protocol.md; the frame's own object is the first level. */
 const MAX_DEPTH = 128;
 
-/** A `send` to nobody of the data, up to the largest frame. */
+/** Returns a `send` of this JSON text, to an id that nobody has. */
 function sendOf(data: string, ackId: number): string {
   return `{"type":"send","to":"nobody","data":${data},"ackId":${ackId}}`;
 }
@@ -18,31 +18,28 @@ function nested(depth: number, open: string, close: string): string {
 
 const deepest = MAX_DEPTH - 1;
 
-/**
- * Texts that are data, or none, and whether a frame with one is good. The same everywhere, whatever the runtime's own
- * JSON makes of it.
- */
+/** Texts in the place of data, each with whether the frame is valid. The runtime's own JSON parser may differ. */
 const VERDICTS: readonly (readonly [what: string, data: string, isGood: boolean])[] = [
-  ["arrays as deep as may be", nested(deepest, "[", "]"), true],
-  ["objects as deep as may be", nested(deepest, '{"a":', "}"), true],
-  ["arrays one deeper", nested(deepest + 1, "[", "]"), false],
-  ["objects one deeper", nested(deepest + 1, '{"a":', "}"), false],
-  ["50,000 arrays", nested(50_000, "[", "]"), false],
-  ["500,000 arrays", nested(500_000, "[", "]"), false],
-  ["100,000 objects", nested(100_000, '{"a":', "}"), false],
+  ["arrays nested to the limit", nested(deepest, "[", "]"), true],
+  ["objects nested to the limit", nested(deepest, '{"a":', "}"), true],
+  ["arrays nested one level deeper", nested(deepest + 1, "[", "]"), false],
+  ["objects nested one level deeper", nested(deepest + 1, '{"a":', "}"), false],
+  ["50,000 nested arrays", nested(50_000, "[", "]"), false],
+  ["500,000 nested arrays", nested(500_000, "[", "]"), false],
+  ["100,000 nested objects", nested(100_000, '{"a":', "}"), false],
   ["brackets in a string", `"${"[".repeat(1000)}"`, true],
   ["the largest double", "1.7976931348623157e308", true],
-  ["a number beyond it", "1e400", false],
-  ["one of 400 digits", "9".repeat(400), false],
-  ["one inside", '{"a":[-1e309]}', false],
-  ["one in a string", '"1e400"', true],
-  ["a number below the smallest", "1e-400", true],
+  ["a number above the largest double", "1e400", false],
+  ["a number of 400 digits", "9".repeat(400), false],
+  ["a number above the largest double, nested", '{"a":[-1e309]}', false],
+  ["a number above the largest double, in a string", '"1e400"', true],
+  ["a number below the smallest double", "1e-400", true],
 ];
 
-describe.each(runtimes)("a dear frame on $name", (runtime) => {
+describe.each(runtimes)("a frame that is expensive to parse, on $name", (runtime) => {
   const server = sharedServer(runtime);
 
-  test.each(VERDICTS)("has the same answer as everywhere, under its ackId: %s", async (_what, data, isGood) => {
+  test.each(VERDICTS)("gets the same answer on every runtime, under its ackId: %s", async (_what, data, isGood) => {
     const client = await connectJson(server());
     client.sendRaw(sendOf(data, 7));
     const { error, ...ack } = await client.next();
@@ -51,7 +48,7 @@ describe.each(runtimes)("a dear frame on $name", (runtime) => {
     if (data.startsWith("[[[[") && !isGood) expect(error).toMatchObject({ message: expect.stringContaining("128") });
   });
 
-  test("is refused under its ackId where something else than data is too deep, or the ackId stands behind it", async () => {
+  test("is refused under its ackId where another field is too deep, even before the ackId", async () => {
     const client = await connectJson(server());
     for (const frame of [
       `{"ackId":1,"x":${nested(1000, "[", "]")},"type":"ping"}`,
@@ -62,7 +59,7 @@ describe.each(runtimes)("a dear frame on $name", (runtime) => {
     }
   });
 
-  test("that is as deep as may be arrives whole", async () => {
+  test("arrives complete where it is nested to the limit", async () => {
     const [one, two] = [await connectJson(server()), await connectJson(server())];
     const data = nested(deepest, "[", "]");
     one.sendRaw(`{"type":"send","to":"${two.id}","data":${data}}`);
@@ -70,22 +67,22 @@ describe.each(runtimes)("a dear frame on $name", (runtime) => {
   });
 });
 
-describe.each(runtimes)("frames of which the runtime's own JSON makes far more than they are on $name", (runtime) => {
-  // Bun 1.4 makes 80 bytes for each of the largest kind's, and takes two seconds for each frame.
-  test.each(['{"999":0},', "{},", "[],"])("take no more memory than others: %s", async (unit) => {
+describe.each(runtimes)("frames whose parsed JSON is far larger than their text, on $name", (runtime) => {
+  // JSON.parse of Bun 1.4 takes 80 bytes of memory for each byte of the first kind, and two seconds for each frame.
+  test.each(['{"999":0},', "{},", "[],"])("take no more memory than other frames: %s repeated", async (unit) => {
     const server = await ownServer(runtime);
     const client = await connectJson(server);
     const frame = (piece: string, ackId: number): string =>
       sendOf(`[${piece.repeat(Math.floor((MEBIBYTE - 100) / piece.length))}0]`, ackId);
-    const ask = async (piece: string): Promise<void> => {
+    const askFiveTimes = async (piece: string): Promise<void> => {
       for (let ackId = 1; ackId <= 5; ackId++) {
         client.sendRaw(frame(piece, ackId));
         expect(await client.next()).toMatchObject({ type: "ack", ackId });
       }
     };
-    await ask('"0123456",');
+    await askFiveTimes('"0123456",');
     const before = server.process.peakBytes;
-    await ask(unit);
+    await askFiveTimes(unit);
     expect((server.process.peakBytes - before) / MEBIBYTE).toBeLessThan(64);
   });
 });

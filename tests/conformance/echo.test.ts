@@ -5,39 +5,39 @@ import { sharedServer } from "./subject.ts";
 describe.each(runtimes)("the echo on $name", (runtime) => {
   const server = sharedServer(runtime);
 
-  test("a text comes back behind res:", async () => {
+  test("returns a text with res: before it", async () => {
     const client = await server().open("/echo");
     client.send("hello");
     await expect(client.next()).resolves.toBe("res:hello");
   });
 
-  test("an empty message comes back as res: alone", async () => {
+  test("returns an empty message as res: alone", async () => {
     const client = await server().open("/echo");
     client.send("");
     await expect(client.next()).resolves.toBe("res:");
   });
 
-  test("bytes come back as bytes behind res:", async () => {
+  test("returns bytes as bytes with res: before them", async () => {
     const client = await server().open("/echo");
     client.send(Buffer.from([0, 58, 255, 128]));
     await expect(client.next()).resolves.toEqual(Buffer.from([...Buffer.from("res:"), 0, 58, 255, 128]));
   });
 
-  test("messages come back in the order in which they were sent", async () => {
+  test("returns messages in the order of sending", async () => {
     const client = await server().open("/echo");
     const sent = Array.from({ length: 500 }, (_, index) => `message ${index}`);
     for (const message of sent) client.send(message);
     for (const message of sent) await expect(client.next()).resolves.toBe(`res:${message}`);
   });
 
-  test("an echo takes no id from the relay's clients", async () => {
+  test("takes no id of the relay for its clients", async () => {
     const before = await server().connect();
     await server().open("/echo");
     const after = await server().connect();
     expect(Number(after.id)).toBe(Number(before.id) + 1);
   });
 
-  test("nobody at the relay hears what the echo is told", async () => {
+  test("relays nothing to the relay's clients", async () => {
     const client = await server().connect();
     const echo = await server().open("/echo");
     echo.send(`${client.id}:hello`);

@@ -5,7 +5,7 @@ import { sharedServer } from "./subject.ts";
 
 const HALF_MEBIBYTE = 524_288;
 
-/** What is wrong with a frame that is JSON, and with which code it is refused. */
+/** Invalid frames of valid JSON, each with the code of its refusal. */
 const REFUSED: readonly (readonly [code: string, frame: object])[] = [
   ["bad_frame", {}],
   ["bad_frame", { type: "shout", to: "1", data: 1 }],
@@ -44,16 +44,16 @@ const REFUSED: readonly (readonly [code: string, frame: object])[] = [
   ["not_in_room", { type: "members", room: "constructor" }],
 ];
 
-/** Values that are no `ackId`, so that what is wrong is told without one. */
+/** Values that are no valid `ackId`: the relay answers with an `error` frame instead of an `ack`. */
 const NOT_ACK_IDS = ["1", -1, 1.5, 2 ** 53, null, {}];
 
-/** What is not JSON, or not an object. */
+/** Messages that are not JSON, or no object. */
 const NOT_FRAMES = ["", "{", "x", "null", "[]", '"send"', "1:hello", "{} {}", "\ufeff{}", '{"type":"ping"}\u0000'];
 
-describe.each(runtimes)("what a client of relay.v1.json gets wrong on $name", (runtime) => {
+describe.each(runtimes)("an invalid frame of relay.v1.json on $name", (runtime) => {
   const server = sharedServer(runtime);
 
-  test.each(REFUSED)("is %s, told under its ackId or as an error: %j", async (code, frame) => {
+  test.each(REFUSED)("is refused with %s, in an ack under its ackId or in an error frame: %j", async (code, frame) => {
     const one = await connectJson(server());
     const error = { code, message: expect.stringMatching(/^Cannot [^\r\n]+$/), temporary: false };
     expect(await one.ask(frame)).toEqual({ outcome: "failed", error });
@@ -62,28 +62,28 @@ describe.each(runtimes)("what a client of relay.v1.json gets wrong on $name", (r
     await expect(one).toStaySilent();
   });
 
-  test.each(NOT_ACK_IDS)("is bad_frame, told as an error, where the ackId is %j", async (ackId) => {
+  test.each(NOT_ACK_IDS)("is refused with bad_frame in an error frame where the ackId is %j", async (ackId) => {
     const one = await connectJson(server());
     one.send({ type: "send", to: one.id, data: 1, ackId });
     expect(await one.next()).toMatchObject({ type: "error", error: { code: "bad_frame" } });
     await expect(one).toStaySilent();
   });
 
-  test.each(NOT_FRAMES)("is bad_frame where it is no object of JSON: %j", async (message) => {
+  test.each(NOT_FRAMES)("is refused with bad_frame where it is no JSON object: %j", async (message) => {
     const one = await connectJson(server());
     one.sendRaw(message);
     expect(await one.next()).toMatchObject({ type: "error", error: { code: "bad_frame", temporary: false } });
     await expect(one).toStaySilent();
   });
 
-  test("is bad_frame where it is a binary frame, even one that would read", async () => {
+  test("is refused with bad_frame where it is binary, even with valid JSON in it", async () => {
     const one = await connectJson(server());
     one.sendRaw(Buffer.from('{"type":"ping"}'));
     expect(await one.next()).toMatchObject({ type: "error", error: { code: "bad_frame" } });
     await expect(one).toStaySilent();
   });
 
-  test("is bad_frame where it is nested deeper than 128 levels, however deep", async () => {
+  test("is refused with bad_frame where it is nested 400,000 levels deep", async () => {
     const one = await connectJson(server());
     const deep = "[".repeat(400_000) + "]".repeat(400_000);
     one.sendRaw(`{"type":"send","to":"${one.id}","data":${deep}}`);
@@ -92,7 +92,7 @@ describe.each(runtimes)("what a client of relay.v1.json gets wrong on $name", (r
     await server().relayOne();
   });
 
-  test("is duplicate where the ackId was used for a send before: nothing is sent, the first outcome is told", async () => {
+  test("is refused with duplicate and the first outcome where an earlier send had its ackId", async () => {
     const [one, two] = [await connectJson(server()), await connectJson(server())];
     const first = { type: "send", to: two.id, data: "once", ackId: 1 };
     const failing = { type: "send", to: "9999", data: 1, ackId: 2 };
@@ -122,7 +122,7 @@ describe.each(runtimes)("what a client of relay.v1.json gets wrong on $name", (r
     await expect(two).toStaySilent();
   });
 
-  test("is duplicate for each of the latest 256 sends, and the one before them is sent again", async () => {
+  test("is refused with duplicate where it repeats one of the latest 256 sends; an older one is sent", async () => {
     const one = await connectJson(server());
     await one.acknowledge(0);
     const askFor = async (ackIds: readonly number[], codeOf: (ackId: number) => string): Promise<void> => {
@@ -136,7 +136,7 @@ describe.each(runtimes)("what a client of relay.v1.json gets wrong on $name", (r
     await askFor([0], () => "no_such_id");
   });
 
-  test("is not duplicate where the frame is no send: it can be repeated without harm", async () => {
+  test("is never a duplicate where it is no send, since it can be repeated without harm", async () => {
     const one = await connectJson(server());
     for (const frame of [
       { type: "join", room: "again" },
@@ -152,7 +152,7 @@ describe.each(runtimes)("what a client of relay.v1.json gets wrong on $name", (r
     expect(await one.next()).toEqual({ type: "ack", ackId: 5, outcome: "delivered" });
   });
 
-  test("is forbidden past the 100th id that a session watches, until it watches one less", async () => {
+  test("is refused with forbidden where it watches more than 100 ids, until the session unwatches one", async () => {
     const one = await connectJson(server());
     for (let count = 0; count < 100; count++) {
       expect(await one.ask({ type: "watch", id: `nobody-${count}` })).toEqual({ outcome: "done" });
@@ -167,16 +167,16 @@ describe.each(runtimes)("what a client of relay.v1.json gets wrong on $name", (r
   });
 });
 
-describe.each(runtimes)("a receiver that cannot take more on $name", (runtime) => {
+describe.each(runtimes)("a send that the receiver has no room for, on $name", (runtime) => {
   const server = sharedServer(runtime);
 
-  test("too_large: no mailbox takes a message of more than 1 MiB, as JSON spells it", async () => {
+  test("is refused with too_large where its JSON is over the mailbox's limit of 1 MiB", async () => {
     const [plain, json] = [await server().connect(), await connectJson(server())];
     plain.send(`${json.id}:${'"'.repeat(HALF_MEBIBYTE)}`);
     await expect(plain.next()).resolves.toMatch(/^:error too_large /);
     plain.send(Buffer.alloc(HALF_MEBIBYTE * 1.8, `${json.id}:`));
     await expect(plain.next()).resolves.toMatch(/^:error too_large /);
-    // The words around a delivery are longer than those around a send: what comes in with 1 MiB goes out with more.
+    // A `message` frame has more fields than a `send`: a send of exactly 1 MiB is delivered in more than 1 MiB.
     const send = JSON.stringify({ type: "send", to: json.id, data: "", ackId: 1 });
     json.sendRaw(send.replace('""', JSON.stringify("x".repeat(2 * HALF_MEBIBYTE - send.length))));
     expect(await json.next()).toEqual({
@@ -188,7 +188,7 @@ describe.each(runtimes)("a receiver that cannot take more on $name", (runtime) =
     await expect(json).toStaySilent();
   });
 
-  test("mailbox_full: 1,000 messages wait for a session that is away, and no more", async () => {
+  test("is refused with mailbox_full where 1,000 messages are queued for a session that is away", async () => {
     const away = await connectJson(server());
     const one = await loseConnection(server(), away);
     await expect(fill(one, away.id, 1000)).resolves.toEqual({ queued: 1000 });
@@ -198,7 +198,7 @@ describe.each(runtimes)("a receiver that cannot take more on $name", (runtime) =
     });
   });
 
-  test("mailbox_full: 1 MiB waits for a session that is away, and no more", async () => {
+  test("is refused with mailbox_full where the mailbox of a session that is away would exceed 1 MiB", async () => {
     const away = await connectJson(server());
     const one = await loseConnection(server(), away);
     const big = { type: "send", to: away.id, data: "x".repeat(600_000) };
@@ -207,7 +207,7 @@ describe.each(runtimes)("a receiver that cannot take more on $name", (runtime) =
     expect(await one.ask({ ...big, data: "small" })).toEqual({ outcome: "queued" });
   });
 
-  test("too_slow: 1,000 messages wait for an acknowledgement, and it makes room again", async () => {
+  test("is refused with too_slow while 1,000 messages are unacknowledged; an acknowledgement makes room", async () => {
     const [one, two] = [await connectJson(server()), await connectJson(server())];
     await two.acknowledge(0);
     await expect(fill(one, two.id, 1000)).resolves.toEqual({ delivered: 1000 });
@@ -222,21 +222,21 @@ describe.each(runtimes)("a receiver that cannot take more on $name", (runtime) =
     expect(await one.ask({ type: "send", to: two.id, data: 1 })).toMatchObject({ error: { code: "too_slow" } });
   });
 
-  test("nothing is refused where a client never acknowledges: its oldest messages make room", async () => {
+  test("is not refused where the receiver never acknowledges: its oldest messages are dropped", async () => {
     const [one, two] = [await connectJson(server()), await connectJson(server())];
     await expect(fill(one, two.id, 1500)).resolves.toEqual({ delivered: 1500 });
     for (let sequenceId = 1; sequenceId <= 1500; sequenceId++) expect(await two.next()).toMatchObject({ sequenceId });
   });
 });
 
-/** Most sends that a client may have on their way (`limits.maxUnackedSends`). */
-const ON_THEIR_WAY = 256;
+/** Most unacknowledged sends that a client may have in flight (`limits.maxUnackedSends`). */
+const MAX_IN_FLIGHT = 256;
 
-/** Sends as many messages. @returns How often each outcome came of it. */
+/** Sends this many messages. @returns How often the relay answered with each outcome. */
 async function fill(sender: JsonClient, to: string, count: number): Promise<Record<string, number>> {
   const outcomes: Record<string, number> = {};
-  for (let start = 0; start < count; start += ON_THEIR_WAY) {
-    const end = Math.min(start + ON_THEIR_WAY, count);
+  for (let start = 0; start < count; start += MAX_IN_FLIGHT) {
+    const end = Math.min(start + MAX_IN_FLIGHT, count);
     for (let number = start; number < end; number++) {
       sender.send({ type: "send", to, data: number, ackId: 1_000_000 + number });
     }

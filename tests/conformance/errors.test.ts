@@ -9,7 +9,7 @@ const NOT_FRAMES = ["", "no colon", ":no id", ":", "您好"];
 const NOT_IDS = ["a b:x", "#room:x", "你:x", "\u0000:x", " 1:x", "\ufeff1:x", `${"9".repeat(65)}:x`];
 const NOBODY = ["0:x", "01:x", "999999:x", "-1:x", "1.0:x", "1e0:x", "__proto__:x", "constructor:x", "toString:x"];
 
-describe.each(runtimes)("what a client gets wrong on $name", (runtime) => {
+describe.each(runtimes)("a plain frame that cannot be delivered, on $name", (runtime) => {
   const server = sharedServer(runtime);
 
   test.each([
@@ -17,7 +17,7 @@ describe.each(runtimes)("what a client gets wrong on $name", (runtime) => {
     ["bad_id", NOT_IDS],
     ["no_such_id", NOBODY],
   ])(
-    "is answered with one line, :error %s and a text, to the sender alone, who stays connected",
+    "is answered with one line, :error %s and a text, to its sender alone, which stays connected",
     async (code, frames) => {
       const [one, two] = [await server().connect(), await server().connect()];
       for (const frame of frames) {
@@ -34,7 +34,7 @@ describe.each(runtimes)("what a client gets wrong on $name", (runtime) => {
     [":join lobby", "the subprotocol \\(Sec-WebSocket-Protocol\\) relay.v1.text, such as wscat -s relay.v1.text"],
     ["#lobby:hello", "relay.v1.text or relay.v1.json"],
     ['{"type":"send","to":"1","data":"hello"}', "relay.v1.json"],
-  ])("%s is answered with the protocol that has it", async (frame, protocol) => {
+  ])("is answered with the protocol that has it: %s", async (frame, protocol) => {
     const one = await server().connect();
     one.send(frame);
     await expect(one.next()).resolves.toMatch(new RegExp(`^:error bad_(frame|id) .* needs ${protocol}$`));
@@ -44,19 +44,19 @@ describe.each(runtimes)("what a client gets wrong on $name", (runtime) => {
     ["bad_frame", Buffer.from("no colon")],
     ["bad_id", Buffer.from([0xff, 0xfe, 0x3a, 1])],
     ["no_such_id", Buffer.from("999999:x")],
-  ])("%s is told as text also where the frame was bytes", async (code, frame) => {
+  ])("is answered with %s as text, even where it was binary", async (code, frame) => {
     const one = await server().connect();
     one.send(frame);
     await expect(one.next()).resolves.toMatch(new RegExp(`^:error ${code} `));
   });
 
-  test("a client with ?from=1 is told the same", async () => {
+  test("is answered in the same way where the client connected with ?from=1", async () => {
     const one = await server().connect({ withSender: true });
     one.send("999999:x");
     await expect(one.next()).resolves.toMatch(/^:error no_such_id /);
   });
 
-  test("an id is free once its client's close frame came, although TCP lives on", async () => {
+  test("is answered with no_such_id after its recipient's close frame, although TCP is still open", async () => {
     const one = await server().connect();
     const { raw, id } = await server().connectRaw();
     raw.sendClose(1000);
@@ -65,7 +65,7 @@ describe.each(runtimes)("what a client gets wrong on $name", (runtime) => {
     await expect(one.next()).resolves.toMatch(/^:error no_such_id /);
   });
 
-  test("an id is free once its client's connection was reset", async () => {
+  test("is answered with no_such_id once its recipient's connection was reset", async () => {
     const one = await server().connect();
     const { raw, id } = await server().connectRaw();
     raw.reset();
@@ -75,14 +75,14 @@ describe.each(runtimes)("what a client gets wrong on $name", (runtime) => {
   });
 });
 
-describe.each(runtimes)("a message above RELAY_MAX_MESSAGE_BYTES on $name", (runtime) => {
+describe.each(runtimes)("a message over RELAY_MAX_MESSAGE_BYTES on $name", (runtime) => {
   const LIMIT = 1000;
   const server = sharedServer(runtime, { env: { RELAY_MAX_MESSAGE_BYTES: String(LIMIT) } });
 
-  test("one of exactly the limit is relayed, text or bytes, and in characters of several bytes", async () => {
+  test("is refused; exactly the limit is relayed, in text, multi-byte text and bytes", async () => {
     const [one, two] = [await server().connect(), await server().connect()];
-    const room = LIMIT - `${two.id}:`.length;
-    for (const text of ["x".repeat(room), "é".repeat(room / 2)]) {
+    const maxBytes = LIMIT - `${two.id}:`.length;
+    for (const text of ["x".repeat(maxBytes), "é".repeat(maxBytes / 2)]) {
       one.send(`${two.id}:${text}`);
       await expect(two.next()).resolves.toBe(text);
       one.send(Buffer.from(`${two.id}:${text}`));
@@ -101,7 +101,7 @@ describe.each(runtimes)("a message above RELAY_MAX_MESSAGE_BYTES on $name", (run
     await server().relayOne();
   });
 
-  test("closes its sender with 1009 when it comes in fragments that are each below", async () => {
+  test("closes its sender with 1009 where each of its fragments is below the limit", async () => {
     const { raw } = await server().connectRaw();
     const piece = "x".repeat(LIMIT / 2);
     raw.send(
@@ -123,10 +123,10 @@ describe.each(runtimes)("a message of 20 MB on $name", (runtime) => {
   const BYTES = 20_000_000;
   const server = sharedServer(runtime);
 
-  test("closes its sender with 1009, before it is there", async () => {
+  test("closes its sender with 1009 before it has arrived", async () => {
     const { raw } = await server().connectRaw();
     const frame = encodeFrame({ opcode: OPCODES.binary, payload: Buffer.alloc(BYTES) });
-    // Its head says how long it is; most of it follows only where the head alone changes nothing.
+    // The frame's header has its length. Most of the frame is sent only where the runtime ignores the header.
     raw.write(frame.subarray(0, 1000));
     if (runtime.exceptions.sizeIsKnownLate !== undefined) raw.write(frame.subarray(1000));
     await expect(raw.closeCode()).resolves.toBe(1009);
@@ -135,7 +135,7 @@ describe.each(runtimes)("a message of 20 MB on $name", (runtime) => {
 });
 
 describe.each(runtimes)("RELAY_MAX_CONNECTIONS on $name", (runtime) => {
-  test("one more client is answered 503 before its upgrade, and gets the place of one who leaves", async () => {
+  test("refuses one more client with 503 before its upgrade, until another client leaves", async () => {
     const server = await ownServer(runtime, { env: { RELAY_MAX_CONNECTIONS: "2" } });
     const one = await server.open();
     await server.open("/echo");
@@ -146,14 +146,14 @@ describe.each(runtimes)("RELAY_MAX_CONNECTIONS on $name", (runtime) => {
     expect(ready.headers.get("Retry-After")).toBe("1");
     expect(await ready.json()).toMatchObject({ error: { code: "full" } });
     await one.close();
-    // The server may learn of the end of one connection after the beginning of another.
+    // The server may see a new connection before it sees the end of the old one.
     await until(async () => (await fetch(server.url("/readyz"))).ok, "a free place");
     const next = await server.open();
     next.send("2:to myself");
     await expect(next.next()).resolves.toBe("to myself");
   });
 
-  test("of a crowd that comes at once as many are served, the others answered 503 or closed with 1013", async () => {
+  test("holds exactly when 30 clients connect at once: the others get 503 or are closed with 1013", async () => {
     const server = await ownServer(runtime, { env: { RELAY_MAX_CONNECTIONS: "3" } });
     const attempts = await Promise.allSettled(Array.from({ length: 30 }, () => server.open()));
     const served: Client[] = [];
@@ -170,12 +170,12 @@ describe.each(runtimes)("RELAY_MAX_CONNECTIONS on $name", (runtime) => {
     }
     expect(served.length).toBe(3);
     for (const client of served) await client.close();
-    const crowd: Client[] = [];
-    while (crowd.length < 3) {
+    const nextClients: Client[] = [];
+    while (nextClients.length < 3) {
       await until(async () => (await fetch(server.url("/readyz"))).ok, "a free place");
-      crowd.push(await server.open());
+      nextClients.push(await server.open());
     }
-    for (const client of crowd) client.send("nobody:are you there?");
-    for (const client of crowd) await expect(client.next()).resolves.toMatch(/^:error no_such_id /);
+    for (const client of nextClients) client.send("nobody:are you there?");
+    for (const client of nextClients) await expect(client.next()).resolves.toMatch(/^:error no_such_id /);
   });
 });

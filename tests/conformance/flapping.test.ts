@@ -6,21 +6,22 @@ import { sharedServer } from "./subject.ts";
 import { connectText } from "./text-client.ts";
 
 const WINDOW_MS = 1000;
-/** Changes of one client in one place that are told in one window, as docs/protocol.md says. */
+/** Most presence events about one client in one room, or to one watcher, in one window (docs/protocol.md). */
 const CHANGES_IN_WINDOW = 4;
 const FLAPS = 200;
 
-/** How often the others may have been told by now. */
-function mostSince(startedAt: number): number {
+/** Returns the most presence events that another client may have received since then. */
+function maxEventsSince(startedAt: number): number {
   return CHANGES_IN_WINDOW * (2 + Math.floor((performance.now() - startedAt) / WINDOW_MS));
 }
 
-describe.each(runtimes)("a client that comes and goes again and again on $name", (runtime) => {
+describe.each(runtimes)("a client that flaps on $name", (runtime) => {
   const server = sharedServer(runtime, { env: { RELAY_HEARTBEAT_MS: String(WINDOW_MS) } });
 
-  test("in a room is told of a few times in each beat; its own answers and the last state are right", async () => {
+  test("in a room causes few events a beat, and gets right answers; the last event is right", async () => {
     const room = "flapping";
-    const members = [await inRoom(server(), room), await inRoom(server(), room), await inRoom(server(), room)];
+    const members: JsonClient[] = [];
+    while (members.length < 3) members.push(await connectToRoom(server(), room));
     const line = await connectText(server());
     line.send(`:join ${room}`);
     const flapping = await connectJson(server());
@@ -33,10 +34,10 @@ describe.each(runtimes)("a client that comes and goes again and again on $name",
     expect(await flapping.ask({ type: "publish", room, data: "last" })).toMatchObject({ recipients: 4 });
 
     for (const member of members) {
-      const told = await toldOf(member, flapping.id, "last");
-      expect(told.length).toBeLessThanOrEqual(mostSince(startedAt));
-      expect(told.every((event, at) => event === (at % 2 === 0 ? "joined" : "left"))).toBe(true);
-      if (told.at(-1) !== "joined") expect(await nextEvent(member, flapping.id)).toBe("joined");
+      const events = await eventsBefore(member, flapping.id, "last");
+      expect(events.length).toBeLessThanOrEqual(maxEventsSince(startedAt));
+      expect(events.every((event, index) => event === (index % 2 === 0 ? "joined" : "left"))).toBe(true);
+      if (events.at(-1) !== "joined") expect(await nextEvent(member, flapping.id)).toBe("joined");
       expect((await askMembers(member, room)).sort()).toEqual([...members, line, flapping].map(({ id }) => id).sort());
     }
     const lines: string[] = [];
@@ -45,10 +46,10 @@ describe.each(runtimes)("a client that comes and goes again and again on $name",
       if (next === `${flapping.id}#${room}:last`) isLast = true;
       else if (next.split(" ")[1] === flapping.id) lines.push(next);
     }
-    expect(lines.length).toBeLessThanOrEqual(mostSince(startedAt));
+    expect(lines.length).toBeLessThanOrEqual(maxEventsSince(startedAt));
   });
 
-  test("by its connection is told of a few times in each beat to who watches it, and in the end as it is", async () => {
+  test("between online and offline causes few events a beat at its watcher, and the last one is right", async () => {
     let flapping = await connectJson(server());
     const watcher = await connectJson(server());
     await watcher.ask({ type: "watch", id: flapping.id });
@@ -59,15 +60,15 @@ describe.each(runtimes)("a client that comes and goes again and again on $name",
       flapping = await connectJson(server(), { resume: flapping.token });
     }
     watcher.send({ type: "send", to: watcher.id, data: "last" });
-    const told = await toldOf(watcher, flapping.id, "last");
-    expect(told.length).toBeLessThanOrEqual(mostSince(startedAt));
-    let last: unknown = told.at(-1) ?? "online";
+    const events = await eventsBefore(watcher, flapping.id, "last");
+    expect(events.length).toBeLessThanOrEqual(maxEventsSince(startedAt));
+    let last: unknown = events.at(-1) ?? "online";
     while (last !== "online") last = await nextEvent(watcher, flapping.id);
     await flapping.close(4000);
     while (last !== "offline") last = await nextEvent(watcher, flapping.id);
   });
 
-  test("and watches its own id is told that it is online, whether its connection was open or lost", async () => {
+  test("and watches its own id receives online after each resume, of an open and of a lost connection", async () => {
     let client = await connectJson(server());
     await client.ask({ type: "watch", id: client.id });
     expect(await nextEvent(client, client.id)).toBe("online");
@@ -81,14 +82,14 @@ describe.each(runtimes)("a client that comes and goes again and again on $name",
   });
 });
 
-async function inRoom(server: Server, room: string): Promise<JsonClient> {
+async function connectToRoom(server: Server, room: string): Promise<JsonClient> {
   const client = await connectJson(server);
   await client.ask({ type: "join", room });
   return client;
 }
 
-/** What a client is told of an id, up to the message with the data. */
-async function toldOf(client: JsonClient, id: string, data: string): Promise<unknown[]> {
+/** Collects the presence events about an id that a client receives before the message with this data. */
+async function eventsBefore(client: JsonClient, id: string, data: string): Promise<unknown[]> {
   const events: unknown[] = [];
   for (;;) {
     const frame = await client.next();

@@ -11,14 +11,15 @@ import { sharedApp } from "./subject.ts";
 import { TEXT_PROTOCOL } from "./text-client.ts";
 
 const FRAMES = 3000;
-const CONNECTIONS = 6;
-const MOST_AT_ONCE = 100;
+const FUZZERS_PER_PROTOCOL = 6;
+const MAX_BURST = 100;
 const PROTOCOLS: readonly Subprotocol[] = [undefined, TEXT_PROTOCOL, JSON_PROTOCOL];
-const FUZZERS = PROTOCOLS.flatMap((protocol) => Array.from({ length: CONNECTIONS }, () => protocol));
-/** Ids that fuzzers have or had, and names of rooms; whom else they write to is nobody. */
+/** The protocol of each fuzzer. */
+const FUZZERS = PROTOCOLS.flatMap((protocol) => Array.from({ length: FUZZERS_PER_PROTOCOL }, () => protocol));
+/** Ids of fuzzers, which are the names of rooms too. */
 const ADDRESSES = FUZZERS.map((_, index) => `fuzzer-${index}`);
 
-/** The app (apps/) gives its clients names for ids: so no damage to an address makes it a bystander's. */
+/** Returns an address at the app (apps/), whose clients choose their ids: no damaged id is a bystander's. */
 const address = (app: Server, name: string): string => `ws://127.0.0.1:${app.port}/relay/ws?name=${name}`;
 
 async function openFuzzer(app: Server, name: string, protocol: Subprotocol): Promise<RawClient> {
@@ -30,48 +31,48 @@ async function openFuzzer(app: Server, name: string, protocol: Subprotocol): Pro
   return raw;
 }
 
-/** Asks for an answer that no other has, and waits for it. @throws {Error} When the connection has ended. */
+/** Sends to an id that nobody has, and waits for the error. @throws {Error} When the connection has ended. */
 async function expectConnected(raw: RawClient, protocol: Subprotocol, marker: string): Promise<void> {
   raw.text(protocol === JSON_PROTOCOL ? `{"type":"send","to":"${marker}","data":1}` : `${marker}:x`);
   while (!String(await raw.next()).includes(marker));
 }
 
-/** Has the app answered, after what it was sent before? It may have read that later; it has lived until then. */
+/** Checks that the app still answers. It may not have read all earlier frames by then. */
 async function expectAnswer(app: Server): Promise<void> {
   expect(await (await fetch(app.url("/"))).text()).toBe("somebody's app");
 }
 
-/** One fuzzer sends its frames, over one connection after the other. */
+/** Sends the frames of one fuzzer, over one connection after the other. */
 async function fuzz(app: Server, runtime: Runtime, index: number, seed: number): Promise<void> {
   const protocol = FUZZERS[index];
   const random = new Random(seed + index);
   const name = `fuzzer-${index}`;
   const source = new Fuzz(random, protocol, [name, ...ADDRESSES, "nobody", "lobby", "", "a b", "x".repeat(65)]);
-  let left = FRAMES / CONNECTIONS;
-  while (left > 0) {
+  let framesLeft = FRAMES / FUZZERS_PER_PROTOCOL;
+  while (framesLeft > 0) {
     const raw = await openFuzzer(app, name, protocol);
-    for (let bursts = random.below(8); bursts >= 0 && left > 0; bursts--) {
+    for (let bursts = random.below(8); bursts >= 0 && framesLeft > 0; bursts--) {
       const frames: WireFrame[] = [];
-      const count = random.spread(1, MOST_AT_ONCE);
+      const count = random.spread(1, MAX_BURST);
       while (frames.length < count) frames.push(...source.harmless());
       raw.send(...frames);
-      left -= frames.length;
-      await expectConnected(raw, protocol, `marker-${index}-${left}`);
+      framesLeft -= frames.length;
+      await expectConnected(raw, protocol, `marker-${index}-${framesLeft}`);
     }
     const isNoise = random.below(3) === 0;
     if (isNoise) raw.write(source.noise());
     else raw.send(...source.violation());
-    // Noise may be the beginning of a long frame.
+    // Noise may be the start of a long frame, so that the relay waits for the rest.
     if (isNoise || runtime.exceptions.laxProtocol !== undefined) await expectAnswer(app);
     else await raw.closeCode();
     raw.reset();
   }
 }
 
-describe.each(runtimes)("whatever clients send on $name", (runtime) => {
+describe.each(runtimes)("random input on $name", (runtime) => {
   const app = sharedApp(runtime);
 
-  test(`${FRAMES} frames of each protocol, good ones and bad, reach no bystander and end nobody but their sender`, async () => {
+  test(`in ${FRAMES} frames of each protocol reaches no bystander, and ends only its sender's connection`, async () => {
     const plain = await openClient(address(app(), "bystander-plain"));
     plain.id = "bystander-plain";
     const text = await openClient(address(app(), "bystander-text"), [TEXT_PROTOCOL]);

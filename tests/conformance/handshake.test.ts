@@ -3,12 +3,12 @@ import { type HandshakeOptions, handshake, openTcp } from "./raw.ts";
 import { runtimes } from "./runtimes.ts";
 import { sharedServer } from "./subject.ts";
 
-/** Handshakes that are unusual, but good. */
+/** Unusual but valid handshakes. */
 const GOOD: readonly (readonly [string, HandshakeOptions])[] = [
-  ["Upgrade in odd case", { headers: { Upgrade: "WebSocket" } }],
+  ["Upgrade in mixed case", { headers: { Upgrade: "WebSocket" } }],
   ["Connection with more than Upgrade", { headers: { Connection: "keep-alive, Upgrade" } }],
-  ["Connection in odd case", { headers: { Connection: "UPGRADE" } }],
-  ["names of headers in odd case", { headers: { "Sec-WebSocket-Version": undefined, "sec-websocket-VERSION": "13" } }],
+  ["Connection in capitals", { headers: { Connection: "UPGRADE" } }],
+  ["header names in mixed case", { headers: { "Sec-WebSocket-Version": undefined, "sec-websocket-VERSION": "13" } }],
   ["a subprotocol that the relay does not speak", { headers: { "Sec-WebSocket-Protocol": "chat" } }],
   ["several subprotocols", { headers: { "Sec-WebSocket-Protocol": "x, y" } }],
   ["several subprotocols without a space", { headers: { "Sec-WebSocket-Protocol": "x,y,relay.v9" } }],
@@ -16,7 +16,7 @@ const GOOD: readonly (readonly [string, HandshakeOptions])[] = [
   ["an extension", { headers: { "Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits" } }],
 ];
 
-/** Handshakes that no server may accept (RFC 6455 §4.2.1), and the status and the code of the answer. */
+/** Handshakes that a server must refuse (RFC 6455 §4.2.1), each with the status and the code of the answer. */
 const BAD: readonly (readonly [string, HandshakeOptions, number, string])[] = [
   ["no key", { headers: { "Sec-WebSocket-Key": undefined } }, 400, "bad_handshake"],
   ["a key that is not base64", { headers: { "Sec-WebSocket-Key": "not base64 at all, not" } }, 400, "bad_handshake"],
@@ -28,16 +28,16 @@ const BAD: readonly (readonly [string, HandshakeOptions, number, string])[] = [
   ["the method POST", { method: "POST", headers: { "Content-Length": "0" } }, 405, "method_not_allowed"],
   ["a subprotocol with a space inside", { headers: { "Sec-WebSocket-Protocol": "x y" } }, 400, "bad_handshake"],
   ["an empty subprotocol among others", { headers: { "Sec-WebSocket-Protocol": "x,,y" } }, 400, "bad_handshake"],
-  ["an address that is not there", { path: "/nowhere" }, 404, "not_found"],
+  ["a path that has no route", { path: "/nowhere" }, 404, "not_found"],
 ];
 
-/** Addresses on which node-ws 1.3.1 ends its process. */
+/** Addresses that crash a process with node-ws 1.3.1. */
 const ADDRESSES = ["//", "http://[", "http://a:b@h/", "/%", "/\\..\\", "*", "http://"];
 
 describe.each(runtimes)("the opening handshake on $name", (runtime) => {
   const server = sharedServer(runtime);
 
-  test.each(GOOD)("is accepted with %s, and neither subprotocol nor extension is answered", async (_name, options) => {
+  test.each(GOOD)("is accepted with %s, and agrees to no subprotocol and no extension", async (_name, options) => {
     const raw = await openTcp(server().port);
     raw.write(handshake(options));
     const { status, headers } = await raw.answer();
@@ -47,13 +47,13 @@ describe.each(runtimes)("the opening handshake on $name", (runtime) => {
     expect(headers.has("sec-websocket-extensions")).toBe(false);
   });
 
-  test("a browser's library that offers subprotocols and extensions is served", async () => {
+  test("is accepted at /echo with subprotocols that it does not speak", async () => {
     const raw = await server().openRaw({ path: "/echo", headers: { "Sec-WebSocket-Protocol": "x, y" } });
     raw.text("hello");
     await expect(raw.next()).resolves.toBe("res:hello");
   });
 
-  test.each(BAD)("is refused with %s, by a status, headers, a code and a sentence", async (...row) => {
+  test.each(BAD)("is refused for %s, with a status, headers, a code and a sentence", async (...row) => {
     const [, options, status, code] = row;
     const raw = await openTcp(server().port);
     raw.write(handshake(options));
@@ -69,16 +69,16 @@ describe.each(runtimes)("the opening handshake on $name", (runtime) => {
     await server().relayOne();
   });
 
-  test("the answer to a wrong version names the right one", async () => {
+  test("is told the right version where it has a wrong one", async () => {
     const raw = await openTcp(server().port);
     raw.write(handshake({ headers: { "Sec-WebSocket-Version": "8" } }));
     expect((await raw.answer()).headers.get("sec-websocket-version")).toBe("13");
   });
 
-  test.each(ADDRESSES)("for the address %j is refused, and the process lives", async (path) => {
+  test.each(ADDRESSES)("is refused for the address %j, which does not end the process", async (path) => {
     const raw = await openTcp(server().port);
     raw.write(handshake({ path }));
-    // Which of the two it is, each runtime's way to read an address decides.
+    // The status depends on how the runtime parses an address.
     expect([400, 404]).toContain((await raw.answer()).status);
     await server().relayOne();
   });
@@ -86,8 +86,8 @@ describe.each(runtimes)("the opening handshake on $name", (runtime) => {
   test.each([
     ["garbage", "\u0000\u0001garbage\r\n\r\n"],
     ["TLS", Buffer.from("1603010200010001fc0303", "hex")],
-    ["a header without end", `GET /ws HTTP/1.1\r\nX: ${"x".repeat(100_000)}\r\n\r\n`],
-  ])("%s in place of HTTP ends that connection alone", async (_name, bytes) => {
+    ["a header of 100 kB", `GET /ws HTTP/1.1\r\nX: ${"x".repeat(100_000)}\r\n\r\n`],
+  ])("that is %s ends its own connection and no other", async (_name, bytes) => {
     const raw = await openTcp(server().port);
     raw.write(bytes);
     const status = await Promise.race([raw.answer().then(({ status }) => status), raw.gone]);
@@ -95,12 +95,12 @@ describe.each(runtimes)("the opening handshake on $name", (runtime) => {
     await server().relayOne();
   });
 
-  test("a reset while the upgrade is under way ends that connection alone", async () => {
+  test("that is reset while the upgrade is under way ends its own connection and no other", async () => {
     for (const path of ["/ws", "/echo", "/nowhere"]) {
       for (let count = 0; count < 20; count++) {
         const raw = await openTcp(server().port);
         raw.write(handshake({ path }));
-        // The reset must come after the bytes, not in their place: once with the answer, once without.
+        // Half of the resets come after the answer, the others while the server may still be at work.
         if (count % 2 === 0) await raw.answer();
         raw.reset();
         await raw.gone;

@@ -6,7 +6,7 @@ import { sharedServer } from "./subject.ts";
 describe.each(runtimes)("the heartbeat of relay.v1.json on $name", (runtime) => {
   const server = sharedServer(runtime, { env: { RELAY_HEARTBEAT_MS: "200" } });
 
-  test("puts the session of a mute client away: it is not ended, keeps what it is sent, and can be resumed", async () => {
+  test("keeps the session of a silent client: it is away, queues messages, and can be resumed", async () => {
     const { raw, welcome } = await connectRawJson(server());
     const watcher = await connectWatcher(server(), welcome.id);
     expect(await watcher.next()).toEqual({ type: "presence", id: welcome.id, event: "offline" });
@@ -17,13 +17,13 @@ describe.each(runtimes)("the heartbeat of relay.v1.json on $name", (runtime) => 
     expect(await back.next()).toMatchObject({ data: "wait" });
   });
 
-  test("lets a client stay that answers pings by a frame alone", async () => {
+  test("keeps a client connected that answers with pong frames of JSON only", async () => {
     const { raw, welcome } = await connectRawJson(server());
     const watcher = await connectWatcher(server(), welcome.id);
     const talk = setInterval(() => raw.text('{"type":"pong"}'), 50);
     onTestFinished(() => clearInterval(talk));
-    const mute = (await connectRawJson(server())).welcome;
-    expect(await (await connectWatcher(server(), mute.id)).next()).toMatchObject({ event: "offline" });
+    const silent = (await connectRawJson(server())).welcome;
+    expect(await (await connectWatcher(server(), silent.id)).next()).toMatchObject({ event: "offline" });
     await expect(watcher).toStaySilent();
     expect(await watcher.ask({ type: "send", to: welcome.id, data: 1 })).toEqual({ outcome: "delivered" });
   });

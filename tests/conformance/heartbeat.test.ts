@@ -8,23 +8,23 @@ import { sharedServer } from "./subject.ts";
 describe.each(runtimes)("the heartbeat on $name", (runtime) => {
   const server = sharedServer(runtime, { env: { RELAY_HEARTBEAT_MS: "200" } });
 
-  test("a client that says nothing but answers pings stays", async () => {
+  test("keeps a client that sends nothing but answers pings", async () => {
     const [one, quiet] = [await server().connect(), await server().connect()];
-    await outliveMuteClients(server());
+    await outliveSilentClients(server());
     one.send(`${quiet.id}:still there?`);
     await expect(quiet.next()).resolves.toBe("still there?");
   });
 
-  test("a client that answers no ping but sends frames stays", async () => {
+  test("keeps a client that answers no ping but sends frames", async () => {
     const one = await server().connect();
     const { raw, id } = await server().connectRaw();
     repeat(() => raw.text(`${id}:`));
-    await outliveMuteClients(server());
+    await outliveSilentClients(server());
     raw.text(`${one.id}:still here`);
     await expect(one.next()).resolves.toBe("still here");
   });
 
-  test("a client that answers no ping but sends pings of its own stays, and has them answered", async () => {
+  test("keeps a client that answers no ping but sends its own pings, and answers them", async () => {
     const one = await server().connect();
     const { raw } = await server().connectRaw();
     repeat(() => raw.send({ opcode: OPCODES.ping, payload: "mine" }));
@@ -32,16 +32,16 @@ describe.each(runtimes)("the heartbeat on $name", (runtime) => {
       await raw.gone;
       return;
     }
-    await outliveMuteClients(server());
+    await outliveSilentClients(server());
     raw.text(`${one.id}:still here`);
     await expect(one.next()).resolves.toBe("still here");
     expect((await raw.frame(OPCODES.pong)).payload.toString()).toBe("mine");
   });
 
-  test("a mute client is dropped, and its id is gone", async () => {
+  test("drops a silent client, and frees its id", async () => {
     const one = await server().connect();
     const { id, raw } = await server().connectRaw();
-    const lines = await untilItLeft(server(), id);
+    const lines = await logUntilLeft(server(), id);
     const seen = lines.map(({ message, misses, by, code }) => ({ what: message.split(/ "|,/)[0], misses, by, code }));
     if (runtime.exceptions.silenceIsFoundByRuntime === undefined) {
       expect(seen).toEqual([
@@ -58,14 +58,14 @@ describe.each(runtimes)("the heartbeat on $name", (runtime) => {
     await expect(one.next()).resolves.toMatch(/^:error no_such_id /);
   });
 
-  test("what the relay sends to a mute client is no sign of life from it", async () => {
+  test("drops a silent client although the relay sends messages to it", async () => {
     const one = await server().connect();
     const { id } = await server().connectRaw();
     repeat(() => one.send(`${id}:are you there?`));
-    await untilItLeft(server(), id);
+    await logUntilLeft(server(), id);
   });
 
-  test("a client that sends one large frame over many beats stays, and its message arrives", async () => {
+  test("keeps a client that takes many beats to send one large frame, and relays its message", async () => {
     const one = await server().connect();
     const { raw, id } = await server().connectRaw();
     const message = "x".repeat(100_000);
@@ -77,32 +77,32 @@ describe.each(runtimes)("the heartbeat on $name", (runtime) => {
       written += piece.length;
     });
     if (runtime.exceptions.partOfFrameIsSilence !== undefined) {
-      await untilItLeft(server(), id);
+      await logUntilLeft(server(), id);
       return;
     }
-    await outliveMuteClients(server());
+    await outliveSilentClients(server());
     raw.write(frame.subarray(written));
     written = frame.length;
     expect((await one.next()) === message).toBe(true);
   });
 });
 
-/** Does it every quarter of a beat, until the end of the test. */
+/** Runs the action every quarter of a beat, until the test has finished. */
 function repeat(action: () => void): void {
   const timer = setInterval(action, 50);
   onTestFinished(() => clearInterval(timer));
 }
 
-/** Waits for as long as it takes until three clients, one after the other, were dropped because they were mute. */
-async function outliveMuteClients(server: Server): Promise<void> {
+/** Waits until the heartbeat has dropped three silent clients, one after the other. */
+async function outliveSilentClients(server: Server): Promise<void> {
   for (let count = 0; count < 3; count++) {
     const { id } = await server.connectRaw();
-    await untilItLeft(server, id);
+    await logUntilLeft(server, id);
   }
 }
 
-/** Waits until the log says that it left. @returns What the log said of it from now on. */
-async function untilItLeft(server: Server, id: string): Promise<LogLine[]> {
+/** Waits until the log says that the client has left. @returns The log's lines about it, without its connect line. */
+async function logUntilLeft(server: Server, id: string): Promise<LogLine[]> {
   const lines: LogLine[] = [];
   for (;;) {
     const line = await server.process.log.find((one) => one.id === id, `${id} to leave`);

@@ -8,7 +8,7 @@ import { sharedApp } from "./subject.ts";
 import { TEXT_PROTOCOL } from "./text-client.ts";
 import { until } from "./wait.ts";
 
-/** What the app says of a client with this name (apps/rules.ts), and what the client is told. */
+/** Names of clients that the app refuses or fails on (apps/hooks.ts), each with the answer that the client gets. */
 const REFUSALS: readonly (readonly [name: string, status: number, code: string])[] = [
   ["refused-401", 401, "unauthorized"],
   ["refused-403", 403, "forbidden"],
@@ -25,15 +25,15 @@ const REFUSALS: readonly (readonly [name: string, status: number, code: string])
   ["id-number", 403, "bad_id"],
 ];
 
-/** With which code the refusals above close, where the client has asked for that. */
+/** Close codes of the refusals above, by status, for clients that connect with `?refusal=close`. */
 const CLOSE_CODES = new Map([
   [401, 4501],
   [403, 4503],
   [500, 1011],
 ]);
 
-/** What the app does about a message with this text, and what its sender is told. */
-const VERDICTS: readonly (readonly [text: string, code: string, temporary: boolean])[] = [
+/** Texts that make onMessage refuse or fail (apps/hooks.ts), each with the error that the sender gets. */
+const DECISIONS: readonly (readonly [text: string, code: string, temporary: boolean])[] = [
   ["refuse", "forbidden", false],
   ["throw", "internal", true],
   ["throw nothing", "internal", true],
@@ -43,14 +43,15 @@ const VERDICTS: readonly (readonly [text: string, code: string, temporary: boole
   ["reject later", "internal", true],
 ];
 
-const ERRANDS = ["throws", "rejects", "rejects-later"];
+/** Ways in which onOpen or onClose fails (apps/hooks.ts). */
+const FAULTS = ["throws", "rejects", "rejects-later"];
 
 function address(app: Server, name: string): string {
   return `ws://127.0.0.1:${app.port}/relay/ws?name=${name}`;
 }
 
-/** A client that speaks by hand and has asked to be let in. */
-async function ask(app: Server, name: string, query = ""): Promise<RawClient> {
+/** Sends a handshake over a raw connection. @returns The connection, which has no answer yet. */
+async function sendHandshake(app: Server, name: string, query = ""): Promise<RawClient> {
   const raw = await openTcp(app.port);
   raw.write(handshake({ path: `/relay/ws?name=${name}${query}` }));
   return raw;
@@ -60,25 +61,25 @@ async function body(raw: RawClient, answer: Answer): Promise<unknown> {
   return JSON.parse(await raw.body(answer));
 }
 
-/** Waits until the app has something in its log about the id. */
+/** Waits until the app has logged the message about the id. */
 async function logged(app: Server, message: string, id: string): Promise<void> {
   await app.process.log.find((line) => line.message === message && line.id === id, `"${message}" of ${id} in the log`);
 }
 
-/** Has the app answer those whom it kept waiting. */
-async function letIn(app: Server): Promise<void> {
-  expect((await fetch(app.url("/let-in"), { method: "POST" })).status).toBe(200);
+/** Makes the app accept the clients whose authorization is pending. */
+async function acceptPending(app: Server): Promise<void> {
+  expect((await fetch(app.url("/accept-pending"), { method: "POST" })).status).toBe(200);
 }
 
-/** Waits until nobody has the id. */
+/** Waits until the id is free. */
 async function untilFree(one: JsonClient, id: string): Promise<void> {
   await until(async () => {
     const { error } = await one.ask({ type: "send", to: id, data: "are you there?" });
     return JSON.stringify(error ?? "").includes("no_such_id");
-  }, `${id} to be nobody's`);
+  }, `the id ${id} to be free`);
 }
 
-/** @throws {Error} When the app or the relay in it no longer serves good clients. */
+/** Checks that the app answers a request and relays a message. */
 async function expectToServe(app: Server): Promise<void> {
   expect(await (await fetch(app.url("/"))).text()).toBe("somebody's app");
   const [one, two] = [await openJson(address(app, "good-1")), await openJson(address(app, "good-2"))];
@@ -90,7 +91,7 @@ async function expectToServe(app: Server): Promise<void> {
 describe.each(runtimes)("the app around the relay on $name", (runtime) => {
   const app = sharedApp(runtime);
 
-  test("gives its clients their ids, under the path that it mounts the relay at", async () => {
+  test("chooses its clients' ids, and serves the relay below the path at which it is mounted", async () => {
     const [alice, bob] = [await openJson(address(app(), "alice")), await openClient(address(app(), "bob"))];
     expect(alice.id).toBe("alice");
     bob.send("alice:hi");
@@ -100,69 +101,69 @@ describe.each(runtimes)("the app around the relay on $name", (runtime) => {
     await expectToServe(app());
   });
 
-  test("that gives an id to somebody else closes who had it with 4500", async () => {
-    const old = await openJson(address(app(), "carol"));
-    const now = await openJson(address(app(), "carol"));
-    expect(await old.end()).toMatchObject({ code: 4500 });
-    expect(now.welcome).toMatchObject({ id: "carol", resumed: false });
+  test("closes a client with 4500 when it gives the client's id to another one", async () => {
+    const first = await openJson(address(app(), "carol"));
+    const second = await openJson(address(app(), "carol"));
+    expect(await first.end()).toMatchObject({ code: 4500 });
+    expect(second.welcome).toMatchObject({ id: "carol", resumed: false });
   });
 
   test.each(REFUSALS)(
-    "that decides on a client as %s has it told %i %s, and nothing of what failed",
+    "whose authorize answers as %s makes the relay answer %i %s, without details of the fault",
     async (...row) => {
       const [name, status, code] = row;
-      const raw = await ask(app(), name);
+      const raw = await sendHandshake(app(), name);
       const answer = await raw.answer();
       expect(answer.status).toBe(status);
-      const told = await body(raw, answer);
-      expect(told).toEqual({ error: { code, message: expect.any(String) } });
-      expect(JSON.stringify(told)).not.toContain("secret");
-      const closed = await (await ask(app(), name, "&refusal=close")).closed();
+      const content = await body(raw, answer);
+      expect(content).toEqual({ error: { code, message: expect.any(String) } });
+      expect(JSON.stringify(content)).not.toContain("secret");
+      const closed = await (await sendHandshake(app(), name, "&refusal=close")).closed();
       expect(closed).toEqual({ code: CLOSE_CODES.get(status), reason: expect.stringMatching(`^${code}: `) });
       expect(closed.reason).not.toContain("secret");
       await expectToServe(app());
     },
   );
 
-  test("that answers with true, which is no answer, lets nobody in", async () => {
-    const raw = await ask(app(), "answers-true");
+  test("whose authorize returns true, which is no valid answer, accepts nobody", async () => {
+    const raw = await sendHandshake(app(), "answers-true");
     expect((await raw.answer()).status).toBeGreaterThanOrEqual(400);
     await expectToServe(app());
   });
 
-  test("that decides late lets in who has waited", async () => {
-    const raw = await ask(app(), "late-patient");
+  test("whose authorize decides late accepts the client that has waited", async () => {
+    const raw = await sendHandshake(app(), "late-patient");
     await logged(app(), "asked", "late-patient");
-    await letIn(app());
+    await acceptPending(app());
     expect((await raw.answer()).status).toBe(101);
     const one = await openJson(address(app(), "dora"));
     expect(await one.ask({ type: "send", to: "late-patient", data: "at last" })).toEqual({ outcome: "delivered" });
     expect(await raw.next()).toBe("at last");
   });
 
-  test("that decides late, when its clients have gone, keeps nothing of them", async () => {
+  test("whose authorize decides after its clients have left keeps nothing of them", async () => {
     const names = Array.from({ length: 10 }, (_, index) => `late-gone-${index}`);
     for (const name of names) {
-      const raw = await ask(app(), name);
+      const raw = await sendHandshake(app(), name);
       await logged(app(), "asked", name);
       raw.reset();
     }
-    await letIn(app());
+    await acceptPending(app());
     const one = await openJson(address(app(), "emma"));
     for (const name of names) await untilFree(one, name);
     await expectToServe(app());
   });
 
-  test("that decides late on many at once, some of whom have gone, lets in those who stayed", async () => {
+  test("whose authorize decides late on many clients at once accepts those that have not left", async () => {
     const raws = new Map<string, RawClient>();
     for (let index = 0; index < 20; index++) {
       const name = `late-many-${index}`;
-      raws.set(name, await ask(app(), name));
+      raws.set(name, await sendHandshake(app(), name));
       await logged(app(), "asked", name);
     }
     const [left, stayed] = [[...raws].slice(0, 10), [...raws].slice(10)];
     for (const [, raw] of left) raw.reset();
-    await letIn(app());
+    await acceptPending(app());
     const one = await openJson(address(app(), "fay"));
     for (const [name, raw] of stayed) {
       expect((await raw.answer()).status).toBe(101);
@@ -176,7 +177,7 @@ describe.each(runtimes)("the app around the relay on $name", (runtime) => {
 describe.each(runtimes)("onMessage of the app around the relay on $name", (runtime) => {
   const app = sharedApp(runtime);
 
-  test.each(VERDICTS)("that does %j has the sender told %s, in each protocol, and nothing is sent", async (...row) => {
+  test.each(DECISIONS)("answers %j with %s to the sender, in each protocol, and sends nothing", async (...row) => {
     const [words, code, temporary] = row;
     const [one, two] = [await openJson(address(app(), "one")), await openJson(address(app(), "two"))];
     for (const client of [one, two]) await client.ask({ type: "join", room: "lobby" });
@@ -204,10 +205,10 @@ describe.each(runtimes)("onMessage of the app around the relay on $name", (runti
   });
 });
 
-describe.each(runtimes)("a message that onMessage of the app looks at on $name", (runtime) => {
+describe.each(runtimes)("a message that onMessage of the app receives, on $name", (runtime) => {
   const app = sharedApp(runtime);
 
-  test("has its text as a string, whichever protocol its sender speaks", async () => {
+  test("has its text as a string, whatever protocol its sender speaks", async () => {
     const plain = await openClient(address(app(), "plain"));
     plain.send("plain:only as a string");
     expect(await plain.next()).toBe("only as a string");
@@ -217,11 +218,11 @@ describe.each(runtimes)("a message that onMessage of the app looks at on $name",
   });
 });
 
-describe.each(runtimes)("a fault in the relay on $name", (runtime) => {
+describe.each(runtimes)("an exception in the relay on $name", (runtime) => {
   const app = sharedApp(runtime);
 
   test.each([[[]], [[TEXT_PROTOCOL]], [[JSON_PROTOCOL]]])(
-    "with a client of %j closes its connection with 1011, and nobody else's",
+    "while it reads a frame of a client of %j closes that connection with 1011, and no other",
     async (protocols) => {
       const two = await openJson(address(app(), "two"));
       const one = await openClient(address(app(), "unlucky"), protocols);
@@ -238,19 +239,19 @@ describe.each(runtimes)("a fault in the relay on $name", (runtime) => {
 describe.each(runtimes)("onOpen and onClose of the app around the relay on $name", (runtime) => {
   const app = sharedApp(runtime);
 
-  test.each(ERRANDS)("that %s at the beginning of a session is reported, and the session goes on", async (errand) => {
-    const id = `open-${errand}`;
+  test.each(FAULTS)("are reported where onOpen %s, and the session goes on", async (fault) => {
+    const id = `open-${fault}`;
     const one = await openJson(address(app(), id));
     await logged(app(), "failed", id);
-    const two = await openJson(address(app(), `good-${errand}`));
+    const two = await openJson(address(app(), `good-${fault}`));
     expect(await two.ask({ type: "send", to: id, data: "hi" })).toEqual({ outcome: "delivered" });
     expect(await one.next()).toMatchObject({ data: "hi", sequenceId: 1 });
     await expectToServe(app());
   });
 
-  test.each(ERRANDS)("that %s at the end of a session is reported, and the id is free", async (errand) => {
-    const id = `close-${errand}`;
-    const one = await openJson(address(app(), `good-${errand}`));
+  test.each(FAULTS)("are reported where onClose %s, and the id is free", async (fault) => {
+    const id = `close-${fault}`;
+    const one = await openJson(address(app(), `good-${fault}`));
     for (const leave of ["close", "drop"] as const) {
       const two = await openJson(address(app(), id));
       two[leave]();
@@ -263,7 +264,7 @@ describe.each(runtimes)("onOpen and onClose of the app around the relay on $name
     await expectToServe(app());
   });
 
-  test("that fail for many sessions at once fail none of them", async () => {
+  test("do not end any session when they fail for many at once", async () => {
     const names = ["open-throws", "close-throws", "open-rejects", "close-rejects", "close-rejects-later"];
     const clients = await Promise.all(names.map((name) => openJson(address(app(), name))));
     const one = await openJson(address(app(), "gina"));

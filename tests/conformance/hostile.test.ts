@@ -8,7 +8,7 @@ import { within } from "./wait.ts";
 const { text, binary, continuation, close, ping } = OPCODES;
 const OVERLONG = Buffer.from([0xc0, 0xaf]);
 
-/** Frames that break RFC 6455, and with which code the connection ends. */
+/** Frames that break RFC 6455, each with the code of the close frame. */
 const BROKEN: readonly (readonly [string, readonly WireFrame[], number])[] = [
   ["a reserved bit", [{ opcode: text, payload: "1:x", reserved: 4 }], 1002],
   ["the other reserved bits", [{ opcode: binary, payload: "1:x", reserved: 3 }], 1002],
@@ -18,7 +18,7 @@ const BROKEN: readonly (readonly [string, readonly WireFrame[], number])[] = [
   ["a ping in fragments", [{ opcode: ping, fin: false }], 1002],
   ["a ping of 126 bytes", [{ opcode: ping, payload: "x".repeat(126) }], 1002],
   ["a close of 126 bytes", [{ opcode: close, payload: closePayload(1000, "x".repeat(124)) }], 1002],
-  ["a continuation of nothing", [{ opcode: continuation, payload: "x" }], 1002],
+  ["a continuation without a message before it", [{ opcode: continuation, payload: "x" }], 1002],
   [
     "a message inside another",
     [
@@ -40,7 +40,7 @@ const BROKEN: readonly (readonly [string, readonly WireFrame[], number])[] = [
 describe.each(runtimes)("a client that breaks the protocol on $name", (runtime) => {
   const server = sharedServer(runtime);
 
-  test.each(BROKEN)("with %s loses its connection, and nobody else's", async (name, frames, code) => {
+  test.each(BROKEN)("with %s loses its own connection, and affects no other", async (name, frames, code) => {
     const { raw, id } = await server().connectRaw();
     raw.send(...frames);
     if (runtime.exceptions.laxProtocol === undefined) {
@@ -55,16 +55,16 @@ describe.each(runtimes)("a client that breaks the protocol on $name", (runtime) 
     await server().relayOne();
   });
 
-  test("and never answers the relay's close is dropped all the same", async () => {
+  test("is dropped even when it does not answer the relay's close frame", async () => {
     const { raw } = await server().connectRaw();
     raw.send({ opcode: binary, payload: Buffer.alloc(1_048_577) });
     await expect(raw.closeCode()).resolves.toBe(1009);
-    // Where nothing can be dropped, it is the client's socket that stays; the relay has let go of it.
+    // Where the relay can't drop a socket, only the client's end stays open: the relay no longer holds it.
     if (runtime.exceptions.cannotTerminate === undefined) await within(raw.gone, "the end of the connection");
     await server().relayOne();
   });
 
-  test("a frame that is cut off by a reset harms nobody", async () => {
+  test("by a reset inside a frame affects no other client", async () => {
     const { raw, id } = await server().connectRaw();
     raw.write(encodeFrame({ opcode: text, payload: `${id}:${"x".repeat(1000)}` }).subarray(0, 500));
     raw.text("");
@@ -74,10 +74,10 @@ describe.each(runtimes)("a client that breaks the protocol on $name", (runtime) 
   });
 });
 
-describe.each(runtimes)("a client that does what few do on $name", (runtime) => {
+describe.each(runtimes)("a client with unusual but valid frames on $name", (runtime) => {
   const server = sharedServer(runtime);
 
-  test("a ping between the fragments of a message is answered, and the message arrives", async () => {
+  test("gets a pong for a ping between the fragments of a message, and the message arrives", async () => {
     const { raw, id } = await server().connectRaw();
     raw.send(
       { opcode: text, payload: `${id}:one `, fin: false },
@@ -88,7 +88,7 @@ describe.each(runtimes)("a client that does what few do on $name", (runtime) => 
     await expect(raw.next()).resolves.toBe("one two");
   });
 
-  test("many pings in one piece end nothing, and the last one is answered", async () => {
+  test("stays connected when it sends many pings at once, and gets a pong for the last one", async () => {
     const { raw, id } = await server().connectRaw();
     raw.send(...Array.from({ length: 200 }, (_, number) => ({ opcode: ping, payload: `ping ${number}` })));
     while ((await raw.frame(OPCODES.pong)).payload.toString() !== "ping 199");
@@ -96,7 +96,7 @@ describe.each(runtimes)("a client that does what few do on $name", (runtime) => 
     await expect(raw.next()).resolves.toBe("still here");
   });
 
-  test("a message of 10,000 fragments arrives like any other that is not too large", async () => {
+  test("can send a message in 10,000 fragments", async () => {
     const { raw, id } = await server().connectRaw();
     const piece = { opcode: continuation, payload: "x", fin: false };
     raw.send({ opcode: text, payload: `${id}:`, fin: false }, ...Array.from({ length: 9998 }, () => piece), {
@@ -105,7 +105,7 @@ describe.each(runtimes)("a client that does what few do on $name", (runtime) => 
     await expect(raw.next()).resolves.toBe("x".repeat(9998));
   });
 
-  test("a message of many fragments, some empty, one ending inside a character, arrives whole", async () => {
+  test("can send a message in fragments, some of them empty, one ending inside a character", async () => {
     const { raw, id } = await server().connectRaw();
     const bytes = Buffer.from(`${id}:héé`);
     const pieces = [...bytes].map((byte) => Buffer.from([byte]));
@@ -117,7 +117,7 @@ describe.each(runtimes)("a client that does what few do on $name", (runtime) => 
     await expect(raw.next()).resolves.toBe("héé");
   });
 
-  test("frames that come byte by byte are read like any other", async () => {
+  test("can send a frame byte by byte", async () => {
     const { raw, id } = await server().connectRaw();
     for (const byte of encodeFrame({ opcode: text, payload: `${id}:slow` })) {
       raw.write(Buffer.from([byte]));
@@ -126,13 +126,13 @@ describe.each(runtimes)("a client that does what few do on $name", (runtime) => 
     await expect(raw.next()).resolves.toBe("slow");
   });
 
-  test("many frames in one piece are read one by one, in order", async () => {
+  test("can send many frames in one write; they arrive in order", async () => {
     const { raw, id } = await server().connectRaw();
     raw.send(...Array.from({ length: 1000 }, (_, number) => ({ opcode: text, payload: `${id}:${number}` })));
     for (let number = 0; number < 1000; number++) await expect(raw.next()).resolves.toBe(String(number));
   });
 
-  test("a frame that comes in one piece with the handshake is read", async () => {
+  test("can send a frame in one write with the handshake", async () => {
     const raw = await openTcp(server().port);
     raw.write(
       Buffer.concat([Buffer.from(handshake({ path: "/echo" })), encodeFrame({ opcode: text, payload: "early" })]),
@@ -146,7 +146,7 @@ describe.each(runtimes)("a client that does what few do on $name", (runtime) => 
     ["with 1000", closePayload(1000), 1000],
     ["with 1001", closePayload(1001, "bye"), 1001],
     ["with a code of its own", closePayload(4999), 4999],
-  ])("a close %s is answered in kind", async (_name, payload, code) => {
+  ])("gets the same close frame back when it closes %s", async (_name, payload, code) => {
     const { raw, id } = await server().connectRaw();
     raw.send({ opcode: close, payload });
     const left = server().process.log.find(

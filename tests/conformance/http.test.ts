@@ -2,49 +2,52 @@ import { describe, expect, test } from "vitest";
 import { runtimes } from "./runtimes.ts";
 import { ownServer, sharedServer } from "./subject.ts";
 
-/** What the relay answers where it refuses: a code for programs and a sentence for people. */
-interface Failure {
+/** Body of a refusal: a code for programs and a sentence for people. */
+interface Refusal {
   readonly error: { readonly code: string; readonly message: string };
 }
 
-async function failureOf(response: Response): Promise<Failure["error"]> {
+async function readError(response: Response): Promise<Refusal["error"]> {
   expect(response.headers.get("Content-Type")).toContain("application/json");
-  const { error } = (await response.json()) as Failure; // Every refusal has this shape; a wrong one fails below.
+  const { error } = (await response.json()) as Refusal; // A body of another shape fails where the test compares it.
   return error;
 }
 
-describe.each(runtimes)("HTTP on $name", (runtime) => {
+describe.each(runtimes)("the HTTP side of the relay on $name", (runtime) => {
   const server = sharedServer(runtime);
 
-  test.each(["/ws", "/echo", "/ws?from=1"])("a plain GET of %s is told what a proxy must pass on", async (path) => {
-    const response = await fetch(server().url(path));
-    expect(response.status).toBe(426);
-    expect(response.headers.get("Upgrade")).toBe("websocket");
-    const { code, message } = await failureOf(response);
-    expect(code).toBe("upgrade_required");
-    expect(message).toMatch(/proxy .*Upgrade and Connection/);
-  });
+  test.each(["/ws", "/echo", "/ws?from=1"])(
+    "answers a plain GET of %s with the headers that a proxy must pass on",
+    async (path) => {
+      const response = await fetch(server().url(path));
+      expect(response.status).toBe(426);
+      expect(response.headers.get("Upgrade")).toBe("websocket");
+      const { code, message } = await readError(response);
+      expect(code).toBe("upgrade_required");
+      expect(message).toMatch(/proxy .*Upgrade and Connection/);
+    },
+  );
 
-  test.each(["POST", "PUT", "DELETE"])("%s /ws is told to use GET", async (method) => {
+  test.each(["POST", "PUT", "DELETE"])("answers %s /ws with 405, and asks for GET", async (method) => {
     const response = await fetch(server().url("/ws"), { method });
     expect(response.status).toBe(405);
     expect(response.headers.get("Allow")).toBe("GET");
-    expect((await failureOf(response)).message).toContain(method);
+    expect((await readError(response)).message).toContain(method);
   });
 
-  test("/healthz says that the process lives", async () => {
+  test("answers /healthz while the process lives", async () => {
     const response = await fetch(server().url("/healthz"));
     expect(response.status).toBe(200);
     await expect(response.json()).resolves.toEqual({ status: "ok" });
   });
 
-  test("/readyz says that the relay takes connections", async () => {
+  test("answers /readyz with 200 while the relay accepts connections", async () => {
     const response = await fetch(server().url("/readyz"));
     expect(response.status).toBe(200);
     await expect(response.json()).resolves.toEqual({ status: "ready" });
   });
 
-  test("/ says in plain text what this is, and where the relay is", async () => {
+  test("answers / with plain text that says what this is, and where to connect", async () => {
     for (const method of ["GET", "HEAD"]) {
       const response = await fetch(server().url("/"), { method });
       expect(response.status).toBe(200);
@@ -55,24 +58,24 @@ describe.each(runtimes)("HTTP on $name", (runtime) => {
     expect((await fetch(server().url("/"), { method: "POST" })).status).toBe(404);
   });
 
-  test("any other address is answered 404 with a sentence", async () => {
+  test("answers any other path with 404 and a sentence", async () => {
     const response = await fetch(server().url("/other?x=1"));
     expect(response.status).toBe(404);
-    const { code, message } = await failureOf(response);
+    const { code, message } = await readError(response);
     expect(code).toBe("not_found");
     expect(message).toContain("/other");
   });
 
-  test("a request that is no upgrade can follow another on the same connection", async () => {
+  test("answers many requests over kept connections", async () => {
     const answers = await Promise.all(Array.from({ length: 20 }, () => fetch(server().url("/healthz"))));
     expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 200));
   });
 });
 
 describe.each(runtimes)("a relay that shuts down on $name", (runtime) => {
-  test("says 503 to /readyz and to new clients, while /healthz still says that it lives", async () => {
+  test("answers /readyz and new clients with 503, and /healthz with 200", async () => {
     const server = await ownServer(runtime);
-    // Does not answer the close, so that the relay waits for it.
+    // A raw client doesn't answer the close frame, so that the relay waits for it.
     const { raw } = await server.connectRaw();
     server.process.signal("SIGTERM");
     await expect(raw.closeCode()).resolves.toBe(1001);
@@ -82,7 +85,7 @@ describe.each(runtimes)("a relay that shuts down on $name", (runtime) => {
     }
     const [ready, health] = await Promise.all([fetch(server.url("/readyz")), fetch(server.url("/healthz"))]);
     expect(ready.status).toBe(503);
-    expect((await failureOf(ready)).code).toBe("shutting_down");
+    expect((await readError(ready)).code).toBe("shutting_down");
     expect(health.status).toBe(200);
     await expect(server.open()).rejects.toThrow("503");
     expect((await server.process.exit()).code).toBe(0);

@@ -8,18 +8,18 @@ import { until } from "./wait.ts";
 
 const MEBIBYTE = 1_048_576;
 const SETTINGS = { env: { RELAY_LOG: "warning", RELAY_MAX_TOTAL_BUFFERED_BYTES: String(16 * MEBIBYTE) } };
-/** Memory that a connection may take, with the part of a message that is not counted, in bytes. */
+/** Memory of one connection in bytes, with the uncounted part of its incomplete message. */
 const CONNECTION_BYTES = 131_072;
-/** With the pieces that hold them 390 MB. */
+/** Together with the pieces in which they arrive: 390 MB. */
 const FRAGMENTS = 6000;
 const CUT_MESSAGES = 60;
-/** Messages of 1 MiB for which the budget has memory: half a byte of each byte is counted, of 4 MiB. */
-const MOST_HELD = 8;
-/** A node:http entry reads pieces of this size. */
+/** Incomplete messages of 1 MiB that the budget has room for: 4 MiB, and half of each message's bytes count. */
+const MAX_HELD = 8;
+/** A node:http entry reads pieces of this size from a socket. */
 const PIECE_BYTES = 65_536;
 const { text, continuation, ping, pong } = OPCODES;
 
-/** One fragment of one byte, and unasked pongs until the piece is full. */
+/** Returns a fragment of one byte, followed by unrequested pongs that fill the piece. */
 function fragmentAmongPongs(): Buffer {
   const fragment = encodeFrame({ opcode: continuation, payload: "x", fin: false });
   const filler = encodeFrame({ opcode: pong, payload: "p".repeat(125) });
@@ -27,7 +27,7 @@ function fragmentAmongPongs(): Buffer {
   return Buffer.concat([fragment, ...Array.from({ length: pongs }, () => filler)]);
 }
 
-/** A message of 1 MiB to nobody, without its last byte; its mask is 0. */
+/** Returns a message of 1 MiB without its last byte, to an id that nobody has. Its mask is 0. */
 function cutMessage(): Buffer {
   const payload = Buffer.alloc(MEBIBYTE - 1, "x");
   payload.write("nobody:");
@@ -38,12 +38,12 @@ function cutMessage(): Buffer {
   return Buffer.concat([head, payload]);
 }
 
-/** Resident memory that the process stays under with so many clients, in bytes; docs/reliability.md has the formula. */
-function lineOf(runtime: Runtime, connections: number): number {
+/** Returns the bound of docs/reliability.md for the process's resident memory with this many connections, in bytes. */
+function maxResidentBytes(runtime: Runtime, connections: number): number {
   return runtime.baseBytes + 16 * MEBIBYTE + connections * CONNECTION_BYTES;
 }
 
-/** Sends a client's message to itself over a new connection. @returns Whether it arrives. */
+/** Connects a client that sends itself a message. @returns Whether the message arrives. */
 async function arrives(server: Server, bytes: number): Promise<boolean> {
   const client = await server.connect();
   client.send(`${client.id}:${"x".repeat(bytes)}`);
@@ -66,7 +66,7 @@ describe.each(runtimes)("a message that is never complete on $name", (runtime) =
     if (isCounted) await expect(raw.closeCode()).resolves.toBe(1008);
     else await expect(raw.next()).resolves.toBe("x".repeat(FRAGMENTS));
     if (runtime.exceptions.buffersFloods === undefined) {
-      expect(server.process.peakBytes).toBeLessThan(lineOf(runtime, 4));
+      expect(server.process.peakBytes).toBeLessThan(maxResidentBytes(runtime, 4));
     }
     await server.relayOne();
   });
@@ -75,24 +75,24 @@ describe.each(runtimes)("a message that is never complete on $name", (runtime) =
     const server = await ownServer(runtime, SETTINGS);
     await server.relayOne();
     const stalled: RawClient[] = [];
-    const most = cutMessage();
+    const incomplete = cutMessage();
     while (stalled.length < CUT_MESSAGES) {
       const raw = await server.openRaw();
-      raw.write(most);
+      raw.write(incomplete);
       stalled.push(raw);
     }
-    // Those that have stalled for less than a second give way to nobody.
+    // A connection gives memory up only after its message has stalled for a second.
     await until(() => arrives(server, 900_000), "a large message to arrive");
     for (const raw of stalled) raw.write("x");
     if (isCounted) {
-      expect(server.process.peakBytes).toBeLessThan(lineOf(runtime, CUT_MESSAGES));
+      expect(server.process.peakBytes).toBeLessThan(maxResidentBytes(runtime, CUT_MESSAGES));
       const answered = stalled.map((raw) =>
         raw.next().then(
           () => true,
           () => false,
         ),
       );
-      expect((await Promise.all(answered)).filter(Boolean).length).toBeLessThanOrEqual(MOST_HELD);
+      expect((await Promise.all(answered)).filter(Boolean).length).toBeLessThanOrEqual(MAX_HELD);
     } else {
       for (const raw of stalled) await expect(raw.next()).resolves.toMatch(/^:error /);
     }
@@ -113,7 +113,7 @@ describe.each(runtimes)("a message that is never complete on $name", (runtime) =
     }
   });
 
-  test("is told from a large message in many fragments, with pings between them, which arrives", async () => {
+  test("is not confused with a large message in many fragments with pings between them, which arrives", async () => {
     const server = await ownServer(runtime, SETTINGS);
     const { raw, id } = await server.connectRaw();
     const payload = "x".repeat(50_000);

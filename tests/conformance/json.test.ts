@@ -9,7 +9,7 @@ const DONE = { outcome: "done" };
 describe.each(runtimes)("relay.v1.json on $name", (runtime) => {
   const server = sharedServer(runtime, { env: { RELAY_MAX_MESSAGE_BYTES: "100000", RELAY_RESUME_MS: "12345" } });
 
-  test("a client is told first who it is, how it comes back and what it may send", async () => {
+  test("welcomes a client with its id, its resume token and its limits", async () => {
     const { welcome } = await connectJson(server());
     expect(welcome).toEqual({
       type: "welcome",
@@ -23,7 +23,7 @@ describe.each(runtimes)("relay.v1.json on $name", (runtime) => {
     });
   });
 
-  test("a send is acknowledged under its ackId, and arrives with its sender and its number", async () => {
+  test("acknowledges a send under its ackId, and delivers it with its sender and its number", async () => {
     const [one, two, three] = [await connectJson(server()), await connectJson(server()), await connectJson(server())];
     one.send({ type: "send", to: two.id, data: { text: "hello" }, ackId: 7 });
     expect(await one.next()).toEqual({ type: "ack", ackId: 7, outcome: "delivered" });
@@ -31,14 +31,14 @@ describe.each(runtimes)("relay.v1.json on $name", (runtime) => {
     await expect(three).toStaySilent();
   });
 
-  test("a send without an ackId is answered by nothing", async () => {
+  test("does not acknowledge a send without an ackId", async () => {
     const [one, two] = [await connectJson(server()), await connectJson(server())];
     one.send({ type: "send", to: two.id, data: 1 });
     expect(await two.next()).toMatchObject({ data: 1 });
     await expect(one).toStaySilent();
   });
 
-  test("the smallest and the largest ackId are good", async () => {
+  test("accepts the smallest and the largest ackId", async () => {
     const one = await connectJson(server());
     for (const ackId of [0, Number.MAX_SAFE_INTEGER]) {
       one.send({ type: "send", to: one.id, data: ackId, ackId });
@@ -47,20 +47,20 @@ describe.each(runtimes)("relay.v1.json on $name", (runtime) => {
     }
   });
 
-  test("bytes travel as base64, and say so", async () => {
+  test("carries bytes as base64, with the field encoding", async () => {
     const [one, two] = [await connectJson(server()), await connectJson(server())];
     const data = Buffer.from([0, 1, 254, 255]).toString("base64");
     expect(await one.ask({ type: "send", to: two.id, data, encoding: "base64" })).toEqual(DELIVERED);
     expect(await two.next()).toEqual({ type: "message", from: one.id, data, encoding: "base64", sequenceId: 1 });
   });
 
-  test("fields that are not listed are ignored", async () => {
+  test("ignores unknown fields", async () => {
     const one = await connectJson(server());
     one.sendRaw(`{"from":"0","type":"send","__proto__":{"to":"0"},"to":"${one.id}","data":1,"later":[{}]}`);
     expect(await one.next()).toEqual({ type: "message", from: one.id, data: 1, sequenceId: 1 });
   });
 
-  test("messages of several senders are numbered 1, 2, 3 for their receiver, in the order of each", async () => {
+  test("numbers a receiver's messages 1, 2, 3, in the order of each sender", async () => {
     const [one, two, three] = [await connectJson(server()), await connectJson(server()), await connectJson(server())];
     for (let number = 0; number < 300; number++) {
       for (const sender of [one, two]) sender.send({ type: "send", to: three.id, data: [sender.id, number] });
@@ -73,7 +73,7 @@ describe.each(runtimes)("relay.v1.json on $name", (runtime) => {
     }
   });
 
-  test("frames of one client are answered in the order of sending", async () => {
+  test("answers a client's frames in the order of sending", async () => {
     const one = await connectJson(server());
     const frames = [
       { type: "ping" },
@@ -95,7 +95,7 @@ describe.each(runtimes)("relay.v1.json on $name", (runtime) => {
     expect(answers).toEqual(["pong", 1, 2, 3, 4, "error", 5, "pong"]);
   });
 
-  test("the joiner gets the ack, the other members its presence; joining twice is no error and no news", async () => {
+  test("acknowledges a join and tells the other members; a repeated join is no error and no event", async () => {
     const [one, two] = [await connectJson(server()), await connectJson(server())];
     expect(await one.ask({ type: "join", room: "joiners" })).toEqual(DONE);
     expect(await two.ask({ type: "join", room: "joiners" })).toEqual(DONE);
@@ -108,7 +108,7 @@ describe.each(runtimes)("relay.v1.json on $name", (runtime) => {
     await expect(two).toStaySilent();
   });
 
-  test("a publish reaches the other members and says how many; with echo the sender too", async () => {
+  test("delivers a publish to the other members and returns their count; echo includes the sender", async () => {
     const clients = [await connectJson(server()), await connectJson(server()), await connectJson(server())] as const;
     const [one, two, outside] = clients;
     for (const client of [one, two]) await client.ask({ type: "join", room: "news" });
@@ -122,14 +122,14 @@ describe.each(runtimes)("relay.v1.json on $name", (runtime) => {
     await expect(outside).toStaySilent();
   });
 
-  test("a publish in a room with nobody else is delivered to none", async () => {
+  test("delivers a publish in a room without other members to nobody", async () => {
     const one = await connectJson(server());
     await one.ask({ type: "join", room: "alone" });
     expect(await one.ask({ type: "publish", room: "alone", data: 1 })).toEqual({ outcome: "delivered", recipients: 0 });
     await expect(one).toStaySilent();
   });
 
-  test("who watches an id is told its state at once, and then when it comes and goes", async () => {
+  test("tells a watcher the state of the id at once, and then each change", async () => {
     const one = await connectJson(server());
     const nextId = String(Number((await connectJson(server())).id) + 1);
     expect(await one.ask({ type: "watch", id: nextId })).toEqual(DONE);
@@ -141,7 +141,7 @@ describe.each(runtimes)("relay.v1.json on $name", (runtime) => {
     expect(await one.next()).toEqual({ type: "presence", id: two.id, event: "offline" });
   });
 
-  test("who watches no more is told no more", async () => {
+  test("tells a client nothing more about an id after unwatch", async () => {
     const two = await connectJson(server());
     const [one, other] = [await connectWatcher(server(), two.id), await connectWatcher(server(), two.id)];
     expect(await one.ask({ type: "unwatch", id: two.id })).toEqual(DONE);
@@ -150,14 +150,14 @@ describe.each(runtimes)("relay.v1.json on $name", (runtime) => {
     await expect(one).toStaySilent();
   });
 
-  test("plain clients can be watched like any other", async () => {
+  test("lets clients watch a plain client", async () => {
     const plain = await server().connect();
     const watcher = await connectWatcher(server(), plain.id);
     plain.drop();
     expect(await watcher.next()).toEqual({ type: "presence", id: plain.id, event: "offline" });
   });
 
-  test("a message above RELAY_MAX_MESSAGE_BYTES closes its sender with 1009, and ends its session", async () => {
+  test("closes the sender of a message over RELAY_MAX_MESSAGE_BYTES with 1009, and ends its session", async () => {
     const one = await connectJson(server());
     const watcher = await connectWatcher(server(), one.id);
     one.send({ type: "send", to: one.id, data: "x".repeat(100_000) });
@@ -170,7 +170,7 @@ describe.each(runtimes)("relay.v1.json on $name", (runtime) => {
 describe.each(runtimes)("pings in relay.v1.json on $name", (runtime) => {
   const server = sharedServer(runtime, { env: { RELAY_HEARTBEAT_MS: "100" } });
 
-  test("the relay pings a client that is quiet and one that talks, beat for beat", async () => {
+  test("are sent to a client in every beat, whether it sends frames or not", async () => {
     const client = await server().open("/ws", [JSON_PROTOCOL]);
     expect(readFrame(await client.next())).toMatchObject({ type: "welcome", heartbeatMs: 100 });
     for (let beat = 0; beat < 3; beat++) {
@@ -178,7 +178,7 @@ describe.each(runtimes)("pings in relay.v1.json on $name", (runtime) => {
       client.send('{"type":"pong"}');
     }
     let pings = 0;
-    // Each answer brings the next frame: there is no beat in which this client is silent.
+    // The client answers each pong with a ping, so that it is never silent for a beat.
     for (client.send('{"type":"ping"}'); pings < 3; ) {
       const { type } = readFrame(await client.next());
       if (type === "ping") pings++;
@@ -186,7 +186,7 @@ describe.each(runtimes)("pings in relay.v1.json on $name", (runtime) => {
     }
   });
 
-  test("a client's ping is answered at once, and as often as it comes", async () => {
+  test("of a client are all answered at once", async () => {
     const one = await connectJson(server());
     for (let count = 0; count < 5; count++) one.send({ type: "ping" });
     for (let count = 0; count < 5; count++) expect(await one.next()).toEqual({ type: "pong" });

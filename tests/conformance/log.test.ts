@@ -3,7 +3,7 @@ import { runtimes } from "./runtimes.ts";
 import { ownServer } from "./subject.ts";
 
 describe.each(runtimes)("the log on $name", (runtime) => {
-  test("at debug it tells of each connection, message and beat, with the id", async () => {
+  test("at level debug has each connection, message and beat, with the id", async () => {
     const server = await ownServer(runtime, { env: { RELAY_LOG: "debug", RELAY_HEARTBEAT_MS: "100" } });
     const log = server.process.log;
     const one = await server.open();
@@ -11,9 +11,9 @@ describe.each(runtimes)("the log on $name", (runtime) => {
     expect(connected).toMatchObject({ level: "INFO", id: "1" });
     one.send("1:您好");
     await expect(one.next()).resolves.toBe("您好");
-    const received = await log.find(({ message }) => message.startsWith("received"), "what was received");
+    const received = await log.find(({ message }) => message.startsWith("received"), "the received frame");
     expect(received).toMatchObject({ level: "DEBUG", id: "1", content: "1:您好" });
-    const sent = await log.find(({ message }) => message.startsWith("sent"), "what was sent");
+    const sent = await log.find(({ message }) => message.startsWith("sent"), "the sent frame");
     expect(sent).toMatchObject({ level: "DEBUG", id: "1", content: "您好" });
     if (runtime.exceptions.silenceIsFoundByRuntime === undefined) {
       const beat = await log.find(({ message }) => message.startsWith("heartbeat ok"), "a beat");
@@ -24,17 +24,20 @@ describe.each(runtimes)("the log on $name", (runtime) => {
     expect(left).toMatchObject({ level: "INFO", id: "1", by: "client", code: 1000 });
   });
 
-  test("contents are cut at 200 characters", async () => {
+  test("cuts a frame's content at 200 characters", async () => {
     const server = await ownServer(runtime, { env: { RELAY_LOG: "debug" } });
     const one = await server.open();
     for (const content of [`1:${"x".repeat(300)}`, Buffer.from(`1:${"x".repeat(300)}`)]) {
       one.send(content);
-      const received = await server.process.log.find(({ message }) => message.startsWith("received"), "what came");
+      const received = await server.process.log.find(
+        ({ message }) => message.startsWith("received"),
+        "the received frame",
+      );
       expect(received.content).toBe(`1:${"x".repeat(198)}…`);
     }
   });
 
-  test("at info it tells who came and went, and nothing of what they said", async () => {
+  test("at level info has connections and their ends, and no content", async () => {
     const server = await ownServer(runtime);
     const one = await server.open();
     one.send("1:a secret");
@@ -50,7 +53,7 @@ describe.each(runtimes)("the log on $name", (runtime) => {
     expect(server.process.stderr).not.toContain("secret");
   });
 
-  test("it tells where a client comes from and what it speaks, and why another was refused", async () => {
+  test("has a client's address, origin and protocol, and the reason of a refusal", async () => {
     const server = await ownServer(runtime, { env: { RELAY_ORIGINS: "https://good.example" } });
     await server.openRaw({ headers: { Origin: "https://good.example", "Sec-WebSocket-Protocol": "relay.v1.text" } });
     const { log } = server.process;
@@ -73,16 +76,16 @@ describe.each(runtimes)("the log on $name", (runtime) => {
     });
   });
 
-  test("the relay goes on when nobody reads its log any more", async () => {
+  test("can lose its reader without ending the relay", async () => {
     const server = await ownServer(runtime, { env: { RELAY_LOG: "debug" } });
     server.process.closeLogReader();
-    // Each of these is many lines.
+    // Each of these writes many lines.
     for (let count = 0; count < 5; count++) await server.relayOne();
     server.process.signal("SIGTERM");
     expect((await server.process.exit()).code).toBe(0);
   });
 
-  test("at warning it tells of neither", async () => {
+  test("at level warning has no connections and no shutdown", async () => {
     const server = await ownServer(runtime, { env: { RELAY_LOG: "warning", RELAY_OTHER: "x" } });
     await server.relayOne();
     await expect(server.process.log.next("the warning")).resolves.toMatchObject({ level: "WARN" });
@@ -90,7 +93,7 @@ describe.each(runtimes)("the log on $name", (runtime) => {
     expect((await server.process.exit()).stderr).not.toMatch(/connected|left|shutting down/);
   });
 
-  test("where it is not a terminal that reads it, each line is JSON with its time", async () => {
+  test("is written as one JSON object a line, with the time, where stderr is no terminal", async () => {
     const server = await ownServer(runtime);
     await server.open();
     const line = await server.process.log.next("a line");
@@ -98,7 +101,7 @@ describe.each(runtimes)("the log on $name", (runtime) => {
     expect(line.logger).toBe("relay");
   });
 
-  test("RELAY_LOG=info,pretty is for people all the same", async () => {
+  test("is written for people with RELAY_LOG=info,pretty, even where stderr is no terminal", async () => {
     const server = await ownServer(runtime, { env: { RELAY_LOG: "info,pretty" } });
     const one = await server.open();
     await one.close();

@@ -10,7 +10,7 @@ import { until, within } from "./wait.ts";
 
 const HARMLESS = ["compress", "cors", "etag", "logger", "request-id", "secure-headers", "timeout", "timing", "clone"];
 
-/** Middleware that lets nobody in, and the status that it means. */
+/** Middleware that refuses every client, each with the status of its refusal. */
 const REFUSING: readonly (readonly [name: string, status: number])[] = [
   ["refuse-after", 403],
   ["refuse-late", 403],
@@ -24,14 +24,15 @@ function address(app: Server, behind: string, name: string): string {
   return `ws://127.0.0.1:${app.port}/behind/${behind}/ws?name=${name}`;
 }
 
-/** The headers of the answer to a good handshake. */
-async function answered(url: string): Promise<NodeJS.Dict<string | string[]>> {
+/** Sends a valid handshake. @returns The headers of the answer. */
+async function fetchHandshakeHeaders(url: string): Promise<NodeJS.Dict<string | string[]>> {
   const ws = new WebSocket(url);
   const [{ headers }] = await within(once(ws, "upgrade"), "the answer to the handshake");
   ws.terminate();
   return headers;
 }
 
+/** Checks that no client has the id. */
 async function expectNobody(app: Server, id: string): Promise<void> {
   const one = await openJson(`ws://127.0.0.1:${app.port}/relay/ws?name=asking`);
   const { error } = await one.ask({ type: "send", to: id, data: "anybody?" });
@@ -43,35 +44,37 @@ describe.each(runtimes)("the relay behind an app's middleware on $name", (runtim
   const app = sharedApp(runtime);
   const { upgradesBeforeMiddleware, losesLateHeaders, thrownWordsEndServer } = runtime.exceptions;
 
-  test.each(HARMLESS)("serves: %s", async (behind) => {
+  test.each(HARMLESS)("serves clients behind %s", async (behind) => {
     const one = await openJson(address(app(), behind, `behind-${behind}`));
     one.send({ type: "send", to: `behind-${behind}`, data: "hello" });
     expect(await one.next()).toMatchObject({ from: `behind-${behind}`, data: "hello" });
     await one.close();
   });
 
-  test("answers a handshake with the headers that were set before it, and once each", async () => {
-    const headers = await answered(address(app(), "set-before", "one"));
+  test("answers a handshake with the headers that middleware set before it, once each", async () => {
+    const headers = await fetchHandshakeHeaders(address(app(), "set-before", "one"));
     expect(headers["x-before"]).toBe("yes");
     expect(headers["set-cookie"]).toEqual(["one=1; Path=/", "two=2; Path=/"]);
     expect(headers["access-control-allow-origin"]).toBeUndefined();
     expect(headers.connection).toMatch(/^upgrade$/i);
     expect(headers.upgrade).toBe("websocket");
-    expect((await answered(address(app(), "request-id", "one")))["x-request-id"]).toMatch(/^[0-9a-f-]{36}$/);
-    expect((await answered(address(app(), "cors", "one")))["access-control-allow-origin"]).toBe("*");
+    expect((await fetchHandshakeHeaders(address(app(), "request-id", "one")))["x-request-id"]).toMatch(
+      /^[0-9a-f-]{36}$/,
+    );
+    expect((await fetchHandshakeHeaders(address(app(), "cors", "one")))["access-control-allow-origin"]).toBe("*");
   });
 
-  test("answers a handshake with the headers that are set after it, and with none of a body's", async () => {
-    const headers = await answered(address(app(), "set-after", "one"));
-    const late = losesLateHeaders === undefined;
-    expect(headers["x-after"]).toBe(late ? "yes" : undefined);
-    expect(headers["set-cookie"]).toEqual(late ? ["late=1"] : undefined);
+  test("answers a handshake with the headers that middleware set after it, without those of a body", async () => {
+    const headers = await fetchHandshakeHeaders(address(app(), "set-after", "one"));
+    const hasLateHeaders = losesLateHeaders === undefined;
+    expect(headers["x-after"]).toBe(hasLateHeaders ? "yes" : undefined);
+    expect(headers["set-cookie"]).toEqual(hasLateHeaders ? ["late=1"] : undefined);
     expect(headers["content-length"]).toBeUndefined();
-    const secured = await answered(address(app(), "secure-headers", "one"));
-    expect(secured["x-content-type-options"]).toBe(late ? "nosniff" : undefined);
+    const secured = await fetchHandshakeHeaders(address(app(), "secure-headers", "one"));
+    expect(secured["x-content-type-options"]).toBe(hasLateHeaders ? "nosniff" : undefined);
   });
 
-  test("is not reached behind one that refuses", async () => {
+  test("is not reached where a middleware refuses before it", async () => {
     const raw = await openTcp(app().port);
     raw.write(handshake({ path: "/behind/refuse-before/ws?name=refused" }));
     const answer = await raw.answer();
@@ -80,7 +83,7 @@ describe.each(runtimes)("the relay behind an app's middleware on $name", (runtim
     await expectNobody(app(), "refused");
   });
 
-  test.each(REFUSING)("leaves nobody connected whom one refuses afterwards: %s", async (behind, status) => {
+  test.each(REFUSING)("keeps no client connected that a middleware refuses after it: %s", async (behind, status) => {
     const raw = await openTcp(app().port);
     raw.write(handshake({ path: `/behind/${behind}/ws?name=${behind}` }));
     const answer = await raw.answer();
@@ -96,7 +99,7 @@ describe.each(runtimes)("the relay behind an app's middleware on $name", (runtim
     await expectNobody(app(), behind);
   });
 
-  test("lives on where one throws something else than an Error", async () => {
+  test("goes on after a middleware throws a value that is no Error", async () => {
     const own = await ownServer(runtime.app);
     const raw = await openTcp(own.port);
     raw.write(handshake({ path: "/behind/throw-words-after/ws?name=words" }));
@@ -125,7 +128,7 @@ describe.each(runtimes)("an app's own routes on $name", (runtime) => {
     ["nothing", { Upgrade: undefined, Connection: undefined }],
     ["Upgrade: h2c", { Upgrade: "h2c", Connection: "Upgrade, HTTP2-Settings", "HTTP2-Settings": "AAA" }],
     ["Upgrade: websocket", {}],
-  ])("stream to a client that asks with %s, and stop when it leaves", async (what, headers) => {
+  ])("stream to a client whose request has %s, and stop when it leaves", async (what, headers) => {
     const name = what.replace(/\W+/g, "-");
     const raw = await openTcp(app().port);
     raw.write(handshake({ path: `/events?name=${name}`, headers }));
@@ -136,7 +139,7 @@ describe.each(runtimes)("an app's own routes on $name", (runtime) => {
     await app().process.log.find((line) => line.message === "left the events" && line.id === name, "the stream's end");
   });
 
-  test.each(["h2c", "websocket"])("have the body of a POST with Upgrade: %s", async (protocol) => {
+  test.each(["h2c", "websocket"])("receive the body of a POST with Upgrade: %s", async (protocol) => {
     const raw = await openTcp(app().port);
     raw.write(handshake({ method: "POST", path: "/length", headers: { Upgrade: protocol, "Content-Length": "10" } }));
     raw.write("0123456789");
@@ -150,7 +153,7 @@ describe.each(runtimes)("an app's own routes on $name", (runtime) => {
     raw.reset();
   });
 
-  test("are told of a failing hook on the console, where nobody observes the relay", async () => {
+  test("share a console to which a relay without an observer reports a failing hook", async () => {
     const one = await openJson(`ws://127.0.0.1:${app().port}/unobserved/ws`);
     one.send({ type: "send", to: one.id, data: "hello" });
     expect(await one.next()).toMatchObject({ data: "hello" });

@@ -6,7 +6,7 @@ import type { Server } from "./server.ts";
 import { sharedServer } from "./subject.ts";
 import { TEXT_PROTOCOL } from "./text-client.ts";
 
-/** What is offered, and what is spoken from then on. */
+/** Offered subprotocols, each with the one that the relay chooses; `undefined` for plain. */
 const OFFERS: readonly (readonly [string, string | undefined])[] = [
   ["relay.v1.text", TEXT_PROTOCOL],
   ["relay.v1.json", JSON_PROTOCOL],
@@ -25,33 +25,33 @@ const OFFERS: readonly (readonly [string, string | undefined])[] = [
   ["relay.v1.json.zip", undefined],
 ];
 
-describe.each(runtimes)("the choice of a protocol on $name", (runtime) => {
+describe.each(runtimes)("the negotiation of a subprotocol on $name", (runtime) => {
   const server = sharedServer(runtime);
 
-  test.each(OFFERS)("of the offers %j is %j, answered by its name and spoken", async (offers, protocol) => {
+  test.each(OFFERS)("for the offer %j ends with %j, in the answer and in the frames", async (offers, protocol) => {
     const { raw, answer } = await offer(server(), { "Sec-WebSocket-Protocol": offers });
     expect(answer.status).toBe(101);
     expect(answer.headers.get("sec-websocket-protocol")).toBe(protocol);
-    await expectToSpeak(raw, protocol);
+    await expectProtocol(raw, protocol);
   });
 
-  test("of offers in two headers is the first that is spoken", async () => {
+  test("for offers in two headers ends with the first one that the relay speaks", async () => {
     const { raw, answer } = await offer(server(), {
       "Sec-WebSocket-Protocol": "chat, relay.v1.text",
       "sec-websocket-protocol": "relay.v1.json",
     });
     expect(answer.headers.get("sec-websocket-protocol")).toBe(TEXT_PROTOCOL);
-    await expectToSpeak(raw, TEXT_PROTOCOL);
+    await expectProtocol(raw, TEXT_PROTOCOL);
   });
 
-  test("without an offer is plain", async () => {
+  test("without an offer ends with plain", async () => {
     const { raw, answer } = await offer(server(), {});
     expect(answer.status).toBe(101);
     expect(answer.headers.has("sec-websocket-protocol")).toBe(false);
-    await expectToSpeak(raw, undefined);
+    await expectProtocol(raw, undefined);
   });
 
-  test("at /echo is none, whatever is offered", async () => {
+  test("at /echo ends without a subprotocol", async () => {
     const { raw, answer } = await offer(server(), { "Sec-WebSocket-Protocol": "relay.v1.json" }, "/echo");
     expect(answer.status).toBe(101);
     expect(answer.headers.has("sec-websocket-protocol")).toBe(false);
@@ -70,8 +70,11 @@ async function offer(
   return { raw, answer: await raw.answer() };
 }
 
-/** The first frame that comes is its welcome, or, where it has none, the answer to the client's first frame. */
-async function expectToSpeak(raw: RawClient, protocol: string | undefined): Promise<void> {
+/**
+ * Checks the protocol by the first frame that the client receives: the protocol's welcome, or in plain, which has no
+ * welcome, the answer to an invalid frame.
+ */
+async function expectProtocol(raw: RawClient, protocol: string | undefined): Promise<void> {
   raw.text("no frame of any protocol");
   const first = String(await raw.next());
   if (protocol === JSON_PROTOCOL) expect(JSON.parse(first)).toMatchObject({ type: "welcome" });

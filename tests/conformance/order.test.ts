@@ -32,7 +32,7 @@ describe.each(runtimes)(`the order of messages with ORDER_SEED=${seed}, on $name
       }
     });
 
-    test("a slow receiver gets every message in order, except those that the sender was told were refused", async () => {
+    test("a slow receiver gets every message in order, except those that its sender saw refused", async () => {
       const { senders, receiver } = await connectAll(server(), dialect);
       const random = new Random(seed);
       const countRefused = (): number => senders.reduce((sum, sender) => sum + sender.refusedCount, 0);

@@ -21,21 +21,21 @@ function token(claims: JWTPayload = {}): Promise<string> {
   return new SignJWT({ sub, exp }).setProtectedHeader({ alg: "HS256" }).sign(new TextEncoder().encode(SECRET));
 }
 
-let asked = 0;
+let attempts = 0;
 
-/** Asks for a connection by hand, each time from another address unless the headers say from which. */
-async function ask(server: Server, options: HandshakeOptions = {}) {
+/** Sends a handshake over a raw connection, each time from another address unless the headers name one. */
+async function tryConnect(server: Server, options: HandshakeOptions = {}) {
   const raw = await openTcp(server.port);
-  const headers = { "X-Forwarded-For": `192.0.2.${++asked % 250}`, ...options.headers };
+  const headers = { "X-Forwarded-For": `192.0.2.${++attempts % 250}`, ...options.headers };
   raw.write(handshake({ ...options, headers }));
-  const { status, headers: answered } = await raw.answer();
-  return { raw, status, protocol: answered.get("sec-websocket-protocol") };
+  const answer = await raw.answer();
+  return { raw, status: answer.status, protocol: answer.headers.get("sec-websocket-protocol") };
 }
 
-/** Asks to be refused by a close frame, as a browser would for the client library. @returns That frame's code and reason. */
+/** Connects with `?refusal=close`, as the client library does. @returns The close code, and the reason's code. */
 async function refusal(server: Server, query: string, headers: HandshakeOptions["headers"] = {}, path = "/ws") {
   const offer = { "Sec-WebSocket-Protocol": JSON_PROTOCOL };
-  const { raw, status, protocol } = await ask(server, {
+  const { raw, status, protocol } = await tryConnect(server, {
     path: `${path}?refusal=close${query}`,
     headers: { ...offer, ...headers },
   });
@@ -52,7 +52,7 @@ describe.each(runtimes)("a refusal by a close frame on $name", (runtime) => {
   });
   afterAll(() => server.process.kill());
 
-  test("says why, with a code and a reason that a browser's page can read", async () => {
+  test("has a code and a reason that a page in a browser can read", async () => {
     expect(await refusal(server, "")).toEqual([4501, "unauthorized"]);
     expect(await refusal(server, `&token=${await token({ exp: 1 })}`)).toEqual([4002, "unauthorized"]);
     expect(await refusal(server, `&token=${await token({ sub: "no id" })}`)).toEqual([4503, "forbidden"]);
@@ -63,46 +63,47 @@ describe.each(runtimes)("a refusal by a close frame on $name", (runtime) => {
     expect(await refusal(server, "", { Origin }, "/nowhere")).toEqual([4503, "forbidden_origin"]);
   });
 
-  test("is for those alone who ask for it with a good handshake; others get the HTTP answer", async () => {
-    expect((await ask(server)).status).toBe(401);
-    expect((await ask(server, { path: "/ws?refusal=http" })).status).toBe(401);
+  test("is sent only to a client that asks for it in a valid handshake; others get an HTTP answer", async () => {
+    expect((await tryConnect(server)).status).toBe(401);
+    expect((await tryConnect(server, { path: "/ws?refusal=http" })).status).toBe(401);
     const path = "/ws?refusal=close";
-    expect((await ask(server, { path, headers: { "Sec-WebSocket-Key": "x" } })).status).toBe(400);
-    expect((await ask(server, { path, headers: { "Sec-WebSocket-Version": "8" } })).status).toBe(426);
+    expect((await tryConnect(server, { path, headers: { "Sec-WebSocket-Key": "x" } })).status).toBe(400);
+    expect((await tryConnect(server, { path, headers: { "Sec-WebSocket-Version": "8" } })).status).toBe(426);
     expect((await fetch(server.url(path))).status).toBe(426);
     expect((await fetch(server.url("/nowhere?refusal=close"))).status).toBe(404);
   });
 
-  test("takes no place, however many wait for their clients; where there is none left it says so", async () => {
-    const never = await Promise.all(Array.from({ length: 100 }, () => ask(server, { path: "/ws?refusal=close" })));
-    // Those who come while 64 are being told have an HTTP answer: 401, or 503 where others' tokens were just being checked.
-    expect(never.filter(({ status }) => ![101, 401, 503].includes(status))).toEqual([]);
-    const open: RawClient[] = [];
+  test("takes no place of a client, however many are open; where no place is left it says so", async () => {
+    const refused = await Promise.all(
+      Array.from({ length: 100 }, () => tryConnect(server, { path: "/ws?refusal=close" })),
+    );
+    // While 64 refusals are open, others get an HTTP answer: 401, or 503 while the relay is checking other tokens.
+    expect(refused.filter(({ status }) => ![101, 401, 503].includes(status))).toEqual([]);
+    const connected: RawClient[] = [];
     for (const address of ["198.51.100.1", "198.51.100.2"]) {
-      const good = await ask(server, {
+      const accepted = await tryConnect(server, {
         path: `/ws?refusal=close&token=${await token({ sub: address })}`,
         headers: { "X-Forwarded-For": address, "Sec-WebSocket-Protocol": "relay.v1.text" },
       });
-      expect(await good.raw.next()).toBe(`:welcome ${address}`);
-      open.push(good.raw);
+      expect(await accepted.raw.next()).toBe(`:welcome ${address}`);
+      connected.push(accepted.raw);
     }
-    for (const { raw } of never) raw.reset();
+    for (const { raw } of refused) raw.reset();
     const from = async (address: string) => refusal(server, `&token=${await token()}`, { "X-Forwarded-For": address });
     await expect.poll(() => from("198.51.100.1")).toEqual([1013, "too_many_connections"]);
     expect(await from("198.51.100.3")).toEqual([1013, "full"]);
-    for (const raw of open) raw.reset();
+    for (const raw of connected) raw.reset();
   });
 
   test("counts as an attempt to connect", async () => {
     const headers = { "X-Forwarded-For": "198.51.100.9" };
-    const many = Array.from({ length: 40 }, () => refusal(server, "", headers, "/nowhere"));
-    const told = await Promise.all(many);
-    expect(told).toContainEqual([4504, "not_found"]);
-    expect(told).toContainEqual([1013, "too_many_attempts"]);
+    const refusals = await Promise.all(Array.from({ length: 40 }, () => refusal(server, "", headers, "/nowhere")));
+    expect(refusals).toContainEqual([4504, "not_found"]);
+    expect(refusals).toContainEqual([1013, "too_many_attempts"]);
   });
 
-  test("tells of a shutdown", async () => {
-    const last = await ask(server, { path: `/ws?token=${await token({ sub: "last" })}` });
+  test("tells new clients that the relay is shutting down", async () => {
+    const last = await tryConnect(server, { path: `/ws?token=${await token({ sub: "last" })}` });
     expect(last.status).toBe(101);
     server.process.signal("SIGTERM");
     expect(await last.raw.closeCode()).toBe(1001);

@@ -3,13 +3,13 @@ import { runtimes } from "./runtimes.ts";
 import { ownServer, sharedServer } from "./subject.ts";
 
 const MEBIBYTE = 1_048_576;
-/** One to four bytes of UTF-8, a character outside the basic plane, a combining mark, controls, a byte order mark. */
-const WIDTHS = ["a", "é", "您好啊", "😀🇪🇺", "e\u0301", "\u0000\t\r\n", "\ufeffmark", "line\u2028separator"];
+/** Characters of one to four bytes of UTF-8, combining marks, controls, a byte order mark. */
+const TEXTS = ["a", "é", "您好啊", "😀🇪🇺", "e\u0301", "\u0000\t\r\n", "\ufeffmark", "line\u2028separator"];
 
 describe.each(runtimes)("the relay on $name", (runtime) => {
   const server = sharedServer(runtime);
 
-  test("a message reaches the client it names, and nobody else", async () => {
+  test("delivers a message to the client that it names, and to nobody else", async () => {
     const [one, two, three] = [await server().connect(), await server().connect(), await server().connect()];
     one.send(`${two.id}:hello`);
     await expect(two.next()).resolves.toBe("hello");
@@ -17,7 +17,7 @@ describe.each(runtimes)("the relay on $name", (runtime) => {
     await expect(one).toStaySilent();
   });
 
-  test("ids are 1, 2, 3 in order of connecting, and none is given twice", async () => {
+  test("gives the ids 1, 2, 3 in the order of connecting, and none twice", async () => {
     const fresh = await ownServer(runtime);
     const one = await fresh.open("/ws?from=1");
     const two = await fresh.open();
@@ -32,19 +32,19 @@ describe.each(runtimes)("the relay on $name", (runtime) => {
     await expect(one.next()).resolves.toBe("4:fourth");
   });
 
-  test("a client can send to itself", async () => {
+  test("delivers a message of a client to itself", async () => {
     const one = await server().connect();
     one.send(`${one.id}:note`);
     await expect(one.next()).resolves.toBe("note");
   });
 
-  test("only the first colon separates", async () => {
+  test("separates the id from the message at the first colon only", async () => {
     const [one, two] = [await server().connect(), await server().connect()];
     one.send(`${two.id}::a:b::`);
     await expect(two.next()).resolves.toBe(":a:b::");
   });
 
-  test("an empty message arrives as an empty message", async () => {
+  test("delivers an empty message", async () => {
     const [one, two] = [await server().connect(), await server().connect()];
     one.send(`${two.id}:`);
     one.send(Buffer.from(`${two.id}:`));
@@ -52,20 +52,20 @@ describe.each(runtimes)("the relay on $name", (runtime) => {
     await expect(two.next()).resolves.toEqual(Buffer.alloc(0));
   });
 
-  test.each(WIDTHS)("text stays the text that it is: %j", async (text) => {
+  test.each(TEXTS)("delivers the text %j unchanged", async (text) => {
     const [one, two] = [await server().connect(), await server().connect()];
     one.send(`${two.id}:${text}`);
     await expect(two.next()).resolves.toBe(text);
   });
 
-  test("bytes arrive as a binary frame with exactly what stood after the colon", async () => {
+  test("delivers the bytes after the colon unchanged, in a binary frame", async () => {
     const [one, two] = [await server().connect(), await server().connect()];
     const bytes = Buffer.from(Array.from({ length: 512 }, (_, index) => index % 256));
     one.send(Buffer.concat([Buffer.from(`${two.id}:`), bytes]));
     await expect(two.next()).resolves.toEqual(bytes);
   });
 
-  test("a frame of 1 MiB arrives whole, as text and as bytes", async () => {
+  test("delivers a frame of 1 MiB complete, as text and as bytes", async () => {
     const [one, two] = [await server().connect(), await server().connect()];
     const length = MEBIBYTE - `${two.id}:`.length;
     const text = "0123456789abcdef".repeat(MEBIBYTE / 16).slice(0, length);
@@ -76,7 +76,7 @@ describe.each(runtimes)("the relay on $name", (runtime) => {
     expect(bytes.equals(Buffer.from(await two.next()))).toBe(true);
   });
 
-  test("with ?from=1 a delivery names its sender, as text and as bytes", async () => {
+  test("names the sender of each delivery to a client with ?from=1, in text and in bytes", async () => {
     const [one, two] = [await server().connect(), await server().connect({ withSender: true })];
     one.send(`${two.id}:a:b`);
     one.send(Buffer.from(`${two.id}:\0ÿ`, "latin1"));
@@ -84,7 +84,7 @@ describe.each(runtimes)("the relay on $name", (runtime) => {
     await expect(two.next()).resolves.toEqual(Buffer.from(`${one.id}:\0ÿ`, "latin1"));
   });
 
-  test("without ?from=1 a delivery does not, whatever else the address says", async () => {
+  test("names no sender to a client without ?from=1, whatever its other query parameters", async () => {
     const one = await server().connect();
     for (const query of ["?from=0", "?from=", "?from=2", "?other=1"]) {
       const raw = await server().openRaw({ path: `/ws${query}` });
@@ -93,13 +93,13 @@ describe.each(runtimes)("the relay on $name", (runtime) => {
     }
   });
 
-  test("a client is told nothing unasked, from its first moment", async () => {
+  test("sends a plain client nothing by itself, not even a welcome", async () => {
     const one = await server().connect();
     await server().connect();
     await expect(one).toStaySilent();
   });
 
-  test("messages of one client to another arrive in order, small and large, text and bytes", async () => {
+  test("delivers messages of one client to another in order: small and large, text and bytes", async () => {
     const [one, two] = [await server().connect(), await server().connect()];
     const count = 20_000;
     const window = 500;
@@ -117,7 +117,7 @@ function isText(number: number): boolean {
   return number % 3 > 0;
 }
 
-/** A message that begins with its number, mostly short, at times of many kilobytes. */
+/** Returns a message that starts with its number. Most are short; one in a thousand has 70 kB. */
 function numbered(id: string, number: number): string | Buffer {
   const length = number % 1000 === 999 ? 70_000 : number % 100 === 99 ? 3000 : number % 130;
   const message = `${id}:${number} ${"x".repeat(length)}`;

@@ -11,31 +11,31 @@ import { hasFakeTime, WallClock } from "./wall-clock.ts";
 
 const SECRET = "a secret of thirty-two bytes or more";
 const LIBRARY_CLIENTS = 10;
-/** A new process may have to compile first. */
+/** The new process may have to compile first. */
 const COMEBACK_MS = 30_000;
 
-describe.each(runtimes)("SIGKILL on $name", (runtime) => {
-  test("clients of the library come back to the next process by themselves, each with its id", async () => {
+describe.each(runtimes)("after SIGKILL on $name", (runtime) => {
+  test("clients of the library reconnect to the next process by themselves, each with its id", async () => {
     const env = { PORT: String(await freePort()), RELAY_SECRET: SECRET };
     const first = await ownServer(runtime, { env });
     const clients = Array.from({ length: LIBRARY_CLIENTS }, () => connectLibrary(first.port));
     await within(Promise.all(clients.map(({ ready }) => ready)), "every client's welcome");
     const ids = clients.map(({ id }) => id);
     expect(new Set(ids).size).toBe(LIBRARY_CLIENTS);
-    const lost = clients.map((client) => once(client, "disconnected"));
-    const back = clients.map((client) => once(client, "connected"));
+    const disconnected = clients.map((client) => once(client, "disconnected"));
+    const reconnected = clients.map((client) => once(client, "connected"));
     first.process.signal("SIGKILL");
-    await within(Promise.all(lost), "everybody to lose the connection");
+    await within(Promise.all(disconnected), "every client to lose its connection");
     await first.process.exit();
     const second = await ownServer(runtime, { env });
     expect(second.port).toBe(first.port);
-    const welcomes = await within(Promise.all(back), "everybody to come back", COMEBACK_MS);
+    const welcomes = await within(Promise.all(reconnected), "every client to reconnect", COMEBACK_MS);
     expect(welcomes).toEqual(ids.map((id) => ({ id, resumed: false, recovered: false })));
     expect(clients.map(({ id }) => id)).toEqual(ids);
-    await everybodyReachesEverybody(clients);
+    await expectAllToReachEachOther(clients);
   });
 
-  test("with RELAY_SECRET a token gives its bearer the same id from the next process, once", async () => {
+  test("a token gives its bearer the same id in the next process, once, with RELAY_SECRET", async () => {
     const env = { RELAY_SECRET: SECRET };
     const first = await ownServer(runtime, { env });
     const { id, token } = await connectJson(first);
@@ -47,7 +47,7 @@ describe.each(runtimes)("SIGKILL on $name", (runtime) => {
     expect(again.id).not.toBe(id);
   });
 
-  test("with RELAY_SECRET a later token takes the id from whoever reclaimed it with an earlier one", async () => {
+  test("a later token takes the id over from a client that showed an earlier token, with RELAY_SECRET", async () => {
     const env = { RELAY_SECRET: SECRET };
     const first = await ownServer(runtime, { env });
     const stolen = await connectJson(first);
@@ -68,7 +68,7 @@ describe.each(runtimes)("SIGKILL on $name", (runtime) => {
   });
 
   test.skipIf(!hasFakeTime)(
-    "with RELAY_SECRET a client that stays is told a new token before its own is too old",
+    "a connected client gets a new token before its own is too old, with RELAY_SECRET",
     async () => {
       const clock = new WallClock();
       const env = { RELAY_SECRET: SECRET, RELAY_HEARTBEAT_MS: "200", ...clock.env };
@@ -84,7 +84,7 @@ describe.each(runtimes)("SIGKILL on $name", (runtime) => {
     },
   );
 
-  test("with RELAY_SECRET the next process gives nobody an id that a client of the first may come back for", async () => {
+  test("the next process gives out no id that a client may come back for, with RELAY_SECRET", async () => {
     const env = { RELAY_SECRET: SECRET };
     const first = await ownServer(runtime, { env });
     const before = [await connectJson(first), await connectJson(first), await connectJson(first)];
@@ -110,7 +110,7 @@ describe.each(runtimes)("SIGKILL on $name", (runtime) => {
     }
   });
 
-  test("without RELAY_SECRET the next process counts from 1, and who comes back is somebody new", async () => {
+  test("the next process counts ids from 1, and a returning client gets a new id, without RELAY_SECRET", async () => {
     const first = await ownServer(runtime);
     const before = await connectJson(first);
     await kill(first);
@@ -133,7 +133,7 @@ function connectLibrary(port: number): RelayClient {
   return client;
 }
 
-/** The next event with this name. */
+/** Waits for the next event with this name. */
 function once(client: RelayClient, name: "connected" | "disconnected"): Promise<unknown> {
   return new Promise((resolve) => {
     const stop = client.on(name, (event) => {
@@ -143,7 +143,7 @@ function once(client: RelayClient, name: "connected" | "disconnected"): Promise<
   });
 }
 
-async function everybodyReachesEverybody(clients: readonly RelayClient[]): Promise<void> {
+async function expectAllToReachEachOther(clients: readonly RelayClient[]): Promise<void> {
   const expected = clients.map(({ id }) => id);
   const arrivals = clients.map((client) => {
     const from = new Set<string>();
@@ -157,5 +157,5 @@ async function everybodyReachesEverybody(clients: readonly RelayClient[]): Promi
   const sends = clients.flatMap((client) => expected.map((id) => client.send(id, "back again")));
   const outcomes = await within(Promise.all(sends), "an answer to each send");
   expect(new Set(outcomes)).toEqual(new Set(["delivered"]));
-  await within(Promise.all(arrivals), "a message from each at each");
+  await within(Promise.all(arrivals), "a message from each client at each client");
 }

@@ -8,8 +8,8 @@ import { connectText } from "./text-client.ts";
 describe.each(runtimes)("rooms on $name", (runtime) => {
   const server = sharedServer(runtime);
 
-  test("members are told when one loses its connection, comes back, and has left", async () => {
-    const [one, two] = await gather(server(), "fates");
+  test("tell their members when one loses its connection, comes back and leaves", async () => {
+    const [one, two] = await connectMembers(server(), "fates");
     const line = await connectText(server());
     line.send(":join fates");
     await expect(line.next()).resolves.toBe(`:joined ${line.id} fates`);
@@ -27,8 +27,8 @@ describe.each(runtimes)("rooms on $name", (runtime) => {
     expect(await one.ask({ type: "members", room: "fates" })).toEqual({ outcome: "done", members: [one.id, line.id] });
   });
 
-  test("a member that is away stays one: it keeps its place, is counted, and gets what is published", async () => {
-    const [one, two, three] = await gather(server(), "kept", 3);
+  test("keep a member that is away: it is listed and counted, and gets what is published", async () => {
+    const [one, two, three] = await connectMembers(server(), "kept", 3);
     await loseConnection(server(), two);
     for (const member of [one, three]) expect(await member.next()).toMatchObject({ id: two.id, event: "offline" });
     const outcome = await one.ask({ type: "publish", room: "kept", data: "to all" });
@@ -40,8 +40,8 @@ describe.each(runtimes)("rooms on $name", (runtime) => {
     expect(await back.ask({ type: "publish", room: "kept", data: "back" })).toMatchObject({ recipients: 2 });
   });
 
-  test("what is published and cannot be kept is not counted, and its member is told of a loss", async () => {
-    const [one, two, three] = await gather(server(), "lossy", 3);
+  test("do not count a recipient whose mailbox is full, which learns of the loss when it comes back", async () => {
+    const [one, two, three] = await connectMembers(server(), "lossy", 3);
     await loseConnection(server(), two);
     for (const member of [one, three]) expect(await member.next()).toMatchObject({ id: two.id, event: "offline" });
     const big = "x".repeat(600_000);
@@ -55,8 +55,8 @@ describe.each(runtimes)("rooms on $name", (runtime) => {
     expect(messages.map(([, data]) => data === big || data)).toEqual([true, "small"]);
   });
 
-  test("what happens in a room is told to its members alone", async () => {
-    const [one, two] = await gather(server(), "private");
+  test("send messages and events to their members alone", async () => {
+    const [one, two] = await connectMembers(server(), "private");
     const outside = await connectJson(server());
     const three = await connectJson(server());
     await three.ask({ type: "join", room: "private" });
@@ -70,9 +70,9 @@ describe.each(runtimes)("rooms on $name", (runtime) => {
     await expect(outside).toStaySilent();
   });
 
-  test("a room's name is a string like any other, whatever it is to JavaScript", async () => {
+  test("can have any valid name, even one that is special in JavaScript", async () => {
     for (const room of ["__proto__", "constructor", "0", "~", "-".repeat(64)]) {
-      const [one, two] = await gather(server(), room);
+      const [one, two] = await connectMembers(server(), room);
       expect(await one.ask({ type: "publish", room, data: room })).toEqual({ outcome: "delivered", recipients: 1 });
       expect(await two.next()).toMatchObject({ type: "message", room, data: room });
       expect(await two.ask({ type: "members", room })).toEqual({ outcome: "done", members: [one.id, two.id] });
@@ -83,7 +83,7 @@ describe.each(runtimes)("rooms on $name", (runtime) => {
 describe.each(runtimes)("RELAY_MAX_ROOMS_PER_SESSION on $name", (runtime) => {
   const server = sharedServer(runtime, { env: { RELAY_MAX_ROOMS_PER_SESSION: "1" } });
 
-  test("one room more is forbidden, until another is left; joining the same again is not one more", async () => {
+  test("forbids one more room until the session leaves another; joining the same room twice is allowed", async () => {
     const one = await connectJson(server());
     expect(await one.ask({ type: "join", room: "first" })).toEqual({ outcome: "done" });
     const error = { code: "forbidden", message: expect.stringContaining("second"), temporary: false };
@@ -95,7 +95,7 @@ describe.each(runtimes)("RELAY_MAX_ROOMS_PER_SESSION on $name", (runtime) => {
     expect(await one.ask({ type: "join", room: "second" })).toEqual({ outcome: "done" });
   });
 
-  test("a client of relay.v1.text is told :error forbidden and the room", async () => {
+  test("answers a client of relay.v1.text with :error forbidden and the room", async () => {
     const one = await connectText(server());
     one.send(":join first");
     await expect(one.next()).resolves.toBe(`:joined ${one.id} first`);
@@ -104,10 +104,10 @@ describe.each(runtimes)("RELAY_MAX_ROOMS_PER_SESSION on $name", (runtime) => {
   });
 });
 
-/** Members of a room who have heard of each other's joining. */
-async function gather(server: Server, room: string): Promise<[JsonClient, JsonClient]>;
-async function gather(server: Server, room: string, count: 3): Promise<[JsonClient, JsonClient, JsonClient]>;
-async function gather(server: Server, room: string, count = 2): Promise<JsonClient[]> {
+/** Connects clients that join the room, and takes the events that they cause. */
+async function connectMembers(server: Server, room: string): Promise<[JsonClient, JsonClient]>;
+async function connectMembers(server: Server, room: string, count: 3): Promise<[JsonClient, JsonClient, JsonClient]>;
+async function connectMembers(server: Server, room: string, count = 2): Promise<JsonClient[]> {
   const members: JsonClient[] = [];
   for (let number = 0; number < count; number++) {
     const client = await connectJson(server);

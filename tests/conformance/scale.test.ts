@@ -6,17 +6,17 @@ import { runtimes } from "./runtimes.ts";
 import { ownServer } from "./subject.ts";
 
 const CLIENTS = 10_000;
-/** With room for what a runtime has open besides. */
+/** The clients' sockets, and what a runtime opens besides. */
 const NEEDED_FILES = 11_000;
 const script = new URL("crowd.ts", import.meta.url).pathname;
 
-test(`this machine lets a process have the ${NEEDED_FILES} open files that these tests need (ulimit -Hn)`, async () => {
+test(`a process on this machine may open the ${NEEDED_FILES} files that these tests need (ulimit -Hn)`, async () => {
   const limit = (await outputOf(["sh", "-c", "ulimit -n"])).trim();
   expect(limit === "unlimited" ? Number.POSITIVE_INFINITY : Number(limit)).toBeGreaterThanOrEqual(NEEDED_FILES);
 });
 
 describe.each(runtimes)("a relay with 10,000 clients on $name", (runtime) => {
-  test("delivers a message from each of them to another", async () => {
+  test("delivers a message to each of them", async () => {
     const server = await ownServer(runtime, { env: { RELAY_LOG: "warning" } });
     const output = await outputOf([process.execPath, "--import", "tsx", script, String(server.port), String(CLIENTS)]);
     expect(JSON.parse(output)).toEqual({ connected: CLIENTS, arrived: CLIENTS });
@@ -24,7 +24,7 @@ describe.each(runtimes)("a relay with 10,000 clients on $name", (runtime) => {
   }, 60_000);
 });
 
-/** What the command writes. @throws {Error} When it fails, with what it wrote to stderr. */
+/** Runs the command. @returns Its stdout. @throws {Error} When it fails; the message has its stderr. */
 async function outputOf(command: readonly string[]): Promise<string> {
   const child = spawnUnlimited(command);
   const { stdout, stderr } = child;

@@ -14,13 +14,15 @@ import { runtimes } from "./runtimes.ts";
 import { ownServer, sharedServer } from "./subject.ts";
 import { connectText, TEXT_PROTOCOL } from "./text-client.ts";
 
+/** Close codes that end a session; `undefined` for a close frame without one. */
 const ENDS = [undefined, 1000, 1001, 1011, 3000, 4500, 4999];
+/** Close codes that keep a session. */
 const KEEPS = [4000, 4001, 4499];
 
 describe.each(runtimes)("a session on $name", (runtime) => {
   const server = sharedServer(runtime);
 
-  test("goes on for a client that lost its connection: same id, a new token, and what waited", async () => {
+  test("goes on after a lost connection, with the same id, a new token and the queued messages", async () => {
     const lost = await connectJson(server());
     const watcher = await loseConnection(server(), lost);
     expect(await watcher.ask({ type: "send", to: lost.id, data: "while away" })).toEqual({ outcome: "queued" });
@@ -37,7 +39,7 @@ describe.each(runtimes)("a session on $name", (runtime) => {
     expect(await back.next()).toMatchObject({ data: "here again", sequenceId: 2 });
   });
 
-  test("goes on after a reset, and after an end without a close frame", async () => {
+  test("goes on after a reset of TCP, and after its end without a close frame", async () => {
     const { raw, welcome } = await connectRawJson(server());
     const watcher = await connectWatcher(server(), welcome.id);
     raw.reset();
@@ -51,7 +53,7 @@ describe.each(runtimes)("a session on $name", (runtime) => {
     expect(again.welcome).toMatchObject({ id: welcome.id, resumed: true });
   });
 
-  test("gives again what was not acknowledged, in order and with its number, and then what came later", async () => {
+  test("repeats unacknowledged messages after a resume, in order, with their numbers, before later ones", async () => {
     const [one, two] = [await connectJson(server()), await connectJson(server())];
     for (let number = 1; number <= 5; number++) one.send({ type: "send", to: two.id, data: number });
     await nextMessages(two, 5);
@@ -66,7 +68,7 @@ describe.each(runtimes)("a session on $name", (runtime) => {
     await expect(back).toStaySilent();
   });
 
-  test("keeps the order of a stream while its client comes and goes", async () => {
+  test("keeps the order of messages over many resumes", async () => {
     const sender = await connectJson(server());
     let two = await connectJson(server());
     const received: unknown[] = [];
@@ -94,7 +96,7 @@ describe.each(runtimes)("a session on $name", (runtime) => {
     expect(received).toEqual(Array.from({ length: sent }, (_, number) => number));
   });
 
-  test("remembers the outcomes of its sends: the same ackId after a resume is duplicate", async () => {
+  test("remembers the outcomes of its sends: the same ackId after a resume is a duplicate", async () => {
     const [one, two] = [await connectJson(server()), await connectJson(server())];
     const frame = { type: "send", to: two.id, data: "once", ackId: 42 };
     one.send(frame);
@@ -112,7 +114,7 @@ describe.each(runtimes)("a session on $name", (runtime) => {
     await expect(two).toStaySilent();
   });
 
-  test("sends twice only those of 300 repeated sends that were over the 256 that are remembered", async () => {
+  test("remembers its latest 256 sends: of 300 that are repeated, the oldest 44 are sent again", async () => {
     const [one, two] = [await connectJson(server()), await connectJson(server())];
     const send = (client: JsonClient, ackId: number) => client.send({ type: "send", to: two.id, data: ackId, ackId });
     for (let ackId = 1; ackId <= 300; ackId++) {
@@ -128,12 +130,12 @@ describe.each(runtimes)("a session on $name", (runtime) => {
       const expected = ackId <= 44 ? original : { error: { code: "duplicate" }, original };
       expect(await back.next()).toMatchObject({ ackId, ...expected });
     }
-    const again = Array.from({ length: 44 }, (_, index) => [301 + index, index + 1]);
-    expect(await nextMessages(two, 44)).toEqual(again);
+    const repeated = Array.from({ length: 44 }, (_, index) => [301 + index, index + 1]);
+    expect(await nextMessages(two, 44)).toEqual(repeated);
     await expect(two).toStaySilent();
   });
 
-  test("keeps its rooms and what it watches, and is told the present state of those", async () => {
+  test("keeps its rooms and its watches over a resume, and learns the present state of watched ids", async () => {
     const [one, two] = [await connectJson(server()), await connectJson(server())];
     await one.ask({ type: "join", room: "keeps" });
     await one.ask({ type: "watch", id: two.id });
@@ -148,7 +150,7 @@ describe.each(runtimes)("a session on $name", (runtime) => {
     expect(frames).toContainEqual({ type: "presence", id: two.id, room: "keeps", event: "offline" });
   });
 
-  test("says recovered: false, once, where the oldest messages had to make room", async () => {
+  test("resumes with recovered: false, once, after its oldest messages were dropped", async () => {
     const [one, two] = [await connectJson(server()), await connectJson(server())];
     for (let number = 1; number <= 1001; number++) one.send({ type: "send", to: two.id, data: number });
     await expect(one).toStaySilent();
@@ -164,18 +166,20 @@ describe.each(runtimes)("a session on $name", (runtime) => {
     expect(again.welcome).toMatchObject({ resumed: true, recovered: true });
   });
 
-  test("is taken over at once from a connection that is still open, which closes with 4500", async () => {
-    const old = await connectJson(server());
-    const watcher = await connectWatcher(server(), old.id);
-    const taker = await connectJson(server(), { resume: old.token });
-    expect(taker.welcome).toMatchObject({ id: old.id, resumed: true, recovered: true });
-    await expect(old.end()).resolves.toEqual({ code: 4500, reason: "The session goes on over another connection" });
-    expect(await watcher.ask({ type: "send", to: old.id, data: "to the new one" })).toEqual({ outcome: "delivered" });
+  test("can be taken over from a connection that is still open, which is closed with 4500", async () => {
+    const previous = await connectJson(server());
+    const watcher = await connectWatcher(server(), previous.id);
+    const taker = await connectJson(server(), { resume: previous.token });
+    expect(taker.welcome).toMatchObject({ id: previous.id, resumed: true, recovered: true });
+    const reason = "The session goes on over another connection";
+    await expect(previous.end()).resolves.toEqual({ code: 4500, reason });
+    const outcome = await watcher.ask({ type: "send", to: previous.id, data: "to the new one" });
+    expect(outcome).toEqual({ outcome: "delivered" });
     expect(await taker.next()).toMatchObject({ data: "to the new one" });
     await expect(watcher).toStaySilent();
   });
 
-  test.each(ENDS)("ends at once with a close frame %s of its client, although TCP lives on", async (code) => {
+  test.each(ENDS)("ends with a close frame of its client with code %s, although TCP is still open", async (code) => {
     const { raw, welcome } = await connectRawJson(server());
     const watcher = await connectWatcher(server(), welcome.id);
     raw.send({ opcode: OPCODES.close, payload: code === undefined ? "" : closePayload(code) });
@@ -191,7 +195,7 @@ describe.each(runtimes)("a session on $name", (runtime) => {
     expect(fresh.id).not.toBe(welcome.id);
   });
 
-  test.each(KEEPS)("is kept after a close frame %i of its client", async (code) => {
+  test.each(KEEPS)("is kept after a close frame of its client with code %i", async (code) => {
     const one = await connectJson(server());
     const watcher = await connectWatcher(server(), one.id);
     await one.close(code);
@@ -202,7 +206,7 @@ describe.each(runtimes)("a session on $name", (runtime) => {
     expect(await back.next()).toMatchObject({ data: 1 });
   });
 
-  test("of a client of relay.v1.text ends with its connection, whatever code it closes with", async () => {
+  test("of a client of relay.v1.text ends with its connection, whatever the close code", async () => {
     const [one, line] = [await connectJson(server()), await connectText(server())];
     await one.ask({ type: "watch", id: line.id });
     expect(await one.next()).toMatchObject({ event: "online" });
@@ -211,18 +215,18 @@ describe.each(runtimes)("a session on $name", (runtime) => {
     expect(await one.ask({ type: "send", to: line.id, data: 1 })).toMatchObject({ error: { code: "no_such_id" } });
   });
 
-  test("that does not read what it is told is closed with 4000, and kept", async () => {
+  test("is kept when its client does not read and is closed with 4000", async () => {
     const { raw, welcome } = await connectRawJson(server());
     const watcher = await connectWatcher(server(), welcome.id);
     raw.pause();
     onTestFinished(() => raw.reset());
     const frame = (ackId: number): string =>
       JSON.stringify({ type: "send", to: welcome.id, data: "x".repeat(60_000), ackId });
-    // 18 MB: more than the system's buffers and RELAY_MAX_BUFFERED_BYTES take together.
+    // 18 MB: more than the system's buffers and RELAY_MAX_BUFFERED_BYTES hold together.
     for (let ackId = 0; ackId < 300; ackId++) raw.text(frame(ackId));
     expect(await watcher.next()).toEqual({ type: "presence", id: welcome.id, event: "offline" });
     raw.resume();
-    // Deno.serve drops what waited, and its close frame with it, as often as not.
+    // Deno.serve often drops the buffered bytes, and the close frame with them.
     const { code, reason } = await raw.closed();
     if (code === 1006) expect(runtime.exceptions.cannotTerminate).toBeDefined();
     else expect([code, reason]).toEqual([4000, "What was sent to this connection was not read in time"]);
@@ -234,11 +238,11 @@ describe.each(runtimes)("a session on $name", (runtime) => {
 describe.each(runtimes)("a client that reads no acks on $name", (runtime) => {
   const server = sharedServer(runtime, { env: { RELAY_MAX_BUFFERED_BYTES: "67108864" } });
 
-  test("is refused each send over the 256 whose acks wait for it, and sends again when it has read them", async () => {
+  test("has each send over 256 with unread acks refused, and can send again after it has read them", async () => {
     const [filler, receiver] = [await connectJson(server()), await connectJson(server())];
     const { raw, welcome } = await connectRawJson(server());
     raw.pause();
-    // More than the system's buffers take: the acks below wait in the runtime's.
+    // More than the system's buffers hold, so that the acks below stay in the runtime's buffers.
     const data = "x".repeat(60_000);
     for (let count = 0; count < 300; count++) filler.send({ type: "send", to: welcome.id, data });
     expect(await filler.nextIsOwn()).toBe(true);
@@ -253,8 +257,8 @@ describe.each(runtimes)("a client that reads no acks on $name", (runtime) => {
       if (type === "ack") acks.push([ackId, outcome, error]);
     }
     const refused = { code: "too_many_unacked", message: expect.any(String), temporary: true };
-    const told = (index: number) => (index < 256 ? ["delivered", undefined] : ["failed", refused]);
-    expect(acks).toEqual(Array.from({ length: 300 }, (_, index) => [index + 1, ...told(index)]));
+    const expectedAck = (index: number) => (index < 256 ? ["delivered", undefined] : ["failed", refused]);
+    expect(acks).toEqual(Array.from({ length: 300 }, (_, index) => [index + 1, ...expectedAck(index)]));
     raw.text(send(300));
     expect(await nextMessages(receiver, 1)).toEqual([[257, 300]]);
   });
@@ -264,12 +268,12 @@ describe.each(runtimes)("a resume token on $name", (runtime) => {
   // Presence that changes often is told once a beat: a short beat keeps these tests short.
   const server = sharedServer(runtime, { env: { RELAY_HEARTBEAT_MS: "1000" } });
 
-  test("is good once", async () => {
+  test("is valid once", async () => {
     const one = await connectJson(server());
     await loseConnection(server(), one);
     const two = await connectJson(server(), { resume: one.token });
     await loseConnection(server(), two);
-    // Nothing came over the second connection; the third has it show that it was welcomed.
+    // The second client sent nothing, so that its welcome may have been lost. The third one confirms its welcome.
     const three = await connectJson(server(), { resume: two.token });
     await three.acknowledge(0);
     await loseConnection(server(), three);
@@ -282,7 +286,7 @@ describe.each(runtimes)("a resume token on $name", (runtime) => {
     expect(back.welcome).toMatchObject({ id: one.id, resumed: true });
   });
 
-  test("stays good, however often, for a client that never gets to see its welcome", async () => {
+  test("stays valid for a client that loses its connection before it has confirmed its welcome", async () => {
     const one = await connectJson(server());
     const watcher = await loseConnection(server(), one);
     for (let attempt = 0; attempt < 4; attempt++) {
@@ -296,7 +300,7 @@ describe.each(runtimes)("a resume token on $name", (runtime) => {
     expect(back.welcome).toMatchObject({ id: one.id, resumed: true, recovered: true });
   });
 
-  test("that is used up tells a late attempt: it is closed with 4500, and begins no session", async () => {
+  test("that is used up identifies a late attempt, which is closed with 4500 and starts no session", async () => {
     const one = await connectJson(server());
     await loseConnection(server(), one);
     const back = await server().open(`/ws?resume=${one.token}&attempt=2`, [JSON_PROTOCOL]);
@@ -311,14 +315,14 @@ describe.each(runtimes)("a resume token on $name", (runtime) => {
   });
 
   test.each(["unknown", "", "%00", "__proto__"])(
-    "that the relay never gave begins a new session: %j",
+    "that the relay did not issue starts a new session: %j",
     async (resume) => {
       const { welcome } = await connectJson(server(), { resume });
       expect(welcome).toMatchObject({ resumed: false, recovered: false });
     },
   );
 
-  test("is worth nothing in another subprotocol, and is not used up there", async () => {
+  test("is ignored in another protocol, and stays valid", async () => {
     const one = await connectJson(server());
     await loseConnection(server(), one);
     const line = await server().open(`/ws?resume=${one.token}`, [TEXT_PROTOCOL]);
@@ -334,7 +338,7 @@ describe.each(runtimes)("a resume token on $name", (runtime) => {
 describe.each(runtimes)("RELAY_RESUME_MS on $name", (runtime) => {
   const server = sharedServer(runtime, { env: { RELAY_RESUME_MS: "400" } });
 
-  test("is how long a session may be away: then its id is free, its rooms are told, its token is too old", async () => {
+  test("ends a session that is away for longer: it frees its id, leaves its rooms, and its token expires", async () => {
     const [one, two] = [await connectJson(server()), await connectJson(server())];
     expect(one.welcome.resumeMs).toBe(400);
     for (const client of [one, two]) await client.ask({ type: "join", room: "brief" });
@@ -364,7 +368,7 @@ describe.each(runtimes)("RELAY_RESUME_MS=0 on $name", (runtime) => {
 });
 
 describe.each(runtimes)("a shutdown on $name", (runtime) => {
-  test("closes clients with 1001, does not wait for those that are away, and exits 0", async () => {
+  test("closes clients with 1001, does not wait for sessions that are away, and exits with 0", async () => {
     const server = await ownServer(runtime);
     const watcher = await loseConnection(server, await connectJson(server));
     server.process.signal("SIGTERM");

@@ -4,12 +4,12 @@ import { runtimes } from "./runtimes.ts";
 import { ownServer } from "./subject.ts";
 import { within } from "./wait.ts";
 
-/** The relay waits 2 s for a client that does not answer its close; the rest is for a busy machine. */
+/** The relay waits 2 s for a client that doesn't answer its close frame; the rest is for a busy machine. */
 const SHUTDOWN_MS = 6000;
 
-describe.each(runtimes)("the end of a relay on $name", (runtime) => {
+describe.each(runtimes)("the shutdown of a relay on $name", (runtime) => {
   test.each(["SIGTERM", "SIGINT"] as const)(
-    "%s: every client sees 1001, and the process exits with 0",
+    "by %s closes every client with 1001, and the process exits with 0",
     async (signal) => {
       const server = await ownServer(runtime);
       const clients = [await server.connect(), await server.connect(), await server.open("/echo")];
@@ -24,7 +24,7 @@ describe.each(runtimes)("the end of a relay on $name", (runtime) => {
     },
   );
 
-  test("a client that answers nothing does not keep the process", async () => {
+  test("does not wait for ever for a client that answers nothing", async () => {
     const server = await ownServer(runtime);
     const good = await server.connect();
     const { raw } = await server.connectRaw();
@@ -38,7 +38,7 @@ describe.each(runtimes)("the end of a relay on $name", (runtime) => {
     await within(Promise.all([raw.gone, idle.gone]), "the end of the sockets");
   });
 
-  test("what was sent before the signal still arrives, before the close", async () => {
+  test("delivers what was sent before the signal, and then closes", async () => {
     const server = await ownServer(runtime);
     const [one, two] = [await server.connect(), await server.connect()];
     for (let count = 0; count < 100; count++) one.send(`${two.id}:${count}`);
@@ -50,7 +50,7 @@ describe.each(runtimes)("the end of a relay on $name", (runtime) => {
     await expect(two.end()).resolves.toMatchObject({ code: 1001 });
   });
 
-  test("a second signal ends the process at once", async () => {
+  test("ends the process at once after a second signal", async () => {
     const server = await ownServer(runtime);
     const { raw } = await server.connectRaw();
     server.process.signal("SIGTERM");

@@ -6,31 +6,32 @@ import type { Server } from "./server.ts";
 import { ownServer } from "./subject.ts";
 import { within } from "./wait.ts";
 
-/** 3.8 to 4 beats of 5 s with the relay's own heartbeat, 15 s with Deno's; and what timers drift on a busy machine. */
+/** The relay's heartbeat takes 3.8 to 4 beats of 5 s, Deno's timeout 15 s. Timers drift on a busy machine. */
 const EARLIEST_MS = 14_500;
 const LATEST_MS = 21_500;
 
-test("with the settings as they come, a client that stops answering is gone within 15 to 20 s, on every runtime", async () => {
+test("a client that stops answering is dropped after 15 to 20 s by default, on every runtime", async () => {
   const servers = await Promise.all(runtimes.map((runtime) => ownServer(runtime)));
-  const watched = await Promise.all(servers.map(watch));
+  const watches = await Promise.all(servers.map(watch));
   const stop = await startSilentClient(servers.map(({ port }) => port));
   const stoppedAt = Date.now();
   stop();
-  await Promise.all(watched.map((one) => one.noticeTheEnd(stoppedAt)));
+  await Promise.all(watches.map((one) => one.expectDrop(stoppedAt)));
 }, 60_000);
 
 interface Watch {
-  noticeTheEnd(stoppedAt: number): Promise<void>;
+  /** Waits until the relay drops the third client, and checks when. */
+  expectDrop(stoppedAt: number): Promise<void>;
 }
 
-/** Has two good clients, 1 and 2, look at what becomes of the third. */
+/** Connects two clients, 1 and 2, that check how long the relay keeps the third. */
 async function watch(server: Server, index: number): Promise<Watch> {
   const [one, two] = [await server.open(), await server.open()];
   one.id = "1";
   two.id = "2";
   const name = runtimes[index]?.name;
   return {
-    async noticeTheEnd(stoppedAt) {
+    async expectDrop(stoppedAt) {
       one.send("3:are you there?");
       await expect(one, name).toStaySilent();
       const left = await server.left("3", LATEST_MS + 10_000);
@@ -46,7 +47,7 @@ async function watch(server: Server, index: number): Promise<Watch> {
   };
 }
 
-/** Starts a client of all these servers. @returns Stops its process, as a machine that hangs would. */
+/** Starts a process that connects to all these servers. @returns A function that suspends the process. */
 async function startSilentClient(ports: readonly number[]): Promise<() => void> {
   const script = new URL("silent-client.ts", import.meta.url).pathname;
   const child = spawnUnlimited([process.execPath, "--import", "tsx", script, ...ports.map(String)]);
@@ -59,6 +60,6 @@ async function startSilentClient(ports: readonly number[]): Promise<() => void> 
     createInterface(stdout).once("line", () => resolve());
     child.once("exit", () => reject(new Error(`The client ended: ${written}`)));
   });
-  await within(ready, "the client to be connected everywhere");
+  await within(ready, "the client to connect to every server");
   return () => void child.kill("SIGSTOP");
 }

@@ -9,11 +9,13 @@ import { PATIENCE_MS, within } from "./wait.ts";
 
 const MEBIBYTE = 1_048_576;
 const PIECE = "x".repeat(65_000);
+/** Message of a sender to itself; its arrival shows that the relay accepted the message before it. */
+const ACCEPTED = "accepted";
 
 describe.each(runtimes)("a client that stops reading, on $name", (runtime) => {
   const server = sharedServer(runtime, { env: { RELAY_HEARTBEAT_MS: "200", RELAY_MAX_BUFFERED_BYTES: "200000" } });
 
-  test("is sent no more: its sender is told too_slow for each message, and others are served", async () => {
+  test("gets no more messages: its sender is told too_slow for each, and other clients are served", async () => {
     const [sender, other] = [await server().connect(), await server().connect()];
     const { id } = await connectSlowReader(server());
     await sendUntil(sender, id, "too_slow");
@@ -22,20 +24,20 @@ describe.each(runtimes)("a client that stops reading, on $name", (runtime) => {
     await expect(other).toStaySilent();
   });
 
-  test("is closed with 4000 after three beats, and learns that when it reads again", async () => {
+  test("is closed with 4000 after three beats, and finds the close frame when it reads again", async () => {
     const sender = await server().connect();
     const { raw, id } = await connectSlowReader(server());
     await sendUntil(sender, id, "no_such_id");
     const left = await server().process.log.find(
       (line) => line.id === id && line.message.startsWith("left"),
-      "its end",
+      `${id} to leave`,
     );
     expect(left).toMatchObject({ by: "relay", code: 4000 });
     raw.resume();
     await expect(raw.closeCode()).resolves.toBe(4000);
   });
 
-  test("that never reads again is gone all the same", async () => {
+  test("and never reads again loses its connection", async () => {
     const sender = await server().connect();
     const { raw, id } = await connectSlowReader(server());
     await sendUntil(sender, id, "no_such_id");
@@ -44,33 +46,35 @@ describe.each(runtimes)("a client that stops reading, on $name", (runtime) => {
       await expect(raw.closeCode()).resolves.toBe(4000);
       return;
     }
-    // A paused socket tells of nothing but an error; writing to one that the server has dropped is one.
+    // A paused socket reports errors only; a write to a socket that the server has dropped causes one.
     await within(raw.gone, "the end of the connection");
   });
 
-  test("costs the server no more memory than its buffer, however much is sent to it", async () => {
+  test("takes no more memory than its buffer, however much is sent to it", async () => {
     const sender = await server().connect();
     const { id } = await connectSlowReader(server());
     await sendUntil(sender, id, "too_slow");
     const before = server().process.rssBytes;
-    // 130 MB in all. What the process grows by is its garbage; kept, it would be all of that.
+    // 130 MB in all. The process may grow by garbage; if it kept the messages, it would grow by 130 MB.
     for (let piece = 0; piece < 2000; piece++) await answerTo(sender, id);
     expect(server().process.rssBytes - before).toBeLessThan(64 * MEBIBYTE);
   });
 
-  test("gets all that it was sent, in order and whole, when it reads again, also with answers to its pings between", async () => {
+  test("gets every accepted message in order when it reads again, even with pongs between them", async () => {
     const sender = await server().connect();
     const { raw, id } = await connectSlowReader(server());
-    let taken = 0;
-    for (; (await answerTo(sender, id, `${taken} ${PIECE}`)) === "taken"; taken++) raw.send({ opcode: OPCODES.ping });
+    let accepted = 0;
+    for (; (await answerTo(sender, id, `${accepted} ${PIECE}`)) === ACCEPTED; accepted++) {
+      raw.send({ opcode: OPCODES.ping });
+    }
     raw.resume();
-    for (let count = 0; count < taken; count++) expect((await raw.next()) === `${count} ${PIECE}`).toBe(true);
+    for (let count = 0; count < accepted; count++) expect((await raw.next()) === `${count} ${PIECE}`).toBe(true);
     sender.send(`${id}:and on`);
     await expect(raw.next()).resolves.toBe("and on");
   });
 });
 
-/** A client that reads nothing, but shows that it lives: the heartbeat has nothing against it. */
+/** Connects a client that reads nothing, and sends pongs so that the heartbeat keeps it. */
 async function connectSlowReader(server: Server): Promise<{ readonly raw: RawClient; readonly id: string }> {
   const { raw, id } = await server.connectRaw();
   raw.pause();
@@ -82,7 +86,7 @@ async function connectSlowReader(server: Server): Promise<{ readonly raw: RawCli
   return { raw, id };
 }
 
-/** Sends to the client until its sender is told this error. */
+/** Sends to the client until the relay answers with this error. */
 async function sendUntil(sender: Client, id: string, code: string): Promise<void> {
   const deadline = Date.now() + PATIENCE_MS;
   while (Date.now() < deadline) {
@@ -91,11 +95,11 @@ async function sendUntil(sender: Client, id: string, code: string): Promise<void
   throw new Error(`Sent for ${PATIENCE_MS} ms to a client that reads nothing, and was not told ${code}`);
 }
 
-/** Sends to the client. @returns What the relay told the sender of that: an error, or nothing before its own next message. */
+/** Sends to the client. @returns The relay's error, or `ACCEPTED` where there is none. */
 async function answerTo(sender: Client, id: string, message = PIECE): Promise<string> {
   sender.send(`${id}:${message}`);
-  sender.send(`${sender.id}:taken`);
+  sender.send(`${sender.id}:${ACCEPTED}`);
   const answer = String(await sender.next());
-  if (answer !== "taken") await expect(sender.next()).resolves.toBe("taken");
+  if (answer !== ACCEPTED) await expect(sender.next()).resolves.toBe(ACCEPTED);
   return answer;
 }

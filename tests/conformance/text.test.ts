@@ -6,7 +6,7 @@ import { connectText, nextLines, TEXT_PROTOCOL } from "./text-client.ts";
 const SENTENCE = "Cannot read the frame: .+";
 const QUOTED = (text: string): string => JSON.stringify(text).replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
-/** What is no good, and the line that answers it. */
+/** Invalid frames, each with the code and the text of the error line. */
 const WRONG: readonly (readonly [frame: string | Buffer, code: string, subject: string])[] = [
   ["9999:x", "no_such_id", "9999"],
   [Buffer.from("9999:x"), "no_such_id", "9999"],
@@ -34,7 +34,7 @@ const WRONG: readonly (readonly [frame: string | Buffer, code: string, subject: 
 describe.each(runtimes)("relay.v1.text on $name", (runtime) => {
   const server = sharedServer(runtime);
 
-  test("a client is told its id first, and another one each", async () => {
+  test("welcomes each client with an id of its own", async () => {
     const [one, two] = [
       await server().open("/ws", [TEXT_PROTOCOL]),
       await server().open("/ws", [TEXT_PROTOCOL]),
@@ -43,7 +43,7 @@ describe.each(runtimes)("relay.v1.text on $name", (runtime) => {
     expect(Number(ids[1])).toBeGreaterThan(Number(ids[0]));
   });
 
-  test("a message arrives with its sender, at the client that it names alone", async () => {
+  test("delivers a message with its sender, to the client that it names and nobody else", async () => {
     const [one, two, three] = [await connectText(server()), await connectText(server()), await connectText(server())];
     one.send(`${two.id}:hello`);
     one.send(`${two.id}:a:b::`);
@@ -53,7 +53,7 @@ describe.each(runtimes)("relay.v1.text on $name", (runtime) => {
     await expect(one).toStaySilent();
   });
 
-  test("bytes arrive as a binary frame, with the sender before them", async () => {
+  test("delivers bytes as a binary frame, with the sender before them", async () => {
     const [one, two] = [await connectText(server()), await connectText(server())];
     one.send(Buffer.concat([Buffer.from(`${two.id}:`), Buffer.from([0, 255, 58, 10])]));
     await expect(two.next()).resolves.toEqual(
@@ -61,13 +61,13 @@ describe.each(runtimes)("relay.v1.text on $name", (runtime) => {
     );
   });
 
-  test("the relay answers :whoami and :ping, in the order of asking, with or without a line's end", async () => {
+  test("answers :whoami and :ping in the order of sending, with or without a line break", async () => {
     const one = await connectText(server());
     for (const line of [":whoami", ":ping", ":ping\r\n", ":whoami\n"]) one.send(line);
     await expect(nextLines(one, 4)).resolves.toEqual([`:whoami ${one.id}`, ":pong", ":pong", `:whoami ${one.id}`]);
   });
 
-  test(":help lists every command in one line", async () => {
+  test("lists every command in one line for :help", async () => {
     const one = await connectText(server());
     one.send(":help");
     const line = await one.next();
@@ -75,14 +75,14 @@ describe.each(runtimes)("relay.v1.text on $name", (runtime) => {
     for (const command of [":join", ":leave", ":who", ":whoami", ":ping", ":help"]) expect(line).toContain(command);
   });
 
-  test.each(WRONG)("%j is answered :error %s %s, to the sender alone, who stays", async (frame, code, subject) => {
+  test.each(WRONG)("answers %j with :error %s %s, and keeps the sender connected", async (frame, code, subject) => {
     const one = await connectText(server());
     one.send(frame);
     await expect(one.next()).resolves.toMatch(new RegExp(`^:error ${code} ${subject}$`));
     await expect(one).toStaySilent();
   });
 
-  test("an id ends with its client's close", async () => {
+  test("frees an id when its client closes, whatever the close code", async () => {
     const [one, two] = [await connectText(server()), await connectText(server())];
     await two.close(4001);
     one.send(`${two.id}:are you there?`);
@@ -93,7 +93,7 @@ describe.each(runtimes)("relay.v1.text on $name", (runtime) => {
 describe.each(runtimes)("rooms in relay.v1.text on $name", (runtime) => {
   const server = sharedServer(runtime);
 
-  test("every member is told who joins and who leaves, the one who does too", async () => {
+  test("tell every member which client joins or leaves, and that client too", async () => {
     const [one, two] = [await connectText(server()), await connectText(server())];
     one.send(":join lobby");
     await expect(one.next()).resolves.toBe(`:joined ${one.id} lobby`);
@@ -108,7 +108,7 @@ describe.each(runtimes)("rooms in relay.v1.text on $name", (runtime) => {
     await expect(two).toStaySilent();
   });
 
-  test(":who lists the members in order of joining", async () => {
+  test("list their members in the order of joining for :who", async () => {
     const clients = [await connectText(server()), await connectText(server()), await connectText(server())];
     clients.reverse();
     for (const client of clients) {
@@ -120,7 +120,7 @@ describe.each(runtimes)("rooms in relay.v1.text on $name", (runtime) => {
     await expect(clients[2]?.next()).resolves.toBe(`:who who.is~who ${clients.map(({ id }) => id).join(" ")}`);
   });
 
-  test("what is published arrives with its sender and the room, at the other members alone", async () => {
+  test("deliver what is published with its sender and the room, to the other members alone", async () => {
     const [one, two, outside] = [await connectText(server()), await connectText(server()), await connectText(server())];
     for (const client of [one, two]) {
       client.send(":join talk");
@@ -135,7 +135,7 @@ describe.each(runtimes)("rooms in relay.v1.text on $name", (runtime) => {
     await expect(outside).toStaySilent();
   });
 
-  test("a member whose connection ends has left, whether it closed or was lost", async () => {
+  test("lose a member when its connection is closed or lost", async () => {
     const [one, two, three] = [await connectText(server()), await connectText(server()), await connectText(server())];
     for (const client of [one, two, three]) {
       client.send(":join ends");
@@ -148,7 +148,7 @@ describe.each(runtimes)("rooms in relay.v1.text on $name", (runtime) => {
     await expect(one.next()).resolves.toBe(`:left ${three.id} ends`);
   });
 
-  test("a message to a room of many reaches each member once, in the order of sending", async () => {
+  test("deliver each message to every member once, in the order of sending", async () => {
     const sender = await connectText(server());
     const members = await Promise.all(Array.from({ length: 20 }, () => connectText(server())));
     for (const client of [sender, ...members]) {

@@ -1,9 +1,9 @@
 import { createBunRelay } from "hono-relay/bun";
+import { createApp, options, sayListening, unobserved } from "./hooks.ts";
 import { mountBehindMiddleware } from "./middleware.ts";
-import { createHouse, options, sayListening, unobserved } from "./rules.ts";
 
 const { routes, websocket } = createBunRelay(options);
-const app = createHouse().route("/relay", routes);
+const app = createApp().route("/relay", routes);
 app.route("/unobserved", createBunRelay(unobserved).routes);
 mountBehindMiddleware(app, routes);
 const { port } = Bun.serve({

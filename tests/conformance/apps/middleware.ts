@@ -9,7 +9,7 @@ import { secureHeaders } from "hono/secure-headers";
 import { timeout } from "hono/timeout";
 import { timing } from "hono/timing";
 
-/** What apps have before their routes, and the name under which the relay is mounted behind it. */
+/** Middleware, by the name under which the relay is mounted behind it. */
 const MIDDLEWARE: Readonly<Record<string, MiddlewareHandler>> = {
   compress: compress(),
   cors: cors(),
@@ -61,7 +61,7 @@ const MIDDLEWARE: Readonly<Record<string, MiddlewareHandler>> = {
   },
 };
 
-/** Mounts the relay's routes behind each, as /behind/<name>. */
+/** Mounts the relay's routes behind each middleware, as /behind/<name>. */
 export function mountBehindMiddleware<E extends Env>(app: Hono, routes: Hono<E>): void {
   for (const [name, middleware] of Object.entries(MIDDLEWARE)) {
     const outer = new Hono();

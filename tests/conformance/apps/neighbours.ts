@@ -7,14 +7,14 @@ import { createNodeRelay } from "hono-relay/node";
 import { Server as SocketIo } from "socket.io";
 import { type WebSocket, WebSocketServer } from "ws";
 
-/** Servers on which others listen for upgrades beside the relay. */
+// Starts servers on which other programs listen for upgrade requests beside the relay. Serves a list of their ports.
 
 function echo(ws: WebSocket): void {
   ws.on("message", (message) => ws.send(`echo:${message}`));
 }
 
-/** Others that leave alone what is not theirs. Socket.IO destroys it after a second. */
-function bePolite(server: Server): void {
+/** Adds Socket.IO, a ws server and Vite's. Each ignores others' requests; Socket.IO destroys unanswered ones after 1 s. */
+function addPoliteListeners(server: Server): void {
   new SocketIo(server).on("connection", (socket) => {
     socket.on("say", (text) => socket.emit("said", text));
   });
@@ -23,7 +23,7 @@ function bePolite(server: Server): void {
     if (request.url !== "/own") return;
     byPath.handleUpgrade(request, socket, head, (ws) => byPath.emit("connection", ws, request));
   });
-  // As Vite finds the pages that wait for its hot updates.
+  // Vite tells its pages from other clients by their subprotocol.
   const hotUpdates = new WebSocketServer({ noServer: true, handleProtocols: () => "vite-hmr" }).on("connection", echo);
   server.on("upgrade", (request, socket, head) => {
     if (request.headers["sec-websocket-protocol"] !== "vite-hmr") return;
@@ -31,13 +31,13 @@ function bePolite(server: Server): void {
   });
 }
 
-/** Answers 400 to each handshake that is not for its path; graphql-ws is served so. */
-function beWs(server: Server): void {
+/** Adds a ws server as graphql-ws uses it. It answers 400 to each handshake that is not for its path. */
+function addWs(server: Server): void {
   new WebSocketServer({ server, path: "/own" }).on("connection", echo);
 }
 
-/** Asks its app about each handshake, and answers it with the status that comes of it. */
-function beNodeWs(server: Server): void {
+/** Adds node-ws. It passes each handshake to its own app, and answers with the app's status. */
+function addNodeWs(server: Server): void {
   const app = new Hono();
   const { injectWebSocket, upgradeWebSocket } = createNodeWebSocket({ app });
   app.get(
@@ -47,37 +47,39 @@ function beNodeWs(server: Server): void {
   injectWebSocket(server);
 }
 
-function beNobody(): void {}
+function addNone(): void {}
 
-const NEIGHBOURS = { polite: bePolite, ws: beWs, "node-ws": beNodeWs, nobody: beNobody };
+/** Functions that add other listeners to a server, by name. */
+const NEIGHBOURS = { polite: addPoliteListeners, ws: addWs, "node-ws": addNodeWs, none: addNone };
 
-let asked = 0;
+/** Count of the handshakes that the app's middleware has seen. */
+let handshakes = 0;
 
-/** A server whose app has the relay, and that is not told of it. */
-function createForgotten(): Server {
+/** Creates a server whose app mounts the relay, and never calls `attach`. */
+function createUnattached(): Server {
   const app = new Hono().route("/relay", createNodeRelay().routes);
   return createServer(getRequestListener(app.fetch));
 }
 
 async function listen(server: Server): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo; // A server that listens on TCP has such an address.
+  const { port } = server.address() as AddressInfo; // True of a server that listens on TCP.
   return port;
 }
 
-/** Starts a server with two relays, at /relay and /second/deep; a handshake of theirs runs the app's middleware once. */
-async function start(listenBeside: (server: Server) => void, areRelaysFirst: boolean): Promise<number> {
+/** Starts a server with two relays, at /relay and /second/deep. @returns The port. */
+async function start(addNeighbours: (server: Server) => void, areRelaysFirst: boolean): Promise<number> {
   const app = new Hono();
   app.use(async (c, next) => {
     await next();
-    if (c.req.header("x-counted") !== undefined) asked++;
+    if (c.req.header("x-counted") !== undefined) handshakes++;
   });
   app.get("/", (c) => c.text("somebody's app"));
   app.get("/later", async (c) => {
     await new Promise((resolve) => setTimeout(resolve, 20));
     return c.text("later");
   });
-  app.get("/asked", (c) => c.json(asked));
+  app.get("/handshakes", (c) => c.json(handshakes));
   app.post("/length", async (c) => c.json((await c.req.text()).length));
   const first = createNodeRelay({ authorize: () => ({ allow: true, id: "first" }) });
   const second = createNodeRelay({ authorize: () => ({ allow: true, id: "second" }) });
@@ -90,17 +92,17 @@ async function start(listenBeside: (server: Server) => void, areRelaysFirst: boo
     second.attach(server, app);
   };
   if (areRelaysFirst) attach();
-  listenBeside(server);
+  addNeighbours(server);
   if (!areRelaysFirst) attach();
   return listen(server);
 }
 
-const ports: Record<string, number> = { forgotten: await listen(createForgotten()) };
-for (const [name, listenBeside] of Object.entries(NEIGHBOURS)) {
-  ports[`${name} first`] = await start(listenBeside, false);
-  ports[`${name} last`] = await start(listenBeside, true);
+const ports: Record<string, number> = { unattached: await listen(createUnattached()) };
+for (const [name, addNeighbours] of Object.entries(NEIGHBOURS)) {
+  ports[`${name} first`] = await start(addNeighbours, false);
+  ports[`${name} last`] = await start(addNeighbours, true);
 }
 
-/** Tells where the servers are. */
+/** Serves the list of ports. */
 const index = createServer((_request, response) => response.end(JSON.stringify(ports)));
 console.log(`listening on http://127.0.0.1:${await listen(index)}`);

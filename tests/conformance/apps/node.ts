@@ -1,10 +1,10 @@
 import { serve } from "@hono/node-server";
 import { createNodeRelay } from "hono-relay/node";
+import { createApp, options, sayListening, unobserved } from "./hooks.ts";
 import { mountBehindMiddleware } from "./middleware.ts";
-import { createHouse, options, sayListening, unobserved } from "./rules.ts";
 
 const { routes, attach } = createNodeRelay(options);
-const app = createHouse().route("/relay", routes);
+const app = createApp().route("/relay", routes);
 const other = createNodeRelay(unobserved);
 app.route("/unobserved", other.routes);
 mountBehindMiddleware(app, routes);

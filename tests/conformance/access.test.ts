@@ -226,7 +226,7 @@ describe.each(runtimes)("a relay with RELAY_ORIGINS on $name", (runtime) => {
 });
 
 describe.each(runtimes)("the limits for one address on $name", (runtime) => {
-  test("bound the open connections of the address that a trusted proxy reports, until one ends", async () => {
+  test("bound the open connections of an address that a trusted proxy reports, until one ends", async () => {
     const server = await ownServer(runtime, {
       env: { RELAY_MAX_CONNECTIONS_PER_IP: "2", RELAY_TRUSTED_PROXIES: "127.0.0.0/8" },
     });

@@ -1,7 +1,7 @@
-// Compiles src to dist. The new dist is made beside the old one and takes its place when it is whole, so that a build
-// that fails, or one that is running, leaves a dist that works.
-// `--if-needed` builds only where a source is newer than dist. Where there is no compiler or no source, as in an image
-// that holds dist alone, it leaves dist as it is.
+// Compiles src to dist. The new dist replaces the old one when it is complete, so that dist works during a build and
+// after a failed one.
+// `--if-needed` builds only where a source is newer than dist. It keeps dist where there is no compiler or no source,
+// as in an image that has dist alone.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -24,7 +24,7 @@ function canBuild() {
 
 function isCurrent() {
   const sources = readdirSync(`${root}src`, { recursive: true, encoding: "utf8" }).map((path) => `${root}src/${path}`);
-  // A folder's time is that of the last file that was added or removed.
+  // The time of a folder changes when a file is added or removed.
   const newest = Math.max(...[`${root}src`, `${root}tsconfig.json`, ...sources].map((path) => statSync(path).mtimeMs));
   return newest <= statSync(entry).mtimeMs;
 }
@@ -40,7 +40,7 @@ function build() {
       process.exitCode = status ?? 1;
       return;
     }
-    // What is edited while the compiler runs counts as newer than dist.
+    // A source that is edited while the compiler runs must count as newer than dist.
     utimesSync(`${folder}/new/node.js`, startedAt, startedAt);
     if (existsSync(dist)) renameSync(dist, `${folder}/old`);
     renameSync(`${folder}/new`, dist);

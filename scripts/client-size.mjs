@@ -1,4 +1,4 @@
-// Says how large the client library is in a page, and fails where that is more than what README promises.
+// Prints the size of the client library in a page. Fails where it is over the limit that README.md promises.
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
@@ -20,6 +20,8 @@ const brotliBytes = brotliCompressSync(contents).length;
 console.log(`hono-relay/client: ${contents.length} bytes minified, ${gzipBytes} gzip, ${brotliBytes} brotli`);
 
 if (gzipBytes > MAX_GZIP_BYTES) {
-  console.error(`That is over ${MAX_GZIP_BYTES} bytes of gzip: take something out, or say why it is worth more.`);
+  console.error(
+    `hono-relay/client is over the limit of ${MAX_GZIP_BYTES} bytes of gzip: shrink it, or raise the limit here and in README.md.`,
+  );
   process.exit(1);
 }

@@ -1,5 +1,5 @@
-// Installs the runtimes that the black-box tests start, tests/runtimes, when they are missing or not those of its lock.
-// They have a folder of their own because the package `deno` in the root's node_modules breaks `deno task` (Deno 2.9).
+// Installs the runtimes that the black-box tests start into tests/runtimes, unless the versions of its lock file are
+// there. They need their own folder: the package `deno` in the root's node_modules breaks `deno task` (Deno 2.9).
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -27,13 +27,14 @@ function installedLock() {
 }
 
 function install() {
-  // The npm that runs this script, where one does: the one on the PATH can be another.
+  // Prefer the npm that runs this script: the one on the PATH may be another.
   const npm = process.env.npm_execpath?.endsWith(".js") ? [process.execPath, process.env.npm_execpath] : ["npm"];
   const [command, ...args] = npm;
   if (!succeeds(command, [...args, "ci", "--no-audit", "--no-fund"])) {
-    fail("`npm ci` failed there. Is the package registry within reach?");
+    fail("`npm ci` failed in that folder. Can this machine reach the package registry?");
   }
-  // Where npm runs no install scripts, `bun` stays a note that asks for this. `deno` finds its executable at its first start.
+  // Where npm runs no install scripts, the package `bun` has no executable until its own script has run. The package
+  // `deno` finds its executable at the first start.
   if (!runs("bun")) succeeds(process.execPath, ["node_modules/bun/install.js"]);
 }
 

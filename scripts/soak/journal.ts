@@ -3,13 +3,13 @@ import { type Inbox, until } from "../../tests/conformance/wait.ts";
 
 const FOREVER_MS = 2 ** 31 - 1;
 
-/** What the relay's log tells, read as it is written. */
+/** Follows the relay's log, and records sessions, errors and the shutdown. */
 export class Journal {
-  /** Sessions that began and have not ended. */
+  /** Sessions that have begun and not ended. */
   readonly sessions = new Set<string>();
-  /** What the relay itself calls an error. */
+  /** Lines of level ERROR or FATAL. */
   readonly errors: string[] = [];
-  /** The line with which it shuts down, when it has come. */
+  /** The line that announces the shutdown; `undefined` before it. */
   shutdown: LogLine | undefined;
   readonly #ended: Promise<void>;
 
@@ -18,18 +18,18 @@ export class Journal {
   }
 
   /** Waits until every session has ended. @throws {Error} When some have not within 10 s. */
-  allLeft(): Promise<void> {
+  untilAllLeft(): Promise<void> {
     return until(async () => this.sessions.size === 0, "every session to end");
   }
 
   /** Waits for the end of the log. */
-  ended(): Promise<void> {
+  untilEnd(): Promise<void> {
     return this.#ended;
   }
 
   async #read(log: Inbox<LogLine>): Promise<void> {
     for (;;) {
-      // It ends with the process.
+      // The log ends with the process.
       const line = await log.next("a line of the log", FOREVER_MS).catch(() => undefined);
       if (line === undefined) return;
       const { id, level, message } = line;

@@ -1,17 +1,17 @@
 const SAMPLE_MS = 500;
 
-/** Samples the resident memory of a process, from when it is made until `stop`. */
+/** Samples the resident memory of a process, until `stop`. */
 export class MemorySamples {
   #samples: number[] = [];
   readonly #timer: ReturnType<typeof setInterval>;
 
-  /** @param read Bytes now. */
+  /** @param read Returns the present resident memory in bytes. */
   constructor(read: () => number) {
     this.#samples.push(read());
     this.#timer = setInterval(() => this.#samples.push(read()), SAMPLE_MS);
   }
 
-  /** The median in bytes of the samples since the last call, or the beginning; they are forgotten. */
+  /** Returns the median, in bytes, of the samples since the last call, and drops them. */
   takeMedian(): number {
     const sorted = this.#samples.sort((one, other) => one - other);
     const median = sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;

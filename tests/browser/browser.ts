@@ -3,7 +3,7 @@ import { type Browser, type BrowserContext, chromium, type Page } from "playwrig
 import { afterAll, beforeAll, describe, expect, onTestFinished } from "vitest";
 import type { Program } from "../conformance/runtimes.ts";
 
-/** A browser shares two cores with all other tests. */
+/** Timeouts for a browser that shares two cores with all other tests. */
 const PATIENCE_MS = 20_000;
 const TIMEOUT_MS = 60_000;
 
@@ -17,18 +17,20 @@ const ARGS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
-  // WebRTC between two pages of this machine, whatever networks it has.
+  // Let two pages on this machine use WebRTC, whatever networks it has.
   "--allow-loopback-in-peer-connection",
   "--disable-features=WebRtcHideLocalIpsWithMdns",
 ];
 
 const isMissing = !existsSync(EXECUTABLE);
-if (isMissing) console.warn(`Not tested in a browser: there is no ${EXECUTABLE}; apt-get install chromium`);
+if (isMissing)
+  console.warn(`Skipped: the tests in a browser, since there is no ${EXECUTABLE}; apt-get install chromium`);
 
 /**
- * Tests that a browser takes part in; without one they are skipped. Each gets the browser that all of them share.
+ * Describes tests that share a browser. Skips them where the machine has none.
  *
- * @param options `ignoreDefaultArgs`: arguments that Playwright would give the browser, and that it is to do without.
+ * @param tests Defines the tests; it receives a function that returns the browser.
+ * @param options `ignoreDefaultArgs`: arguments of Playwright that the browser must not get.
  */
 export function describeInBrowser(
   name: string,
@@ -42,13 +44,17 @@ export function describeInBrowser(
     });
     afterAll(() => browser?.close());
     tests(() => {
-      if (browser === undefined) throw new Error("The browser is there only while a test runs");
+      if (browser === undefined) throw new Error("Cannot use the browser outside of a test");
       return browser;
     });
   });
 }
 
-/** A browser window of its own: its pages share storage and cookies with each other and nobody else. Nothing in them may throw. */
+/**
+ * Opens a browser context for one test: its pages share storage and cookies with no other context.
+ *
+ * The test fails on an uncaught error in any of its pages.
+ */
 export async function ownContext(browser: Browser): Promise<BrowserContext> {
   const context = await browser.newContext();
   context.setDefaultTimeout(PATIENCE_MS);
@@ -61,19 +67,19 @@ export async function ownContext(browser: Browser): Promise<BrowserContext> {
   return context;
 }
 
-/** A page of the context at an address. */
+/** Opens a page at this address. */
 export async function openPage(context: BrowserContext, url: string): Promise<Page> {
   const page = await context.newPage();
   await page.goto(url);
   return page;
 }
 
-/** Waits until the page's status says so. */
+/** Waits until the page's status has this text. */
 export async function untilStatus(page: Page, text: string | RegExp): Promise<void> {
   await page.getByRole("status").filter({ hasText: text }).waitFor();
 }
 
-/** An example of docs/examples, as `ownServer` starts it. */
+/** Returns the program of an example in docs/examples, for `ownServer`. */
 export function example(name: string): Program {
   return { command: [process.execPath, `docs/examples/${name}/server.mjs`] };
 }

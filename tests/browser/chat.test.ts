@@ -4,8 +4,8 @@ import { ownServer } from "../conformance/subject.ts";
 import { PATIENCE_MS } from "../conformance/wait.ts";
 import { describeInBrowser, example, openPage, ownContext, untilStatus } from "./browser.ts";
 
-describeInBrowser("the chat room", (browser) => {
-  test("two people see each other and what they say", async () => {
+describeInBrowser("the chat example", (browser) => {
+  test("shows two people each other and their messages", async () => {
     const server = await ownServer(example("chat"));
     const anna = await enter(await ownContext(browser()), server.url("/"), "anna", "lobby");
     const ben = await enter(await ownContext(browser()), server.url("/"), "ben", "lobby");
@@ -24,7 +24,7 @@ describeInBrowser("the chat room", (browser) => {
     await untilMembers(anna, ["anna"]);
   });
 
-  test("who is in another room hears nothing", async () => {
+  test("shows no messages to a person in another room", async () => {
     const server = await ownServer(example("chat"));
     const context = await ownContext(browser());
     const anna = await enter(context, server.url("/"), "anna", "lobby");
@@ -37,7 +37,7 @@ describeInBrowser("the chat room", (browser) => {
     await expect(carla.getByRole("log").innerText()).resolves.toBe("carla: anybody?");
   });
 
-  test("who comes with a name that is taken takes it over, and the other is told", async () => {
+  test("hands a taken name over to the person who enters with it, and tells the other", async () => {
     const server = await ownServer(example("chat"));
     const context = await ownContext(browser());
     const first = await enter(context, server.url("/"), "anna", "lobby");

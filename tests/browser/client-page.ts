@@ -7,7 +7,7 @@ import { openPage } from "./browser.ts";
 export const RELAY: Program = { command: [process.execPath, "dist/node.js"] };
 const CLIENT = fileURLToPath(new URL("../../dist/client", import.meta.url));
 
-/** Writes into its page what its client is told. */
+/** Script of the page: it connects a client, and writes the client's events into a list. */
 const SCRIPT = `
   import { connect } from "/client/index.js";
   const list = document.body.appendChild(document.createElement("ol"));
@@ -20,29 +20,29 @@ const SCRIPT = `
   relay.ready.catch(({ code }) => note(\`never ready: \${code}\`));
 `;
 
-/** Opens a page that connects to the relay that serves it, and notes what its client is told. */
+/** Opens a page that connects to this relay, and lists its client's events. */
 export async function openClientPage(context: BrowserContext, server: { url(path: string): string }): Promise<Page> {
   await context.route(server.url("/client/*"), (route) =>
     route.fulfill({ path: `${CLIENT}/${route.request().url().split("/").at(-1)}` }),
   );
-  // Any page that the relay itself serves: one that Playwright makes up may not connect to this machine (Chromium 156).
+  // The page comes from the relay: Chromium 156 lets a page that Playwright makes up connect to no local server.
   const page = await openPage(context, server.url("/healthz"));
   await page.addScriptTag({ type: "module", content: SCRIPT });
   return page;
 }
 
-/** Waits until the page has noted this. */
-export async function noted(page: Page, text: string): Promise<void> {
+/** Waits until the page lists this event. */
+export async function untilNoted(page: Page, text: string): Promise<void> {
   await page.getByRole("listitem").getByText(text, { exact: true }).first().waitFor();
 }
 
-/** All that the page has noted and that holds the text. */
+/** Returns the listed events that contain the text. */
 export function notes(page: Page, text: string): Promise<string[]> {
   return page.getByRole("listitem").filter({ hasText: text }).allInnerTexts();
 }
 
-/** Waits for a frame with these fields, and answers the pings that come before it. */
-export async function until(client: Client, fields: Readonly<Record<string, unknown>>): Promise<void> {
+/** Waits for a frame with these fields. Answers the pings before it. */
+export async function untilFrame(client: Client, fields: Readonly<Record<string, unknown>>): Promise<void> {
   for (;;) {
     const frame: Record<string, unknown> = JSON.parse(String(await client.next()));
     if (frame.type === "ping") client.send('{"type":"pong"}');

@@ -4,8 +4,8 @@ import { runtimes } from "../conformance/runtimes.ts";
 import { ownServer } from "../conformance/subject.ts";
 import { describeInBrowser, openPage, ownContext } from "./browser.ts";
 
-/** How a connection ends that a page opens as the client library does. @returns The code, and the reason up to its colon. */
-function endOf(page: Page, url: string): Promise<unknown> {
+/** Connects from the page as the client library does. @returns The refusal's close code, and its reason's code. */
+function readRefusal(page: Page, url: string): Promise<unknown> {
   return page.evaluate(
     (address) =>
       new Promise((resolve) => {
@@ -17,7 +17,7 @@ function endOf(page: Page, url: string): Promise<unknown> {
 }
 
 describeInBrowser("a page in a browser", (browser) => {
-  test("that is refused reads why, on every way to start the relay", async () => {
+  test("that the relay refuses can read the reason, on every runtime", async () => {
     const env = { RELAY_JWT_SECRET: "a secret that is long enough for HS256" };
     const context = await ownContext(browser());
     let page: Page | undefined;
@@ -25,9 +25,9 @@ describeInBrowser("a page in a browser", (browser) => {
       const server = await ownServer(runtime, { env });
       page ??= await openPage(context, server.url("/healthz"));
       const address = `ws://127.0.0.1:${server.port}`;
-      expect(await endOf(page, `${address}/ws?refusal=close`)).toEqual([4501, "unauthorized"]);
-      expect(await endOf(page, `${address}/nowhere?refusal=close`)).toEqual([4504, "not_found"]);
-      expect(await endOf(page, `${address}/ws`)).toEqual([1006, ""]);
+      expect(await readRefusal(page, `${address}/ws?refusal=close`)).toEqual([4501, "unauthorized"]);
+      expect(await readRefusal(page, `${address}/nowhere?refusal=close`)).toEqual([4504, "not_found"]);
+      expect(await readRefusal(page, `${address}/ws`)).toEqual([1006, ""]);
     }
   });
 });

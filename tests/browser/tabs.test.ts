@@ -4,8 +4,8 @@ import { ownServer } from "../conformance/subject.ts";
 import { PATIENCE_MS } from "../conformance/wait.ts";
 import { describeInBrowser, example, openPage, ownContext, untilStatus } from "./browser.ts";
 
-describeInBrowser("tabs in step", (browser) => {
-  test("what is changed in one is changed in all, and in one that is opened later", async () => {
+describeInBrowser("the example of tabs in step", (browser) => {
+  test("shows a change in one tab in all tabs, and in one that is opened later", async () => {
     const server = await ownServer(example("tabs"));
     const context = await ownContext(browser());
     const one = await openPage(context, server.url("/"));
@@ -23,18 +23,18 @@ describeInBrowser("tabs in step", (browser) => {
     }
   });
 
-  test("another browser has a form of its own", async () => {
+  test("shows the change in no other browser", async () => {
     const server = await ownServer(example("tabs"));
     const context = await ownContext(browser());
     const [one, two] = [await openPage(context, server.url("/")), await openPage(context, server.url("/"))];
-    const stranger = await openPage(await ownContext(browser()), server.url("/"));
-    for (const page of [one, two, stranger]) await untilStatus(page, "connected");
+    const outside = await openPage(await ownContext(browser()), server.url("/"));
+    for (const page of [one, two, outside]) await untilStatus(page, "connected");
     await one.getByLabel("Note").fill("milk");
     await untilField(two, "Note", "milk");
-    await expect(stranger.getByLabel("Note").inputValue()).resolves.toBe("");
+    await expect(outside.getByLabel("Note").inputValue()).resolves.toBe("");
   });
 
-  test("they are in step again when the relay was restarted, with what was changed meanwhile", async () => {
+  test("brings the tabs in step again after a restart of the relay, with changes of the meantime", async () => {
     const server = await ownServer(example("tabs"));
     const context = await ownContext(browser());
     const tabs: Page[] = [];

@@ -3,8 +3,8 @@ import { test } from "vitest";
 import { ownServer } from "../conformance/subject.ts";
 import { describeInBrowser, example, openPage, ownContext, untilStatus } from "./browser.ts";
 
-describeInBrowser("WebRTC signalling", (browser) => {
-  test("two browsers get a data channel, and talk over it", async () => {
+describeInBrowser("the WebRTC example", (browser) => {
+  test("opens a data channel between two browsers, which talk over it", async () => {
     const server = await ownServer(example("webrtc"));
     const one = await openPage(await ownContext(browser()), server.url("/"));
     await untilStatus(one, "waiting for the other");
@@ -17,7 +17,7 @@ describeInBrowser("WebRTC signalling", (browser) => {
     await one.getByRole("log").getByText("the other: hello yourself").waitFor();
   });
 
-  test("the channel needs the relay no more", async () => {
+  test("keeps the channel open without the relay", async () => {
     const server = await ownServer(example("webrtc"));
     const one = await openPage(await ownContext(browser()), server.url("/"));
     const two = await openPage(await ownContext(browser()), one.url());
@@ -29,7 +29,7 @@ describeInBrowser("WebRTC signalling", (browser) => {
     await two.getByRole("log").getByText("the other: still there?").waitFor();
   });
 
-  test("they find each other again when the relay was restarted", async () => {
+  test("connects the browsers again after a restart of the relay", async () => {
     const server = await ownServer(example("webrtc"));
     const one = await openPage(await ownContext(browser()), server.url("/"));
     const two = await openPage(await ownContext(browser()), one.url());
@@ -47,7 +47,7 @@ describeInBrowser("WebRTC signalling", (browser) => {
     await two.getByRole("log").getByText("the other: here again").waitFor();
   });
 
-  test("who reloads the page is called again, and a third waits until there is a place", async () => {
+  test("calls a page again that was reloaded, and lets a third one wait until there is a place", async () => {
     const server = await ownServer(example("webrtc"));
     const one = await openPage(await ownContext(browser()), server.url("/"));
     const two = await openPage(await ownContext(browser()), one.url());
@@ -55,10 +55,10 @@ describeInBrowser("WebRTC signalling", (browser) => {
     const three = await openPage(await ownContext(browser()), one.url());
     await untilStatus(three, "two are here already");
 
-    // As a user would leave: a page that is killed may have no time to close its connection, and counts as away for a while.
+    // Navigate away first, as a user does: a killed page may not close its connection, and counts as away for a while.
     await two.goto("about:blank");
     await two.close();
-    // Both who are left learn of it, and both call.
+    // Both remaining pages learn of it, and both call.
     await untilStatus(three, "connected to the other");
     await say(one, "hello, third");
     await three.getByRole("log").getByText("the other: hello, third").waitFor();
@@ -75,7 +75,7 @@ async function say(page: Page, text: string): Promise<void> {
   await page.getByRole("button", { name: "Send" }).click();
 }
 
-/** Keeps what the status says from now on, however shortly. */
+/** Records every later text of the status, however short its time. */
 async function watchStatus(page: Page): Promise<void> {
   await page.evaluate(() => {
     const status = document.getElementById("status");

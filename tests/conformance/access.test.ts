@@ -209,7 +209,7 @@ describe.each(runtimes)("a relay whose RELAY_JWKS_URL cannot be reached, on $nam
 describe.each(runtimes)("a relay with RELAY_ORIGINS on $name", (runtime) => {
   const server = sharedServer(runtime, { env: { RELAY_ORIGINS: "https://example.org,https://*.example.org" } });
 
-  test("refuses pages of other origins with 403, and accepts a client without an Origin, which is no page", async () => {
+  test("refuses pages of other origins with 403, and accepts clients without an Origin: they are no pages", async () => {
     for (const path of ["/ws", "/echo"]) {
       const from = async (Origin: string | undefined) =>
         (await tryConnect(server(), { path, headers: { Origin } })).status;

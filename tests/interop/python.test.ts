@@ -18,11 +18,11 @@ function hasWebsockets(): boolean {
   }
 }
 
-const isThere = hasWebsockets();
-if (!isThere) console.warn("Skipped: the Python client; apt-get install python3-websockets");
+const isInstalled = hasWebsockets();
+if (!isInstalled) console.warn("Skipped: the Python client; apt-get install python3-websockets");
 
 describe.each(runtimes)("the relay on $name", (runtime) => {
-  test.skipIf(!isThere)("holds a conversation with Python's websockets", async () => {
+  test.skipIf(!isInstalled)("serves clients of Python's websockets", async () => {
     const { port } = await ownServer(runtime);
     const { stdout } = await run(PYTHON, [CONVERSATION, String(port)]);
     expect(stdout).toContain("one left with 1000");

@@ -1,4 +1,5 @@
-import type { Column, Figures, Load } from "./loads/load.ts";
+import type { Column, Load } from "./loads/load.ts";
+import type { Figures } from "./round.ts";
 import { median, spread } from "./statistics.ts";
 import { ALTERNATIVES, type Subject } from "./subjects.ts";
 

@@ -1,8 +1,9 @@
 import { sleep } from "./generator/pace.ts";
-import type { Figures, Load } from "./loads/load.ts";
+import type { Load } from "./loads/load.ts";
 import type { Machine } from "./machine.ts";
 import { say } from "./progress.ts";
 import type { LoadReport } from "./report.ts";
+import type { Figures } from "./round.ts";
 import { type GeneratorRuntime, Station } from "./station.ts";
 import type { Subject } from "./subjects.ts";
 

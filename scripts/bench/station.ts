@@ -1,8 +1,9 @@
 import { Child } from "./child.ts";
 import type { Order, Reply } from "./generator/orders.ts";
-import type { Figures, Load, RoundOptions } from "./loads/load.ts";
+import type { Load } from "./loads/load.ts";
 import type { Machine } from "./machine.ts";
 import { ROOT } from "./paths.ts";
+import type { Figures, RoundOptions } from "./round.ts";
 import type { Subject } from "./subjects.ts";
 
 const LISTENING = /^listening on http:\/\/\S+:(\d+)$/;

@@ -1,4 +1,4 @@
-import type { Figures } from "../loads/load.ts";
+import type { Figures } from "../round.ts";
 import { cpuMs, machineCpuMs, memoryOf } from "../usage.ts";
 import { openBeside } from "./beside.ts";
 import { Client } from "./client.ts";

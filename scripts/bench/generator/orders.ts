@@ -1,4 +1,4 @@
-import type { Figures, RoundOptions } from "../loads/load.ts";
+import type { Figures, RoundOptions } from "../round.ts";
 import type { DialectName } from "./dialects.ts";
 
 /** What the bench tells the generator, one line of JSON each. */

@@ -1,8 +1,6 @@
 import type { Crowd } from "../generator/crowd.ts";
 import type { DialectName } from "../generator/dialects.ts";
-
-/** The numbers of one round, by name; which ones there are, the load's columns say. */
-export type Figures = Readonly<Record<string, number>>;
+import type { Figures, RoundOptions } from "../round.ts";
 
 /** How a figure is shown. */
 export interface Column {
@@ -12,14 +10,6 @@ export interface Column {
   readonly digits?: number;
   /** Whether the report gives the ratio to the baseline, round by round, and the spread over the rounds. */
   readonly compared?: boolean;
-}
-
-/** What a round is told. */
-export interface RoundOptions {
-  /** How long to measure, in seconds. */
-  readonly seconds: number;
-  /** Half of what the baseline saturates at, in messages a second; for a load that asks for `halfRate`. */
-  readonly rate: number;
 }
 
 /** One load, with its connections open. */

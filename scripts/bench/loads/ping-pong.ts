@@ -1,7 +1,8 @@
 import type { Client } from "../generator/client.ts";
 import type { Crowd } from "../generator/crowd.ts";
 import { sleep, untilNone } from "../generator/pace.ts";
-import { type Figures, type Load, MESSAGE_COLUMNS } from "./load.ts";
+import type { Figures } from "../round.ts";
+import { type Load, MESSAGE_COLUMNS } from "./load.ts";
 
 export interface PingPongOptions {
   readonly inFlight: number;

@@ -1,12 +1,11 @@
-import type { RelayClient } from "./client.ts";
-import type { RelayClientEvents, RelayMessage } from "./events.ts";
+import type { Events, RelayClientEvents, RelayMessage } from "./events.ts";
 import type { Requests } from "./requests.ts";
 import { drop, keep } from "./standing.ts";
 
 /** A room of a client. Iterating over it is iterating over the client, for the messages of this room alone. */
 export class Room<Data> implements AsyncIterable<RelayMessage<Data>, void> {
   readonly name: string;
-  readonly #client: RelayClient<Data>;
+  readonly #client: Events<RelayClientEvents<Data>>;
   readonly #requests: Requests;
   readonly #joined: Set<string>;
   readonly #iterate: () => AsyncIterableIterator<RelayMessage<Data>, void>;
@@ -14,7 +13,7 @@ export class Room<Data> implements AsyncIterable<RelayMessage<Data>, void> {
   /** Use `room` of a client. */
   constructor(
     name: string,
-    client: RelayClient<Data>,
+    client: Events<RelayClientEvents<Data>>,
     requests: Requests,
     joined: Set<string>,
     iterate: () => AsyncIterableIterator<RelayMessage<Data>, void>,

@@ -1,5 +1,6 @@
 import type { Connection } from "./link/connection.ts";
-import { type Ending, Link, type LinkCare, type LinkOwner } from "./link/link.ts";
+import type { Ending } from "./link/ending.ts";
+import { Link, type LinkCare, type LinkOwner } from "./link/link.ts";
 import type { Place } from "./link/places.ts";
 import { Rate } from "./link/rate.ts";
 import { rateLimited } from "./protocol/errors.ts";

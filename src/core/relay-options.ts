@@ -2,7 +2,7 @@ import type { OptionKind, OptionKinds } from "./check-options.ts";
 import { ID_KINDS, type IdKind } from "./directory/registry.ts";
 import type { TokenSigner } from "./directory/token-format.ts";
 import { DEFAULT_LIMITS, type Limits } from "./link/limits.ts";
-import type { Schedule } from "./link/outbox.ts";
+import type { Schedule } from "./link/turn.ts";
 import type { Protocol } from "./protocol/protocol.ts";
 import { HOOK_KINDS, type RelayHooks } from "./router.ts";
 import { OBSERVER_KINDS, type RelayObserver } from "./session/observer.ts";

@@ -1,4 +1,3 @@
-import type { OptionKind } from "./check-options.ts";
 import type { Presence } from "./directory/presence.ts";
 import type { Registry } from "./directory/registry.ts";
 import type { Rooms } from "./directory/rooms.ts";
@@ -49,7 +48,7 @@ export interface RelayHooks {
 
 export const HOOK_KINDS = { onMessage: "function", onOpen: "function", onClose: "function" } as const satisfies Record<
   keyof RelayHooks,
-  OptionKind
+  "function"
 >;
 
 export interface RouterParts {

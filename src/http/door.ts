@@ -8,12 +8,14 @@ import type { Relay } from "../core/relay.ts";
 import type { ClientOrigin } from "../core/relay-options.ts";
 import { type GuardedObserver, guardObserver } from "../core/session/observer.ts";
 import { Admission } from "./admission.ts";
-import type { AppOptions, Authorization, Runtime } from "./app.ts";
+import type { AppOptions } from "./app-options.ts";
+import type { Authorization } from "./authorization.ts";
 import { addressKey, clientAddress, parseTrustedProxies } from "./client-address.ts";
 import { checkHandshake } from "./handshake.ts";
 import { allowsOrigin, parseOrigins } from "./origins.ts";
 import { PendingHandshake } from "./pending.ts";
 import { answer, closeFrame, REFUSALS, type Refusal, shorten, unauthorized } from "./refusal.ts";
+import type { Runtime } from "./runtime.ts";
 
 export type Granted = Extract<Authorization, { allow: true }>;
 

@@ -1,7 +1,7 @@
 import { createRemoteJWKSet, customFetch, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from "jose";
 import { checkOptions, type OptionKind } from "../core/check-options.ts";
 import { isId } from "../core/protocol/id.ts";
-import type { Authorization } from "./app.ts";
+import type { Authorization } from "./authorization.ts";
 import { boundedFetch } from "./bounded-fetch.ts";
 
 /** What tokens are checked with: a secret, a JWKS, or both. */

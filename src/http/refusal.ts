@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { CLOSE_CODES, type CloseCode } from "../core/link/close-codes.ts";
-import type { Authorization } from "./app.ts";
+import type { Authorization } from "./authorization.ts";
 
 /** Why a request for a connection is refused. */
 export interface Refusal {

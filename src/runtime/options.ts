@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import { checkOptions, type OptionKind, type OptionKinds } from "../core/check-options.ts";
 import { RELAY_OPTION_KINDS, RELAY_OPTION_PARTS, type RelayOptions } from "../core/relay-options.ts";
-import { APP_OPTION_KINDS, type AppOptions } from "../http/app.ts";
+import { APP_OPTION_KINDS, type AppOptions } from "../http/app-options.ts";
 
 /** A relay and the routes to it. */
 export type RuntimeOptions = Omit<RelayOptions, "signer"> &

@@ -1,10 +1,11 @@
 import { vi } from "vitest";
 import type { Connection } from "../../src/core/link/connection.ts";
-import { Heartbeat, type Pulse } from "../../src/core/link/heartbeat.ts";
+import type { Ending } from "../../src/core/link/ending.ts";
+import { Heartbeat, type Monitored, Pulse } from "../../src/core/link/heartbeat.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/core/link/limits.ts";
-import type { Ending, Link, LinkCare } from "../../src/core/link/link.ts";
+import type { Link, LinkCare } from "../../src/core/link/link.ts";
 import { MemoryBudget } from "../../src/core/link/memory-budget.ts";
-import { type Schedule, Turn } from "../../src/core/link/outbox.ts";
+import { type Schedule, Turn } from "../../src/core/link/turn.ts";
 import { type Frame, frameText } from "../../src/core/protocol/frame.ts";
 import { plain } from "../../src/core/protocol/plain.ts";
 import type { Protocol } from "../../src/core/protocol/protocol.ts";
@@ -71,12 +72,9 @@ export class FakeConnection implements Connection {
   }
 }
 
-/** What a heartbeat looks after, with the times at which it did what. */
-export class FakePulse implements Pulse {
-  slice = 0;
-  heardTick = 0;
-  asked = false;
-  misses = 0;
+/** A connection that a heartbeat looks after, with the times at which it did what. */
+export class FakeMonitored implements Monitored {
+  readonly pulse = new Pulse();
   ended = false;
   arrivedBytes = 0;
   /** What the client does on a ping. */
@@ -91,18 +89,19 @@ export class FakePulse implements Pulse {
     return this.arrivedBytes !== this.#arrivedAtPing;
   }
 
-  ping(): void {
+  ping(): boolean {
     this.#arrivedAtPing = this.arrivedBytes;
     this.pings.push(Date.now());
     this.answers();
+    return true;
   }
 
   visited(): void {
     this.visits++;
   }
 
-  missed(): void {
-    this.counted.push(this.misses);
+  missed(misses: number): void {
+    this.counted.push(misses);
   }
 
   lost(): void {
@@ -146,11 +145,9 @@ export function fakeCare(turn: FakeTurn, limits: Partial<Limits> = {}, released:
   return {
     limits: { ...DEFAULT_LIMITS, ...limits },
     budget: new MemoryBudget({ ...DEFAULT_LIMITS, ...limits }),
-    catchUps: new CatchUps(),
     turn: new Turn(turn.schedule),
     heartbeat: new Heartbeat({ intervalMs: BEAT_MS, misses: 3 }),
     closeTimeoutMs: 2000,
-    resumeMs: 30_000,
     opened: () => {},
     released,
   } satisfies LinkCare;
@@ -161,9 +158,10 @@ export function fakeSession(id: string, protocol: Protocol = plain): Session {
   const care = fakeCare(new FakeTurn());
   return new Session(id, protocol, {
     care,
+    catchUps: new CatchUps(),
+    resumeMs: 30_000,
     observer: {},
-    route: () => {},
-    weigh: () => 1,
+    router: { route: () => {}, weigh: () => 1 },
     beat: () => {},
     away: () => {},
     left: () => {},

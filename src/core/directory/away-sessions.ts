@@ -1,4 +1,4 @@
-import type { Ending } from "../link/link.ts";
+import type { Ending } from "../link/ending.ts";
 import type { Session } from "../session/session.ts";
 
 interface Absence {

@@ -1,11 +1,9 @@
 import type { Session } from "../session/session.ts";
+import { RETURN_MS } from "./resume-tokens.ts";
 
 /** How clients get their ids: numbers 1, 2, 3 … in order of connecting, or at random. */
 export const ID_KINDS = ["sequential", "random"] as const;
 export type IdKind = (typeof ID_KINDS)[number];
-
-/** How long clients of an earlier process are expected back, in milliseconds from the start of this one. */
-export const RETURN_MS = 300_000;
 
 const RANDOM_BYTES = 16;
 

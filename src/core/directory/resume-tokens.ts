@@ -1,23 +1,8 @@
 import { owned } from "../protocol/owned.ts";
 import type { Protocol } from "../protocol/protocol.ts";
 import type { Session } from "../session/session.ts";
-import { RETURN_MS } from "./registry.ts";
+import { Ticket } from "../session/ticket.ts";
 import { type EarlierToken, isSame, keyOf, TokenFormat, type TokenSigner } from "./token-format.ts";
-
-/** A session's tokens. `ResumeTokens` alone reads and writes it. */
-export interface Ticket {
-  readonly key: string;
-  /** The token that the client was told last. */
-  current: string;
-  /** The token before it, while the client may not know the current one; empty otherwise. */
-  previous: string;
-  /** Time of issue of the current token, in milliseconds since 1970. */
-  issuedAt: number;
-  /** Time of issue of the earlier process's token that brought the id back; -1 where none did. */
-  readonly reclaimedWith: number;
-  /** Whether no frame came since the latest welcome. */
-  isWelcomeUnseen: boolean;
-}
 
 /** The session that a token was issued for. */
 export interface Trace {
@@ -32,6 +17,9 @@ interface EndedSession extends Trace {
   readonly reclaimedWith: number;
   readonly endedAt: number;
 }
+
+/** How long clients of an earlier process are expected back, in milliseconds from the start of this one. */
+export const RETURN_MS = 300_000;
 
 /** How long a signed token gives its id back, in milliseconds from its issue. Clients get a new one in half the time. */
 const LIFETIME_MS = 3_600_000;
@@ -74,21 +62,21 @@ export class ResumeTokens {
     this.#ended.delete(key);
     const reclaimedWith = reclaimed?.issuedAt ?? -1;
     const issuedAt = timeAfter(Math.max(reclaimedWith, before?.issuedAt ?? -1));
-    const current = this.#format.make(key, session.id, issuedAt);
-    session.ticket = { key, current, previous: "", issuedAt, reclaimedWith, isWelcomeUnseen: true };
+    const token = this.#format.make(key, session.id, issuedAt);
+    session.ticket = new Ticket({ key, token, issuedAt, reclaimedWith });
     this.#sessions.set(key, session);
-    return current;
+    return token;
   }
 
   /**
    * Issues the token for the welcome of a session that was resumed.
    *
-   * @param resumedWith The token that resumed it. It stays good until `confirm`, because the client may never see the
+   * @param resumedWith The token that resumed it. It stays good until the client has seen its welcome, because the client may never see the
    * new one; any other of the session's tokens is used up.
    */
   renew(session: Session, resumedWith: string): string {
     if (session.ticket === undefined) return this.issue(session);
-    session.ticket.isWelcomeUnseen = true;
+    session.ticket.welcome();
     return this.#replaceCurrent(session, session.ticket, owned(resumedWith));
   }
 
@@ -103,18 +91,6 @@ export class ResumeTokens {
   refresh(session: Session): string {
     const { ticket } = session;
     return ticket === undefined ? this.issue(session) : this.#replaceCurrent(session, ticket, ticket.current);
-  }
-
-  /**
-   * Notes that the client has seen its welcome: the token that it connected with is used up.
-   *
-   * @returns Whether this is the first frame since that welcome.
-   */
-  confirm({ ticket }: Session): boolean {
-    if (ticket?.isWelcomeUnseen !== true) return false;
-    ticket.isWelcomeUnseen = false;
-    ticket.previous = "";
-    return true;
   }
 
   /** Finds the session that the token opens; `undefined` where the token is unknown, used up or too old. */
@@ -176,10 +152,10 @@ export class ResumeTokens {
   }
 
   #replaceCurrent(session: Session, ticket: Ticket, previous: string): string {
-    ticket.issuedAt = timeAfter(ticket.issuedAt);
-    ticket.current = this.#format.make(ticket.key, session.id, ticket.issuedAt);
-    ticket.previous = previous;
-    return ticket.current;
+    const issuedAt = timeAfter(ticket.issuedAt);
+    const token = this.#format.make(ticket.key, session.id, issuedAt);
+    ticket.replace(token, issuedAt, previous);
+    return token;
   }
 
   #remember(key: string, ended: EndedSession): void {

@@ -1,27 +1,32 @@
-import type { Schedule } from "./outbox.ts";
+import type { Schedule } from "./turn.ts";
 
-/** What the heartbeat looks after. Its four fields belong to the heartbeat. */
-export interface Pulse {
-  /** Where it waits for its next visit. */
-  slice: number;
+/** How a connection stands with the heartbeat, which alone reads and writes it. */
+export class Pulse {
+  /** Where the connection waits for its next visit. */
+  slice = 0;
   /** The tick in which the last sign of life came. */
-  heardTick: number;
+  heardTick = 0;
   /** Whether a ping went out since then. */
-  asked: boolean;
+  asked = false;
   /** Beats let pass without any sign of life since the first ping that was not answered. */
-  misses: number;
+  misses = 0;
+}
+
+/** A connection that the heartbeat looks after. */
+export interface Monitored {
+  readonly pulse: Pulse;
   /** Whether the connection is over. */
   readonly ended: boolean;
   /** Whether anything came from the client since the last ping that `heard` was not told of: a part of a large frame. */
   hasStirred(): boolean;
-  /** Asks for a sign of life. */
-  ping(): void;
+  /** Asks for a sign of life. @returns Whether it could: a runtime may ping by itself. */
+  ping(): boolean;
   /** A visit of the heartbeat, at least once a beat, for what else is due by then. */
   visited(): void;
-  /** A beat has passed in silence; `misses` counts it. */
-  missed(): void;
+  /** A beat has passed in silence. */
+  missed(misses: number): void;
   /** The last miss that is allowed has been used up. */
-  lost(): void;
+  lost(misses: number): void;
 }
 
 export interface HeartbeatOptions {
@@ -64,10 +69,10 @@ export class Heartbeat {
   readonly #ticked: () => void;
   readonly #tickMs: number;
   readonly #timer: ReturnType<typeof setInterval>;
-  /** The pulses to visit, by tick of a beat. */
-  readonly #slices: Set<Pulse>[] = Array.from({ length: TICKS }, () => new Set());
+  /** Connections to visit, by tick of a beat. */
+  readonly #slices: Set<Monitored>[] = Array.from({ length: TICKS }, () => new Set());
   /** Those whose tick has come, in order, and how many of them have been visited. */
-  readonly #due: Pulse[] = [];
+  readonly #due: Monitored[] = [];
   #visited = 0;
   #tick = 0;
   /** When the latest tick came, by `performance.now()`. */
@@ -83,19 +88,19 @@ export class Heartbeat {
     this.#timer = setInterval(() => this.#pass(), this.#tickMs);
   }
 
-  /** Looks after the pulse from now on, until it is removed. */
-  add(pulse: Pulse): void {
-    this.heard(pulse);
-    this.#visitAt(this.#tick + TICKS, pulse);
+  /** Looks after the connection from now on, until it is removed. */
+  add(monitored: Monitored): void {
+    this.heard(monitored);
+    this.#visitAt(this.#tick + TICKS, monitored);
   }
 
-  /** Forgets the pulse, which has ended. */
-  remove(pulse: Pulse): void {
-    this.#slices[pulse.slice]?.delete(pulse);
+  /** Forgets the connection, which has ended. */
+  remove(monitored: Monitored): void {
+    this.#slices[monitored.pulse.slice]?.delete(monitored);
   }
 
   /** A sign of life came. */
-  heard(pulse: Pulse): void {
+  heard({ pulse }: Monitored): void {
     pulse.heardTick = this.#tick;
     pulse.asked = false;
     pulse.misses = 0;
@@ -124,7 +129,7 @@ export class Heartbeat {
     this.#tickedAt = now;
     const slice = this.#tick % TICKS;
     const isBehind = this.#due.length > 0;
-    for (const pulse of this.#slices[slice] ?? []) this.#due.push(pulse);
+    for (const monitored of this.#slices[slice] ?? []) this.#due.push(monitored);
     this.#slices[slice]?.clear();
     if (!isBehind) this.#visitSome();
     this.#ticked();
@@ -133,9 +138,9 @@ export class Heartbeat {
   readonly #visitSome = (): void => {
     const until = Math.min(this.#visited + VISITS_A_TURN, this.#due.length);
     for (; this.#visited < until; this.#visited++) {
-      const pulse = this.#due[this.#visited];
-      // One visit may end another pulse that is due.
-      if (pulse?.ended === false) this.#visit(pulse);
+      const monitored = this.#due[this.#visited];
+      // One visit may end another connection that is due.
+      if (monitored?.ended === false) this.#visit(monitored);
     }
     if (this.#visited < this.#due.length) {
       this.#schedule(this.#visitSome);
@@ -145,32 +150,34 @@ export class Heartbeat {
     this.#visited = 0;
   };
 
-  #visit(pulse: Pulse): void {
-    if (pulse.asked && pulse.hasStirred()) {
+  #visit(monitored: Monitored): void {
+    const { pulse } = monitored;
+    if (pulse.asked && monitored.hasStirred()) {
       pulse.misses = 0;
     } else if (pulse.asked && this.#tick < this.#deafUntil) {
       // What it answered may be waiting to be read: it is asked again, and what it missed before counts on.
     } else if (pulse.asked) {
       pulse.misses++;
-      pulse.missed();
+      monitored.missed(pulse.misses);
       if (pulse.misses >= this.#misses) {
-        pulse.lost();
+        monitored.lost(pulse.misses);
         return;
       }
     }
-    pulse.visited();
-    if (pulse.ended) return;
+    monitored.visited();
+    if (monitored.ended) return;
     if (!pulse.asked && this.#tick - pulse.heardTick < TICKS) {
-      this.#visitAt(pulse.heardTick + TICKS, pulse);
+      this.#visitAt(pulse.heardTick + TICKS, monitored);
       return;
     }
     pulse.asked = true;
-    pulse.ping();
-    this.#visitAt(this.#tick + TICKS, pulse);
+    if (!monitored.ping()) pulse.asked = false;
+    this.#visitAt(this.#tick + TICKS, monitored);
   }
 
-  #visitAt(tick: number, pulse: Pulse): void {
-    pulse.slice = tick % TICKS;
-    this.#slices[pulse.slice]?.add(pulse);
+  #visitAt(tick: number, monitored: Monitored): void {
+    const slice = tick % TICKS;
+    monitored.pulse.slice = slice;
+    this.#slices[slice]?.add(monitored);
   }
 }

@@ -1,32 +1,34 @@
 import { Frame, isLongerThan, type Payload } from "../protocol/frame.ts";
-import type { CatchUps } from "../session/catch-up.ts";
-import type { Mailbox } from "../session/mailbox.ts";
-import { CLOSE_CODES, type CloseCode, meansReturn } from "./close-codes.ts";
+import { CLOSE_CODES, type CloseCode } from "./close-codes.ts";
 import type { Connection } from "./connection.ts";
-import type { Heartbeat, Pulse } from "./heartbeat.ts";
+import { type Ending, endedByHeartbeat, endedByRelay, endedBySocket } from "./ending.ts";
+import { type Heartbeat, type Monitored, Pulse } from "./heartbeat.ts";
 import { Incoming, maxRawBytes } from "./incoming.ts";
 import { type Limits, REMEMBERED_ACKS, SLOW_BEATS } from "./limits.ts";
 import type { Holder, MemoryBudget } from "./memory-budget.ts";
-import { Outbox, type Turn } from "./outbox.ts";
+import { Outbox } from "./outbox.ts";
 import type { Place } from "./places.ts";
 import type { Rate } from "./rate.ts";
+import type { Turn } from "./turn.ts";
 
-/** How a connection ended: with a code, if one was sent, and by whom. */
-export interface Ending {
-  readonly by: "client" | "relay" | "heartbeat";
-  /** RFC 6455 §7.4.1; 1006 where no close frame came. */
-  readonly code: number;
-  readonly reason: string;
-  /** Whether the client may come back to its session: the connection was lost, or closed with a code that says so. */
-  readonly mayReturn: boolean;
+/** Messages that the owner of a link keeps until its client acknowledges them. */
+export interface UnackedMessages {
+  /** Whether the client has ever acknowledged a message. */
+  readonly isAcknowledging: boolean;
+  /** Number of messages. */
+  readonly messages: number;
+  /** Time since which the oldest message waits, by `performance.now()`; `Infinity` where none does. */
+  readonly waitingSince: number;
+  /** Drops the oldest messages while it is so. */
+  loseWhile(isSo: () => boolean): void;
 }
 
-/** Whom a link works for. None of these may throw. */
+/** Receives a link's events. Implementations must not throw. */
 export interface LinkOwner {
   /** How much the client may send; anything where absent. */
   readonly rate: Rate | undefined;
   /** What was sent over the link and is not acknowledged, where its protocol numbers messages. */
-  readonly mailbox?: Mailbox | undefined;
+  readonly mailbox?: UnackedMessages | undefined;
   received(frame: Frame): void;
   /** The client answered a ping, or sent one. */
   ponged(): void;
@@ -45,13 +47,10 @@ export interface LinkOwner {
 export interface LinkCare {
   readonly limits: Limits;
   readonly budget: MemoryBudget;
-  readonly catchUps: CatchUps;
   readonly turn: Turn;
   readonly heartbeat: Heartbeat;
   /** Milliseconds that a client has to answer a close before its socket is dropped. */
   readonly closeTimeoutMs: number;
-  /** Milliseconds that a session may be without a connection. */
-  readonly resumeMs: number;
   /** Called for each link, before anything else happens on its connection. */
   opened(link: Link): void;
   /** Called when the runtime has let go of the socket. */
@@ -63,11 +62,8 @@ export interface LinkCare {
  *
  * The entry reports what happens on the socket by `receive`, `pong`, `closing` and `closed`; none of them throws.
  */
-export class Link implements Pulse, Holder {
-  slice = 0;
-  heardTick = 0;
-  asked = false;
-  misses = 0;
+export class Link implements Monitored, Holder {
+  readonly pulse = new Pulse();
   readonly #connection: Connection;
   readonly #care: LinkCare;
   readonly #owner: LinkOwner;
@@ -84,8 +80,6 @@ export class Link implements Pulse, Holder {
   #receivedBytes = 0;
   /** One pong more than was asked for is free: over node:http on Bun the entry makes up the first. */
   #unansweredPings = 1;
-  /** The tick since which more waits than may; -1 while that is not so. */
-  #slowSince = -1;
   #closeTimer: ReturnType<typeof setTimeout> | undefined = undefined;
 
   /** @param place Released when the socket is gone. */
@@ -94,7 +88,7 @@ export class Link implements Pulse, Holder {
     this.#care = care;
     this.#owner = owner;
     this.#place = place;
-    this.#outbox = new Outbox(connection, care.turn, care.budget);
+    this.#outbox = new Outbox(connection, care);
     care.heartbeat.add(this);
     care.opened(this);
   }
@@ -157,7 +151,7 @@ export class Link implements Pulse, Holder {
   /** From the entry: the closing handshake has begun, not by `close`; the socket is still there. */
   closing(code: number, reason: string): void {
     if (this.#isEvicted) return;
-    this.#end({ by: whoCloses(code), code, reason, mayReturn: meansReturn(code) });
+    this.#end(endedBySocket(code, reason));
     this.#dropInTime();
   }
 
@@ -167,7 +161,7 @@ export class Link implements Pulse, Holder {
       this.#wentEvicted = true;
       return;
     }
-    this.#end({ by: whoCloses(code), code, reason, mayReturn: meansReturn(code) });
+    this.#end(endedBySocket(code, reason));
     this.#outbox.recount();
     if (this.#released) return;
     this.#released = true;
@@ -190,17 +184,12 @@ export class Link implements Pulse, Holder {
 
   /** Whether a frame of this size would be taken. */
   hasRoomFor(size: number): boolean {
-    if (this.ended) return false;
-    const waiting = this.#outbox.bufferedBytes();
-    return !this.#isOver(waiting) && this.#hasMemoryFor(waiting, size);
+    return !this.ended && this.#outbox.hasRoomFor(size, this);
   }
 
-  /** The same for a frame that can also be sent later: half of what may wait is left for what cannot. One may always be on its way. */
+  /** The same for a frame that can also be sent later: half of what may wait is left for frames that cannot. */
   isReadyFor(size: number): boolean {
-    if (this.ended) return false;
-    const waiting = this.#outbox.bufferedBytes();
-    if (waiting > 0 && waiting + size > this.#care.limits.maxBufferedBytes / 2) return false;
-    return this.#hasMemoryFor(waiting, size);
+    return !this.ended && this.#outbox.isReadyFor(size, this);
   }
 
   /**
@@ -234,16 +223,15 @@ export class Link implements Pulse, Holder {
 
   /** Whether more waits for this connection than may. */
   isSlow(): boolean {
-    return this.#isOver(this.#outbox.bufferedBytes());
+    return this.#outbox.isSlow();
   }
 
   /** Writes what waits, then closes; a client that does not answer is dropped after `closeTimeoutMs`. */
   close(closeCode: CloseCode): void {
     if (this.ended) return;
     this.#outbox.flush();
-    const { code, reason } = closeCode;
-    this.#end({ by: "relay", code, reason, mayReturn: meansReturn(code) });
-    this.#connection.close(code, reason);
+    this.#end(endedByRelay(closeCode));
+    this.#connection.close(closeCode.code, closeCode.reason);
     this.#dropInTime();
   }
 
@@ -287,7 +275,7 @@ export class Link implements Pulse, Holder {
     const { code, reason } = CLOSE_CODES.tooSlow;
     this.#isEvicted = false;
     try {
-      this.#end({ by: "relay", code, reason, mayReturn: meansReturn(code) });
+      this.#end(endedByRelay(CLOSE_CODES.tooSlow));
     } catch (error) {
       this.#owner.failed(error);
     }
@@ -304,49 +292,26 @@ export class Link implements Pulse, Holder {
     return this.#connection.receivedBytes !== undefined && this.#connection.receivedBytes() !== this.#receivedBytes;
   }
 
-  ping(): void {
-    if (this.#connection.ping === undefined) {
-      this.asked = false;
-      return;
-    }
+  ping(): boolean {
+    if (this.#connection.ping === undefined) return false;
     this.#receivedBytes = this.#connection.receivedBytes?.() ?? 0;
     this.#unansweredPings++;
     this.#connection.ping();
+    return true;
   }
 
   visited(): void {
     this.#owner.beat();
-    if (!this.isSlow() || this.#care.heartbeat.beatsSince(this.#slowSince) < SLOW_BEATS) return;
-    this.close(CLOSE_CODES.tooSlow);
+    if (this.#outbox.isSlowFor(SLOW_BEATS)) this.close(CLOSE_CODES.tooSlow);
   }
 
-  missed(): void {
-    this.#owner.missed(this.misses);
+  missed(misses: number): void {
+    this.#owner.missed(misses);
   }
 
-  lost(): void {
-    const { misses } = this;
-    this.#end({
-      by: "heartbeat",
-      code: 1006,
-      reason: `${misses} ${misses === 1 ? "beat" : "beats"} missed`,
-      mayReturn: true,
-    });
+  lost(misses: number): void {
+    this.#end(endedByHeartbeat(misses));
     this.#connection.terminate();
-  }
-
-  #hasMemoryFor(waiting: number, size: number): boolean {
-    const { budget } = this.#care;
-    return budget.fits(waiting, size) || budget.allows(waiting, size, this.waitingSince);
-  }
-
-  #isOver(waiting: number): boolean {
-    if (waiting <= this.#care.limits.maxBufferedBytes) {
-      this.#slowSince = -1;
-      return false;
-    }
-    if (this.#slowSince < 0) this.#slowSince = this.#care.heartbeat.now;
-    return true;
   }
 
   #end(ending: Ending): void {
@@ -361,11 +326,4 @@ export class Link implements Pulse, Holder {
     if (this.#released) return;
     this.#closeTimer ??= setTimeout(() => this.#connection.terminate(), this.#care.closeTimeoutMs);
   }
-}
-
-/** Codes with which a runtime ends a connection by itself (RFC 6455 §7.4.1): what came broke the protocol. */
-const RUNTIME_CODES: readonly number[] = [1002, 1007, 1008, 1009];
-
-function whoCloses(code: number): Ending["by"] {
-  return RUNTIME_CODES.includes(code) ? "relay" : "client";
 }

@@ -1,41 +1,24 @@
 import type { Frame } from "../protocol/frame.ts";
 import type { Connection } from "./connection.ts";
-import type { Backlog, MemoryBudget } from "./memory-budget.ts";
+import type { Heartbeat } from "./heartbeat.ts";
+import type { Limits } from "./limits.ts";
+import type { Backlog, Holder, MemoryBudget } from "./memory-budget.ts";
+import type { Flushable, Turn } from "./turn.ts";
 import { UnsentAcks } from "./unsent-acks.ts";
 
-/** Asks the runtime to call `flush` once, at the end of this turn of the event loop. */
-export type Schedule = (flush: () => void) => void;
-
-/**
- * Every outbox that has something to write in this turn.
- *
- * The first frame of a turn schedules one flush; the flush writes each waiting connection once.
- */
-export class Turn {
-  readonly #schedule: Schedule;
-  #waiting: Outbox[] = [];
-
-  constructor(schedule: Schedule) {
-    this.#schedule = schedule;
-  }
-
-  /** Has the outbox flushed at the end of this turn. */
-  add(outbox: Outbox): void {
-    if (this.#waiting.push(outbox) === 1) this.#schedule(this.#flush);
-  }
-
-  readonly #flush = (): void => {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const outbox of waiting) outbox.flush();
-  };
+/** What the outboxes of a relay share. */
+export interface OutboxCare {
+  readonly limits: Pick<Limits, "maxBufferedBytes">;
+  readonly budget: MemoryBudget;
+  readonly turn: Turn;
+  /** Tells the time, in ticks. */
+  readonly heartbeat: Pick<Heartbeat, "now" | "beatsSince">;
 }
 
 /** What waits to be written to one connection. Its bytes count until the operating system has taken them, or the socket is gone. */
-export class Outbox implements Backlog {
+export class Outbox implements Backlog, Flushable {
   readonly #connection: Connection;
-  readonly #turn: Turn;
-  readonly #budget: MemoryBudget;
+  readonly #care: OutboxCare;
   #frames: Frame[] = [];
   #size = 0;
   /** What the runtime had not handed on when it was last asked, in bytes. */
@@ -43,19 +26,50 @@ export class Outbox implements Backlog {
   /** Bytes of these that waited already at `#waitingSince`. */
   #marked = 0;
   #waitingSince = 0;
+  /** The tick since which more waits than may; -1 while that is not so. */
+  #slowSince = -1;
   #acks: UnsentAcks | undefined = undefined;
 
-  constructor(connection: Connection, turn: Turn, budget: MemoryBudget) {
+  constructor(connection: Connection, care: OutboxCare) {
     this.#connection = connection;
-    this.#turn = turn;
-    this.#budget = budget;
+    this.#care = care;
+  }
+
+  /**
+   * Whether a frame of this size may be added: no more waits than may, and there is memory for it.
+   *
+   * @param holder The connection; takes memory only from others whose bytes have waited for longer than its own.
+   */
+  hasRoomFor(size: number, holder: Holder): boolean {
+    const waiting = this.bufferedBytes();
+    return !this.#isOver(waiting) && this.#hasMemoryFor(waiting, size, holder);
+  }
+
+  /**
+   * Whether a frame that can also be sent later may be added: half of what may wait is left for frames that cannot. One
+   * such frame may always be on its way.
+   */
+  isReadyFor(size: number, holder: Holder): boolean {
+    const waiting = this.bufferedBytes();
+    if (waiting > 0 && waiting + size > this.#care.limits.maxBufferedBytes / 2) return false;
+    return this.#hasMemoryFor(waiting, size, holder);
+  }
+
+  /** Whether more waits than may. */
+  isSlow(): boolean {
+    return this.#isOver(this.bufferedBytes());
+  }
+
+  /** Whether more than may was found to wait so many beats ago, and still waits. */
+  isSlowFor(beats: number): boolean {
+    return this.isSlow() && this.#care.heartbeat.beatsSince(this.#slowSince) >= beats;
   }
 
   /** Adds a frame; it is written at the end of this turn, in the order of adding. */
   add(frame: Frame): void {
     this.#size += frame.size;
-    this.#budget.count(frame.size);
-    if (this.#frames.push(frame) === 1) this.#turn.add(this);
+    this.#care.budget.count(frame.size);
+    if (this.#frames.push(frame) === 1) this.#care.turn.add(this);
   }
 
   /** Counts the next frame as an ack until the operating system has taken it. */
@@ -91,9 +105,9 @@ export class Outbox implements Backlog {
   recount(): void {
     const unsent = this.#connection.bufferedBytes();
     if (unsent === this.#unsent) return;
-    this.#budget.count(unsent - this.#unsent);
-    if (unsent === 0) this.#budget.unwatch(this);
-    else if (this.#unsent === 0) this.#budget.watch(this);
+    this.#care.budget.count(unsent - this.#unsent);
+    if (unsent === 0) this.#care.budget.unwatch(this);
+    else if (this.#unsent === 0) this.#care.budget.watch(this);
     this.#marked -= Math.max(0, this.#unsent - unsent);
     this.#unsent = unsent;
     if (unsent === 0 || this.#marked > 0) return;
@@ -106,7 +120,7 @@ export class Outbox implements Backlog {
     const frames = this.#frames;
     if (frames.length === 0) return;
     this.#frames = [];
-    this.#budget.count(-this.#size);
+    this.#care.budget.count(-this.#size);
     this.#size = 0;
     // What was taken until now and what is added now would cancel each other out.
     if (this.#unsent > 0) this.recount();
@@ -118,8 +132,23 @@ export class Outbox implements Backlog {
   /** Drops what was not written: the link is over. What the runtime holds counts on. */
   discard(): void {
     this.#frames = [];
-    this.#budget.count(-this.#size);
+    this.#care.budget.count(-this.#size);
     this.#size = 0;
     this.recount();
+  }
+
+  #isOver(waiting: number): boolean {
+    const { limits, heartbeat } = this.#care;
+    if (waiting <= limits.maxBufferedBytes) {
+      this.#slowSince = -1;
+      return false;
+    }
+    if (this.#slowSince < 0) this.#slowSince = heartbeat.now;
+    return true;
+  }
+
+  #hasMemoryFor(waiting: number, size: number, holder: Holder): boolean {
+    const { budget } = this.#care;
+    return budget.fits(waiting, size) || budget.allows(waiting, size, holder.waitingSince);
   }
 }

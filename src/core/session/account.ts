@@ -1,11 +1,18 @@
 import type { MemoryBudget } from "../link/memory-budget.ts";
 
+/** What a session without a connection takes, in counted bytes: itself, its tokens and its places in the relay. */
+const AWAY_BYTES = 1536;
+
+/** What each outcome that it remembers takes, in counted bytes. */
+const OUTCOME_BYTES = 6;
+
 /** What one session holds of the memory budget: its mail, and its names, which are rooms, watches and what else stays with it. */
 export class Account {
   readonly #budget: MemoryBudget;
   #mail = 0;
   #names = 0;
-  #isAway = false;
+  /** What the session itself takes while it is away; 0 while it has a connection. */
+  #awayBytes = 0;
 
   constructor(budget: MemoryBudget) {
     this.#budget = budget;
@@ -43,13 +50,17 @@ export class Account {
   }
 
   /**
-   * Moves all to what sessions without a connection hold.
+   * Moves all to what sessions without a connection hold. Harmless when repeated.
    *
-   * @param bytes What the session itself takes from now on.
+   * @param outcomes Number of outcomes that the session remembers.
+   * @returns Whether it was not away before.
    */
-  goAway(bytes: number): void {
-    this.#move(true);
-    this.countNames(bytes);
+  goAway(outcomes: number): boolean {
+    if (this.#isAway) return false;
+    this.#awayBytes = AWAY_BYTES + OUTCOME_BYTES * outcomes;
+    this.#move(1);
+    this.countNames(this.#awayBytes);
+    return true;
   }
 
   /** Whether it holds no more of what absent clients hold than is left for the others. */
@@ -58,10 +69,12 @@ export class Account {
     return this.#mail + this.#names <= away.max - away.bytes;
   }
 
-  /** The opposite of `goAway`. */
-  comeBack(bytes: number): void {
-    this.countNames(-bytes);
-    this.#move(false);
+  /** Moves all back: the session has a connection. Harmless when repeated. */
+  comeBack(): void {
+    if (!this.#isAway) return;
+    this.countNames(-this.#awayBytes);
+    this.#move(-1);
+    this.#awayBytes = 0;
   }
 
   /** Gives everything back: the session is over. */
@@ -70,14 +83,15 @@ export class Account {
     this.countNames(-this.#names);
   }
 
+  get #isAway(): boolean {
+    return this.#awayBytes > 0;
+  }
+
   #fitsAway(bytes: number): boolean {
     return !this.#isAway || this.#budget.away.fits(this.#mail + this.#names, bytes);
   }
 
-  #move(away: boolean): void {
-    if (this.#isAway === away) return;
-    const sign = away ? 1 : -1;
-    this.#isAway = away;
+  #move(sign: 1 | -1): void {
     this.#budget.away.bytes += sign * (this.#mail + this.#names);
     this.#budget.names.bytes -= sign * this.#names;
   }

@@ -127,13 +127,17 @@ export class Mailbox {
     while (this.messages > 0) this.#dropFirst();
   }
 
-  /** Whether nothing was lost that the client does not know of; a welcome is about to tell it. */
-  tellLoss(): boolean {
-    this.#told = this.#lost;
-    return this.#lost === this.#known;
+  /** Whether a message was lost that the client does not know of. */
+  get hasUnknownLoss(): boolean {
+    return this.#lost !== this.#known;
   }
 
-  /** The client has seen its welcome. */
+  /** Notes that a welcome tells the client what was lost until now. */
+  tellLoss(): void {
+    this.#told = this.#lost;
+  }
+
+  /** Notes that the client has seen its welcome. */
   confirmLoss(): void {
     this.#known = this.#told;
   }

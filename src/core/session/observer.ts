@@ -1,5 +1,4 @@
-import type { OptionKind } from "../check-options.ts";
-import type { Ending } from "../link/link.ts";
+import type { Ending } from "../link/ending.ts";
 import type { Frame } from "../protocol/frame.ts";
 
 /** Where a connection comes from, and what it speaks. */
@@ -59,7 +58,7 @@ export const OBSERVER_KINDS = {
   resumed: "function",
   left: "function",
   failed: "function",
-} as const satisfies Record<keyof RelayObserver, OptionKind>;
+} as const satisfies Record<keyof RelayObserver, "function">;
 
 /** An observer that is told of each failure. */
 export type GuardedObserver = RelayObserver & Required<Pick<RelayObserver, "failed">>;

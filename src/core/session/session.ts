@@ -1,28 +1,37 @@
-import type { Ticket } from "../directory/resume-tokens.ts";
 import { CLOSE_CODES, type CloseCode } from "../link/close-codes.ts";
 import type { Connection } from "../link/connection.ts";
-import { type Ending, Link, type LinkCare, type LinkOwner } from "../link/link.ts";
+import type { Ending } from "../link/ending.ts";
+import { Link, type LinkCare, type LinkOwner } from "../link/link.ts";
 import type { Place } from "../link/places.ts";
 import { Rate } from "../link/rate.ts";
 import type { TokenBucket } from "../link/token-bucket.ts";
 import { internal, mailboxFull, rateLimited, type SendError, tooLarge, tooSlow } from "../protocol/errors.ts";
 import type { Frame } from "../protocol/frame.ts";
-import type { Command, Outcome, Protocol, RelayEvent } from "../protocol/protocol.ts";
+import type { Command, Outcome, Protocol, RelayEvent, Welcome } from "../protocol/protocol.ts";
 import { Account } from "./account.ts";
 import { AckMemory } from "./ack-memory.ts";
-import { CatchUp } from "./catch-up.ts";
+import { CatchUp, type CatchUps } from "./catch-up.ts";
 import type { Grant } from "./grant.ts";
 import { Mailbox } from "./mailbox.ts";
 import { Names } from "./names.ts";
 import type { RelayObserver } from "./observer.ts";
+import type { Ticket } from "./ticket.ts";
+
+/** Carries out what a session's client asks for. */
+export interface CommandRouter {
+  route(sender: Session, command: Command): void;
+  /** As how many frames the command counts against its sender's rate, for what it causes. */
+  weigh(sender: Session, command: Command): number;
+}
 
 /** What a session needs from the relay that it belongs to. */
 export interface SessionRelay {
   readonly care: LinkCare;
+  readonly catchUps: CatchUps;
+  /** Milliseconds that a session may be without a connection. */
+  readonly resumeMs: number;
   readonly observer: RelayObserver;
-  route(sender: Session, command: Command): void;
-  /** As how many frames the command counts against its sender's rate, for what it causes. */
-  weigh(sender: Session, command: Command): number;
+  readonly router: CommandRouter;
   /** Called at least once a beat while the session has a connection. */
   beat(session: Session): void;
   /** The session has lost its connection and may come back. */
@@ -38,10 +47,6 @@ export interface Terms {
   /** Milliseconds until it must connect with a new token; never where absent. */
   readonly expiresInMs?: number | undefined;
 }
-
-/** What a session takes that has no connection, in counted bytes: itself, its tokens and its places in the relay; and each outcome that it remembers. */
-const AWAY_BYTES = 1536;
-const OUTCOME_BYTES = 6;
 
 /** Longest frame that is taken for an answer to the relay: several times as long as the client library's. */
 const OWED_BYTES = 128;
@@ -62,13 +67,11 @@ export class Session implements LinkOwner {
   readonly rooms: Names;
   /** Ids that it watches. */
   readonly watched: Names;
-  /** The latest of its client's attempts to connect that got here; held by the relay. */
-  attempt = -1;
   /** Whether another session may have its id later: it was not made up here. */
   isNamed = false;
   /** How much its client may send, over all its connections; anything where absent. */
   rate: Rate | undefined;
-  /** The session's resume tokens; held by the relay. */
+  /** Its resume tokens, from the first that was issued. */
   ticket: Ticket | undefined = undefined;
   /** Lists of members that its client may have; made with the first. */
   listings: TokenBucket | undefined = undefined;
@@ -82,8 +85,7 @@ export class Session implements LinkOwner {
   #link: Link | undefined = undefined;
   /** While there is one, messages wait for those before them. */
   #catchUp: CatchUp | undefined = undefined;
-  /** What was counted when the session went away. */
-  #awayBytes = 0;
+  #attempt = -1;
   #expiry: ReturnType<typeof setTimeout> | undefined = undefined;
   #over = false;
   /** Whether a ping of its protocol waits for its answer. */
@@ -98,6 +100,16 @@ export class Session implements LinkOwner {
     this.rooms = new Names(this.#account);
     this.watched = new Names(this.#account);
     if (protocol.numbersMessages) this.mailbox = new Mailbox(relay.care.limits, this.#account);
+  }
+
+  /** The latest of its client's attempts to connect that reached it; -1 where none was counted. */
+  get attempt(): number {
+    return this.#attempt;
+  }
+
+  /** Notes that an attempt of its client to connect has reached it; nothing where the client does not count them. */
+  countAttempt(attempt: number | undefined): void {
+    this.#attempt = attempt ?? this.#attempt;
   }
 
   /** Whether it has a connection. */
@@ -120,7 +132,7 @@ export class Session implements LinkOwner {
       this.mailbox = old.mailbox;
       this.mailbox.moveTo(this.#account);
       old.mailbox = undefined;
-    } else if (old.#owesLoss || old.waitingMessages > 0 || !old.tellLoss()) {
+    } else if (old.#owesLoss || old.waitingMessages > 0 || old.hasUnknownLoss) {
       if (this.mailbox === undefined) this.#owesLoss = true;
       else this.mailbox.lose();
     }
@@ -135,8 +147,7 @@ export class Session implements LinkOwner {
     const old = this.#link;
     const link = new Link(connection, this.#relay.care, this, place);
     this.#stopCatchUp();
-    if (this.#awayBytes > 0) this.#account.comeBack(this.#awayBytes);
-    this.#awayBytes = 0;
+    this.#account.comeBack();
     this.#link = link;
     this.grant = grant;
     this.#acks = this.#acks?.forNextConnection();
@@ -168,17 +179,18 @@ export class Session implements LinkOwner {
       done();
     });
     this.#catchUp = catchUp;
-    this.#relay.care.catchUps.start(catchUp);
+    this.#relay.catchUps.start(catchUp);
   }
 
-  /** Whether nothing that was sent to it was lost without its client knowing; a welcome is about to tell it. */
-  tellLoss(): boolean {
-    return this.mailbox?.tellLoss() ?? true;
+  /** Whether a message for it was lost without its client knowing. */
+  get hasUnknownLoss(): boolean {
+    return this.mailbox?.hasUnknownLoss ?? false;
   }
 
-  /** The client has seen its welcome, and knows what was lost until then. */
-  confirmLoss(): void {
-    this.mailbox?.confirmLoss();
+  /** Tells the client that its session begins or goes on, and with it what was lost until now. */
+  welcome(welcome: Welcome): void {
+    this.mailbox?.tellLoss();
+    this.tellAnyway(welcome);
   }
 
   /** Delivers a message, as this session's protocol spells it, or says why not. */
@@ -294,13 +306,18 @@ export class Session implements LinkOwner {
     this.#relay.observer.received?.(this.id, frame);
     const command = this.protocol.decode(frame);
     const isFree = this.#isOwed(command, frame);
-    if (isFree || this.#isWithinRate(frame, command)) this.#relay.route(this, command);
-    else this.answer("ackId" in command ? command.ackId : undefined, { outcome: "failed", error: rateLimited() });
+    if (!isFree && !this.#isWithinRate(frame, command)) {
+      this.answer("ackId" in command ? command.ackId : undefined, { outcome: "failed", error: rateLimited() });
+      return;
+    }
+    // Its first frame shows that the client has seen its welcome.
+    if (this.ticket?.confirm() === true) this.mailbox?.confirmLoss();
+    this.#relay.router.route(this, command);
   }
 
   #isWithinRate(frame: Frame, command: Command): boolean {
     if (this.rate === undefined) return true;
-    return this.#link?.allows(frame.payload, this.#relay.weigh(this, command)) === true;
+    return this.#link?.allows(frame.payload, this.#relay.router.weigh(this, command)) === true;
   }
 
   /**
@@ -349,19 +366,17 @@ export class Session implements LinkOwner {
   }
 
   get #canGoAway(): boolean {
-    return this.mailbox !== undefined && this.#relay.care.resumeMs > 0;
+    return this.mailbox !== undefined && this.#relay.resumeMs > 0;
   }
 
   /** From now on all that it holds is what an absent client holds; mail for which that has no room is lost. */
   #countAway(): void {
-    if (this.#awayBytes > 0) return;
-    this.#awayBytes = AWAY_BYTES + OUTCOME_BYTES * (this.#acks?.size ?? 0);
-    this.#account.goAway(this.#awayBytes);
+    if (!this.#account.goAway(this.#acks?.size ?? 0)) return;
     this.mailbox?.loseWhile(() => !this.#account.fitsAway);
   }
 
   #stopCatchUp(): void {
-    if (this.#catchUp !== undefined) this.#relay.care.catchUps.stop(this.#catchUp);
+    if (this.#catchUp !== undefined) this.#relay.catchUps.stop(this.#catchUp);
     this.#catchUp = undefined;
   }
 

@@ -4,7 +4,7 @@ import { CLOSE_CODES } from "../../core/link/close-codes.ts";
 import type { Connection } from "../../core/link/connection.ts";
 import type { Link } from "../../core/link/link.ts";
 import { type Frame, frameText } from "../../core/protocol/frame.ts";
-import type { Open, UpgradeWebSocket } from "../../http/app.ts";
+import type { Open, UpgradeWebSocket } from "../../http/runtime.ts";
 import { UpgradeError } from "../../http/upgrade-error.ts";
 import { collectInTime } from "../bun-memory.ts";
 import { handshakeHeaders } from "../handshake-headers.ts";

@@ -2,7 +2,7 @@ import { CLOSE_CODES } from "../../core/link/close-codes.ts";
 import type { Connection } from "../../core/link/connection.ts";
 import type { Link } from "../../core/link/link.ts";
 import { type Frame, frameText } from "../../core/protocol/frame.ts";
-import type { Open, UpgradeWebSocket } from "../../http/app.ts";
+import type { Open, UpgradeWebSocket } from "../../http/runtime.ts";
 import { watchResponse } from "../watch-response.ts";
 
 /** What the app's handlers see of a request on Deno, which hands it to `fetch` as a second argument. */

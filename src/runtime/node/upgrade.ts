@@ -3,7 +3,7 @@ import type { IncomingMessage, Server } from "node:http";
 import type { Socket } from "node:net";
 import { createNodeWebSocket } from "@hono/node-ws";
 import type { Context, Hono } from "hono";
-import type { Open, UpgradeWebSocket } from "../../http/app.ts";
+import type { Open, UpgradeWebSocket } from "../../http/runtime.ts";
 import { UpgradeError } from "../../http/upgrade-error.ts";
 import { handshakeHeaders } from "../handshake-headers.ts";
 import { NodeConnection } from "./connection.ts";

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { type AppOptions, createApp, type Open } from "../../../src/http/app.ts";
+import { createApp } from "../../../src/http/app.ts";
+import type { AppOptions } from "../../../src/http/app-options.ts";
+import type { Open } from "../../../src/http/runtime.ts";
 import { FakeClient, FakeConnection, startRelay } from "../fakes.ts";
 import { JsonClient } from "../json-client.ts";
 import { HANDSHAKE } from "./good-handshake.ts";

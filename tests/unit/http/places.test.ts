@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { type Authorization, createApp } from "../../../src/http/app.ts";
+import { createApp } from "../../../src/http/app.ts";
+import type { Authorization } from "../../../src/http/authorization.ts";
 import { startRelay } from "../fakes.ts";
 import { startDoor } from "./door-fakes.ts";
 import { HANDSHAKE } from "./good-handshake.ts";

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { CLOSE_CODES } from "../../../src/core/link/close-codes.ts";
 import type { RefusedConnection } from "../../../src/core/session/observer.ts";
-import type { AppOptions, Authorization } from "../../../src/http/app.ts";
+import type { AppOptions } from "../../../src/http/app-options.ts";
+import type { Authorization } from "../../../src/http/authorization.ts";
 import { closeFrame, REFUSALS, shorten } from "../../../src/http/refusal.ts";
 import { startDoor } from "./door-fakes.ts";
 

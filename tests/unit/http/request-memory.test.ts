@@ -2,8 +2,9 @@ import { setImmediate } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
-import type { AppOptions, Open } from "../../../src/http/app.ts";
 import { createApp } from "../../../src/http/app.ts";
+import type { AppOptions } from "../../../src/http/app-options.ts";
+import type { Open } from "../../../src/http/runtime.ts";
 import { FakeConnection, startRelay } from "../fakes.ts";
 import { HANDSHAKE } from "./good-handshake.ts";
 

@@ -1,6 +1,6 @@
 import { type JWTPayload, SignJWT } from "jose";
 import { expect } from "vitest";
-import type { Authorization } from "../../../src/http/app.ts";
+import type { Authorization } from "../../../src/http/authorization.ts";
 
 export const SECRET = "0123456789abcdef0123456789abcdef";
 

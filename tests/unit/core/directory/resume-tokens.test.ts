@@ -37,9 +37,9 @@ describe("a token", () => {
     const first = tokens.issue(session);
     const second = tokens.renew(session, first);
     expect([tokens.find(first), tokens.find(second)]).toEqual([session, session]);
-    expect(tokens.confirm(session)).toBe(true);
+    expect(session.ticket?.confirm()).toBe(true);
     expect([tokens.find(first), tokens.find(second)]).toEqual([undefined, session]);
-    expect(tokens.confirm(session)).toBe(false);
+    expect(session.ticket?.confirm()).toBe(false);
   });
 
   test("stays good through any number of resumes whose welcome was lost, and no other piles up", () => {
@@ -77,7 +77,7 @@ describe("the session that a token was issued for", () => {
     const first = tokens.issue(three);
     tokens.issue(seven);
     tokens.renew(three, first);
-    tokens.confirm(three);
+    three.ticket?.confirm();
     expect(tokens.find(first)).toBeUndefined();
     expect(tokens.trace(first)).toBe(three);
     expect(tokens.trace("0".repeat(64))).toBeUndefined();
@@ -87,7 +87,7 @@ describe("the session that a token was issued for", () => {
     const tokens = new ResumeTokens();
     const [counted, other] = [fakeSession("3"), fakeSession("7")];
     const [token, others] = [tokens.issue(counted), tokens.issue(other)];
-    counted.attempt = 4;
+    counted.countAttempt(4);
     for (const session of [counted, other]) tokens.revoke(session);
     expect([tokens.find(token), tokens.trace(others)]).toEqual([undefined, undefined]);
     expect(tokens.trace(token)).toMatchObject({ id: "3", attempt: 4 });
@@ -99,7 +99,7 @@ describe("the session that a token was issued for", () => {
     const tokens = new ResumeTokens();
     const issued = Array.from({ length: 4097 }, (_, index) => {
       const session = fakeSession(String(index));
-      session.attempt = 1;
+      session.countAttempt(1);
       const token = tokens.issue(session);
       tokens.revoke(session);
       return token;

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Heartbeat } from "../../../../src/core/link/heartbeat.ts";
-import { BEAT_MS, FakePulse, passBeats } from "../../fakes.ts";
+import { BEAT_MS, FakeMonitored, passBeats } from "../../fakes.ts";
 
 // What heartbeat.ts promises of when things happen, held against random talk. All times are milliseconds.
 
@@ -19,28 +19,31 @@ const talkOfAnyKind = fc.array(fc.oneof(survivableMs, fc.integer({ min: 0, max: 
 const phaseMs = fc.integer({ min: 0, max: BEAT_MS });
 
 /** A connection that talks after each of the silences, then never again. */
-function talk(silences: readonly number[], phase: number): { pulse: FakePulse; heardAt: number[] } {
+function talk(silences: readonly number[], phase: number): { monitored: FakeMonitored; heardAt: number[] } {
   const heartbeat = new Heartbeat({ intervalMs: BEAT_MS, misses: 3 });
   vi.advanceTimersByTime(phase);
-  const pulse = new FakePulse();
-  heartbeat.add(pulse);
+  const monitored = new FakeMonitored();
+  heartbeat.add(monitored);
   const heardAt = [Date.now()];
   for (const silence of silences) {
     vi.advanceTimersByTime(silence);
-    heartbeat.heard(pulse);
+    heartbeat.heard(monitored);
     heardAt.push(Date.now());
   }
   passBeats(6);
   heartbeat.stop();
-  return { pulse, heardAt };
+  return { monitored, heardAt };
 }
 
 /** The pings after each time that the connection was heard, and before the next. */
-function pingsAfter(pulse: FakePulse, heardAt: readonly number[]): { heard: number; pings: number[]; next: number }[] {
+function pingsAfter(
+  monitored: FakeMonitored,
+  heardAt: readonly number[],
+): { heard: number; pings: number[]; next: number }[] {
   return heardAt.map((heard, at) => {
     const next = heardAt[at + 1] ?? Number.POSITIVE_INFINITY;
     // The timers of a moment come before what is heard in it.
-    return { heard, next, pings: pulse.pings.filter((ping) => ping > heard && ping <= next) };
+    return { heard, next, pings: monitored.pings.filter((ping) => ping > heard && ping <= next) };
   });
 }
 
@@ -48,8 +51,8 @@ describe("however a connection talks", () => {
   test("its first ping comes between four fifths of a beat and one beat after it was last heard", () => {
     fc.assert(
       fc.property(talkOfAnyKind, phaseMs, (silences, phase) => {
-        const { pulse, heardAt } = talk(silences, phase);
-        for (const { heard, pings, next } of pingsAfter(pulse, heardAt)) {
+        const { monitored, heardAt } = talk(silences, phase);
+        for (const { heard, pings, next } of pingsAfter(monitored, heardAt)) {
           const [first] = pings;
           if (first === undefined) expect(next - heard).toBeLessThanOrEqual(BEAT_MS);
           else expect(first - heard).toBeGreaterThanOrEqual(0.8 * BEAT_MS);
@@ -63,8 +66,8 @@ describe("however a connection talks", () => {
   test("each further ping comes a beat after the one that was not answered", () => {
     fc.assert(
       fc.property(talkOfAnyKind, phaseMs, (silences, phase) => {
-        const { pulse, heardAt } = talk(silences, phase);
-        for (const { pings } of pingsAfter(pulse, heardAt)) {
+        const { monitored, heardAt } = talk(silences, phase);
+        for (const { pings } of pingsAfter(monitored, heardAt)) {
           expect(pings).toEqual(pings.map((_ping, at) => (pings[0] ?? 0) + at * BEAT_MS));
         }
       }),
@@ -75,13 +78,13 @@ describe("however a connection talks", () => {
   test("it is lost between 3.8 and 4 beats after it was last heard, three whole beats after its first ping", () => {
     fc.assert(
       fc.property(talkOfAnyKind, phaseMs, (silences, phase) => {
-        const { pulse, heardAt } = talk(silences, phase);
-        const last = pingsAfter(pulse, heardAt).at(-1);
-        const lostAt = pulse.lostAt ?? Number.NaN;
+        const { monitored, heardAt } = talk(silences, phase);
+        const last = pingsAfter(monitored, heardAt).at(-1);
+        const lostAt = monitored.lostAt ?? Number.NaN;
         expect(lostAt - (last?.heard ?? 0)).toBeGreaterThanOrEqual(3.8 * BEAT_MS);
         expect(lostAt - (last?.heard ?? 0)).toBeLessThanOrEqual(4 * BEAT_MS);
         expect(lostAt - (last?.pings[0] ?? 0)).toBeGreaterThanOrEqual(3 * BEAT_MS);
-        expect(pulse.pings.every((ping) => ping < lostAt)).toBe(true);
+        expect(monitored.pings.every((ping) => ping < lostAt)).toBe(true);
       }),
       { numRuns: 300 },
     );
@@ -91,8 +94,8 @@ describe("however a connection talks", () => {
     const brief = fc.array(fc.integer({ min: 0, max: 0.8 * BEAT_MS - 1 }), { minLength: 10, maxLength: 40 });
     fc.assert(
       fc.property(brief, phaseMs, (silences, phase) => {
-        const { pulse, heardAt } = talk(silences, phase);
-        expect(pulse.pings.filter((ping) => ping <= (heardAt.at(-1) ?? 0))).toEqual([]);
+        const { monitored, heardAt } = talk(silences, phase);
+        expect(monitored.pings.filter((ping) => ping <= (heardAt.at(-1) ?? 0))).toEqual([]);
       }),
       { numRuns: 300 },
     );
@@ -105,21 +108,21 @@ test("a frame that keeps arriving within each beat never costs a miss; then thre
     fc.property(drips, phaseMs, (gaps, phase) => {
       const heartbeat = new Heartbeat({ intervalMs: BEAT_MS, misses: 3 });
       vi.advanceTimersByTime(phase);
-      const pulse = new FakePulse();
-      heartbeat.add(pulse);
+      const monitored = new FakeMonitored();
+      heartbeat.add(monitored);
       for (const gap of gaps) {
         vi.advanceTimersByTime(gap);
-        pulse.arrivedBytes += 1;
+        monitored.arrivedBytes += 1;
       }
-      expect(pulse.counted).toEqual([]);
+      expect(monitored.counted).toEqual([]);
       const lastByteAt = Date.now();
       passBeats(6);
       heartbeat.stop();
-      const lostAt = pulse.lostAt ?? Number.NaN;
+      const lostAt = monitored.lostAt ?? Number.NaN;
       // Bytes before the first ping say nothing that the ping does not ask again.
       expect(lostAt - lastByteAt).toBeGreaterThan(2.8 * BEAT_MS);
       expect(lostAt - lastByteAt).toBeLessThanOrEqual(4 * BEAT_MS);
-      expect(lostAt - (pulse.pings[0] ?? 0)).toBeGreaterThanOrEqual(3 * BEAT_MS);
+      expect(lostAt - (monitored.pings[0] ?? 0)).toBeGreaterThanOrEqual(3 * BEAT_MS);
     }),
     { numRuns: 300 },
   );

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Heartbeat } from "../../../../src/core/link/heartbeat.ts";
-import { BEAT_MS, FakePulse, FakeTurn, passBeats, TICK_MS } from "../../fakes.ts";
+import { BEAT_MS, FakeMonitored, FakeTurn, passBeats, TICK_MS } from "../../fakes.ts";
 
 let heartbeat: Heartbeat;
 
@@ -13,70 +13,70 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function addPulses(count: number): FakePulse[] {
+function monitorSeveral(count: number): FakeMonitored[] {
   return Array.from({ length: count }, () => {
-    const pulse = new FakePulse();
-    heartbeat.add(pulse);
-    return pulse;
+    const monitored = new FakeMonitored();
+    heartbeat.add(monitored);
+    return monitored;
   });
 }
 
-function addPulse(): FakePulse {
-  const pulse = new FakePulse();
-  heartbeat.add(pulse);
-  return pulse;
+function monitor(): FakeMonitored {
+  const monitored = new FakeMonitored();
+  heartbeat.add(monitored);
+  return monitored;
 }
 
 describe("a connection in silence", () => {
   test("is asked once a beat, counted once a beat, and lost at the third miss", () => {
-    const pulse = addPulse();
+    const monitored = monitor();
     passBeats(5);
-    const [first = Number.NaN] = pulse.pings;
-    expect(pulse.pings).toEqual([first, first + BEAT_MS, first + 2 * BEAT_MS]);
-    expect(pulse.counted).toEqual([1, 2, 3]);
-    expect(pulse.lostAt).toBe(first + 3 * BEAT_MS);
+    const [first = Number.NaN] = monitored.pings;
+    expect(monitored.pings).toEqual([first, first + BEAT_MS, first + 2 * BEAT_MS]);
+    expect(monitored.counted).toEqual([1, 2, 3]);
+    expect(monitored.lostAt).toBe(first + 3 * BEAT_MS);
   });
 
   test("is forgotten once it is lost", () => {
-    const pulse = addPulse();
+    const monitored = monitor();
     passBeats(5);
-    const { visits } = pulse;
+    const { visits } = monitored;
     passBeats(10);
-    expect(pulse.visits).toBe(visits);
-    expect(pulse.pings.length).toBe(3);
+    expect(monitored.visits).toBe(visits);
+    expect(monitored.pings.length).toBe(3);
   });
 
   test.each([1, 2, 7])("is lost after %i misses where so many are allowed", (misses) => {
     const other = new Heartbeat({ intervalMs: BEAT_MS, misses });
-    const pulse = new FakePulse();
-    other.add(pulse);
+    const monitored = new FakeMonitored();
+    other.add(monitored);
     passBeats(misses + 1);
     other.stop();
-    expect(pulse.lostAt).toBe((pulse.pings[0] ?? Number.NaN) + misses * BEAT_MS);
+    expect(monitored.lostAt).toBe((monitored.pings[0] ?? Number.NaN) + misses * BEAT_MS);
   });
 
   test("starts again from no miss when it is heard in the last moment", () => {
-    const pulse = addPulse();
+    const monitored = monitor();
     passBeats(3.7);
-    expect(pulse.counted).toEqual([1, 2]);
-    heartbeat.heard(pulse);
-    expect(pulse.misses).toBe(0);
+    expect(monitored.counted).toEqual([1, 2]);
+    heartbeat.heard(monitored);
+    expect(monitored.pulse.misses).toBe(0);
     passBeats(3.7);
-    expect(pulse.counted).toEqual([1, 2, 1, 2]);
-    expect(pulse.lostAt).toBeUndefined();
+    expect(monitored.counted).toEqual([1, 2, 1, 2]);
+    expect(monitored.lostAt).toBeUndefined();
   });
 });
 
 test("a connection that ended is neither asked nor counted", () => {
-  const pulse = addPulse();
-  pulse.ended = true;
+  const monitored = monitor();
+  monitored.ended = true;
   passBeats(5);
-  expect([pulse.pings, pulse.counted, pulse.visits]).toEqual([[], [], 0]);
+  expect([monitored.pings, monitored.counted, monitored.visits]).toEqual([[], [], 0]);
 });
 
 test("a connection that was removed is forgotten at once, and the others of its tick are not", () => {
-  const [removed, kept] = [addPulse(), addPulse()];
-  expect(removed.slice).toBe(kept.slice);
+  const [removed, kept] = [monitor(), monitor()];
+  expect(removed.pulse.slice).toBe(kept.pulse.slice);
   heartbeat.remove(removed);
   const { visits } = removed;
   passBeats(5);
@@ -85,7 +85,7 @@ test("a connection that was removed is forgotten at once, and the others of its 
 });
 
 test("a visit that ends another connection of the same tick leaves that one alone", () => {
-  const [first, second] = [addPulse(), addPulse()];
+  const [first, second] = [monitor(), monitor()];
   first.visited = () => {
     second.ended = true;
     heartbeat.remove(second);
@@ -95,16 +95,16 @@ test("a visit that ends another connection of the same tick leaves that one alon
 });
 
 test("a connection that ends when it is visited is not asked", () => {
-  const pulse = addPulse();
-  pulse.visited = () => {
-    pulse.ended = true;
+  const monitored = monitor();
+  monitored.visited = () => {
+    monitored.ended = true;
   };
   passBeats(5);
-  expect(pulse.pings).toEqual([]);
+  expect(monitored.pings).toEqual([]);
 });
 
 test("every connection is visited at least once a beat, talking or not", () => {
-  const [talking, silent] = [addPulse(), addPulse()];
+  const [talking, silent] = [monitor(), monitor()];
   for (let ticks = 0; ticks < 15; ticks++) {
     vi.advanceTimersByTime(TICK_MS);
     heartbeat.heard(talking);
@@ -115,26 +115,26 @@ test("every connection is visited at least once a beat, talking or not", () => {
 
 describe("a large frame on its way", () => {
   test("keeps its connection for as long as bytes come, and no longer", () => {
-    const pulse = addPulse();
+    const monitored = monitor();
     for (let beats = 0; beats < 20; beats++) {
       passBeats(1);
-      pulse.arrivedBytes += 1;
+      monitored.arrivedBytes += 1;
     }
-    expect(pulse.lostAt).toBeUndefined();
-    expect(pulse.counted).toEqual([]);
+    expect(monitored.lostAt).toBeUndefined();
+    expect(monitored.counted).toEqual([]);
     passBeats(3);
-    expect(pulse.lostAt).toBeUndefined();
+    expect(monitored.lostAt).toBeUndefined();
     passBeats(1);
-    expect(pulse.lostAt).toBeDefined();
+    expect(monitored.lostAt).toBeDefined();
   });
 
   test("forgives the misses before it", () => {
-    const pulse = addPulse();
+    const monitored = monitor();
     passBeats(3.5);
-    expect(pulse.misses).toBe(2);
-    pulse.arrivedBytes += 1;
+    expect(monitored.pulse.misses).toBe(2);
+    monitored.arrivedBytes += 1;
     passBeats(1);
-    expect(pulse.misses).toBe(0);
+    expect(monitored.pulse.misses).toBe(0);
   });
 });
 
@@ -145,10 +145,10 @@ describe("ten thousand connections", () => {
   function startMany() {
     const turn = new FakeTurn();
     const many = new Heartbeat({ intervalMs: BEAT_MS, misses: 3, schedule: turn.schedule });
-    const pulses = Array.from({ length: MANY }, () => new FakePulse());
-    for (const pulse of pulses) many.add(pulse);
-    const pings = (): number => pulses.reduce((sum, pulse) => sum + pulse.pings.length, 0);
-    return { turn, many, pulses, pings };
+    const connections = Array.from({ length: MANY }, () => new FakeMonitored());
+    for (const monitored of connections) many.add(monitored);
+    const pings = (): number => connections.reduce((sum, monitored) => sum + monitored.pings.length, 0);
+    return { turn, many, connections, pings };
   }
 
   test("that are due in the same moment are pinged a few in each turn of the event loop, and all before the next tick", () => {
@@ -166,11 +166,11 @@ describe("ten thousand connections", () => {
   });
 
   test("that are not all pinged when the next tick comes are pinged once all the same", () => {
-    const { turn, many, pings, pulses } = startMany();
+    const { turn, many, pings, connections } = startMany();
     vi.advanceTimersByTime(BEAT_MS + 2 * TICK_MS);
     while (turn.scheduled > 0) turn.end();
     expect(pings()).toBe(MANY);
-    for (const pulse of pulses) pulse.answers = () => many.heard(pulse);
+    for (const monitored of connections) monitored.answers = () => many.heard(monitored);
     passBeats(1);
     while (turn.scheduled > 0) turn.end();
     expect(pings()).toBe(2 * MANY);
@@ -178,7 +178,7 @@ describe("ten thousand connections", () => {
   });
 
   test("need one timer", () => {
-    addPulses(MANY);
+    monitorSeveral(MANY);
     passBeats(2);
     expect(vi.getTimerCount()).toBe(1);
   });
@@ -186,27 +186,27 @@ describe("ten thousand connections", () => {
 
 describe("time", () => {
   test("is not taken from a clock: one that jumps loses nobody", () => {
-    const pulse = addPulse();
+    const monitored = monitor();
     passBeats(1.5);
     vi.setSystemTime(Date.now() + 3_600_000);
     vi.advanceTimersByTime(TICK_MS);
-    expect(pulse.counted).toEqual([]);
+    expect(monitored.counted).toEqual([]);
     vi.setSystemTime(Date.now() - 7_200_000);
     passBeats(1);
-    expect(pulse.counted).toEqual([1]);
+    expect(monitored.counted).toEqual([1]);
   });
 
   test("in which the process had none loses nobody: its silence counts again after a beat", () => {
-    const pulse = addPulse();
+    const monitored = monitor();
     passBeats(3.5);
-    expect(pulse.counted).toEqual([1, 2]);
+    expect(monitored.counted).toEqual([1, 2]);
     const clock = vi.spyOn(performance, "now").mockReturnValue(performance.now() + BEAT_MS);
     vi.advanceTimersByTime(TICK_MS);
     clock.mockRestore();
     passBeats(1);
-    expect([pulse.counted, pulse.lostAt]).toEqual([[1, 2], undefined]);
+    expect([monitored.counted, monitored.lostAt]).toEqual([[1, 2], undefined]);
     passBeats(1);
-    expect(pulse.lostAt).toBeDefined();
+    expect(monitored.lostAt).toBeDefined();
   });
 
   test("is told in whole beats since a tick", () => {
@@ -220,9 +220,9 @@ describe("time", () => {
 });
 
 test("a heartbeat that was stopped asks nobody and leaves no timer", () => {
-  const pulse = addPulse();
+  const monitored = monitor();
   heartbeat.stop();
   passBeats(5);
-  expect(pulse.pings).toEqual([]);
+  expect(monitored.pings).toEqual([]);
   expect(vi.getTimerCount()).toBe(0);
 });

@@ -1,6 +1,7 @@
 import type { Connection } from "../../../../src/core/link/connection.ts";
+import type { Ending } from "../../../../src/core/link/ending.ts";
 import type { Limits } from "../../../../src/core/link/limits.ts";
-import { type Ending, Link, type LinkOwner } from "../../../../src/core/link/link.ts";
+import { Link, type LinkOwner } from "../../../../src/core/link/link.ts";
 import { Frame } from "../../../../src/core/protocol/frame.ts";
 import { FakeConnection, FakeTurn, fakeCare } from "../../fakes.ts";
 

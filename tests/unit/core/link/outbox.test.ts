@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
 import { DEFAULT_LIMITS } from "../../../../src/core/link/limits.ts";
 import { MemoryBudget } from "../../../../src/core/link/memory-budget.ts";
-import { Outbox, Turn } from "../../../../src/core/link/outbox.ts";
+import { Outbox } from "../../../../src/core/link/outbox.ts";
+import { Turn } from "../../../../src/core/link/turn.ts";
 import { Frame } from "../../../../src/core/protocol/frame.ts";
 import { FakeConnection, FakeTurn } from "../../fakes.ts";
 
@@ -16,7 +17,9 @@ beforeEach(() => {
 
 function open() {
   const connection = new FakeConnection();
-  return { connection, outbox: new Outbox(connection, shared, new MemoryBudget(DEFAULT_LIMITS)) };
+  const heartbeat = { now: 0, beatsSince: () => 0 };
+  const care = { limits: DEFAULT_LIMITS, budget: new MemoryBudget(DEFAULT_LIMITS), turn: shared, heartbeat };
+  return { connection, outbox: new Outbox(connection, care) };
 }
 
 function text(words: string): Frame {

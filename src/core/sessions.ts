@@ -1,0 +1,244 @@
+import { AwaySessions } from "./directory/away-sessions.ts";
+import { Presence } from "./directory/presence.ts";
+import { Registry } from "./directory/registry.ts";
+import { ResumeTokens } from "./directory/resume-tokens.ts";
+import { Rooms } from "./directory/rooms.ts";
+import type { EarlierToken } from "./directory/token-format.ts";
+import { Watchers } from "./directory/watchers.ts";
+import { CLOSE_CODES, type CloseCode } from "./link/close-codes.ts";
+import type { Connection } from "./link/connection.ts";
+import type { Ending } from "./link/ending.ts";
+import { REMEMBERED_ACKS } from "./link/limits.ts";
+import type { Link } from "./link/link.ts";
+import type { Links } from "./link/links.ts";
+import type { Place } from "./link/places.ts";
+import { owned } from "./protocol/owned.ts";
+import { plain } from "./protocol/plain.ts";
+import type { Protocol, Welcome } from "./protocol/protocol.ts";
+import type { Handshake, Holdings, RelayOptions } from "./relay-options.ts";
+import { Router } from "./router.ts";
+import { CatchUps } from "./session/catch-up.ts";
+import type { RelayObserver } from "./session/observer.ts";
+import { Session, type SessionRelay } from "./session/session.ts";
+
+export interface SessionsOptions extends Pick<RelayOptions, "ids" | "signer" | "hooks"> {
+  readonly links: Links;
+  readonly observer: RelayObserver;
+  readonly heartbeatMs: number;
+  readonly resumeMs: number;
+}
+
+/** Longest window in which presence is coalesced; a shorter beat makes it shorter. */
+const MAX_PRESENCE_WINDOW_MS = 5000;
+
+/** Most ids that are remembered because their mail was given up. */
+const MAX_IDS_OF_LOST_MAIL = 4096;
+
+/** The sessions of a relay: begins them, goes on with them after a lost connection, and ends them. */
+export class Sessions implements SessionRelay {
+  readonly care: Links;
+  readonly catchUps = new CatchUps();
+  readonly resumeMs: number;
+  readonly observer: RelayObserver;
+  readonly router: Router;
+  readonly #heartbeatMs: number;
+  readonly #hooks: NonNullable<RelayOptions["hooks"]>;
+  readonly #registry: Registry;
+  readonly #rooms = new Rooms();
+  readonly #watchers = new Watchers();
+  readonly #presence: Presence;
+  readonly #tokens: ResumeTokens;
+  readonly #away: AwaySessions;
+  /** Ids that somebody proved, whose queued mail was given up for want of memory, the oldest first. */
+  readonly #idsOfLostMail = new Set<string>();
+
+  constructor({ links, observer, hooks = {}, heartbeatMs, resumeMs, ids, signer }: SessionsOptions) {
+    const { limits } = links;
+    this.care = links;
+    this.resumeMs = resumeMs;
+    this.observer = observer;
+    this.#heartbeatMs = heartbeatMs;
+    this.#hooks = hooks;
+    this.#tokens = new ResumeTokens(signer);
+    this.#registry = new Registry(ids, this.#tokens.idPrefix);
+    this.#away = new AwaySessions(resumeMs);
+    this.#presence = new Presence({
+      rooms: this.#rooms,
+      watchers: this.#watchers,
+      windowMs: Math.min(heartbeatMs, MAX_PRESENCE_WINDOW_MS),
+      maxPlaces: 2 * limits.maxRoomsPerSession,
+    });
+    this.router = new Router({
+      registry: this.#registry,
+      rooms: this.#rooms,
+      watchers: this.#watchers,
+      presence: this.#presence,
+      limits,
+      hooks,
+    });
+  }
+
+  /** Whether a client that shakes hands like this gets a session: a new one counts against `maxSessions`. */
+  hasRoomFor(handshake: Handshake): boolean {
+    return this.#registry.size < this.care.limits.maxSessions || this.#standsFor(handshake) !== undefined;
+  }
+
+  /** What the sessions hold now. */
+  get holdings(): Pick<Holdings, "sessions" | "rooms" | "watches" | "waitingMessages"> {
+    let waitingMessages = 0;
+    for (const session of this.#registry) waitingMessages += session.waitingMessages;
+    return {
+      sessions: this.#registry.size,
+      rooms: this.#rooms.size,
+      watches: this.#watchers.size,
+      waitingMessages,
+    };
+  }
+
+  /** Begins a session over the connection, or goes on with the one that the client's token opens. */
+  open(connection: Connection, handshake: Handshake, place: Place): Link {
+    const { id, resume = "", attempt, protocol = plain } = handshake;
+    const known = this.#tokens.trace(resume);
+    const isTheirs = known?.protocol === protocol && (id === undefined || id === known.id);
+    if (isTheirs && attempt !== undefined && attempt <= known.attempt) {
+      return this.care.refuse(connection, CLOSE_CODES.replaced, place);
+    }
+    const session = isTheirs ? this.#tokens.find(resume) : undefined;
+    if (session === undefined && !this.hasRoomFor(handshake)) {
+      return this.care.refuse(connection, CLOSE_CODES.tryAgainLater, place);
+    }
+    if (session === undefined) return this.#begin(connection, protocol, handshake, place);
+    session.countAttempt(attempt);
+    return this.#resume(connection, session, resume, handshake, place);
+  }
+
+  /** Tells each change of presence at once from now on, without a timer: the relay shuts down. */
+  stop(): void {
+    this.#presence.stop();
+  }
+
+  /** Ends the sessions that have no connection. */
+  closeAway(closeCode: CloseCode): void {
+    for (const session of [...this.#away]) session.close(closeCode);
+  }
+
+  beat(session: Session): void {
+    if (!this.#tokens.needsRefresh(session)) return;
+    session.tellAnyway({ type: "resumeToken", resumeToken: this.#tokens.refresh(session) });
+  }
+
+  away(session: Session, ending: Ending): void {
+    this.#away.add(session, ending);
+    this.observer.away?.(session.id, ending);
+    this.router.tellPresence(session, "offline");
+    for (let first = this.#away.first; first !== undefined && this.care.budget.away.isOver; first = this.#away.first) {
+      if (first.isNamed && first.waitingMessages > 0) this.#rememberLoss(first.id);
+      this.#away.end(first);
+    }
+  }
+
+  left(session: Session, ending: Ending): void {
+    const wasAway = this.#away.remove(session);
+    this.#registry.remove(session);
+    this.observer.left?.(session.id, ending);
+    this.#tokens.revoke(session);
+    this.router.forget(session, wasAway);
+    this.#runHook(session, this.#hooks.onClose);
+  }
+
+  #begin(connection: Connection, protocol: Protocol, handshake: Handshake, place: Place): Link {
+    const { resume, attempt, client } = handshake;
+    const reclaimed = this.#reclaim(protocol, handshake);
+    // The app may have cut it from a header or a URL.
+    const id = handshake.id === undefined ? reclaimed?.id : owned(handshake.id);
+    const old = id === undefined ? undefined : this.#registry.find(id);
+    // With any other token, its client had mail of which nothing is known here.
+    const knowsOld = old !== undefined && reclaimed === undefined && this.#tokens.trace(resume ?? "") === old;
+    const session = new Session(id ?? this.#registry.nextId(), protocol, this);
+    if (old !== undefined) {
+      session.inherit(old);
+      old.close(CLOSE_CODES.replaced);
+    }
+    if (handshake.id !== undefined) {
+      this.#registry.takeNames();
+      if (resume !== undefined && attempt !== undefined) this.#tokens.supersede(resume, session, attempt);
+    }
+    if (id !== undefined && this.#idsOfLostMail.delete(id)) session.lose();
+    if (reclaimed !== undefined) session.countAttempt(attempt);
+    session.isNamed = id !== undefined;
+    const link = session.attach(connection, handshake, place);
+    this.#registry.add(session);
+    this.observer.connected?.(session.id, {
+      address: client?.address,
+      origin: client?.origin,
+      protocol: protocol.name ?? "plain",
+    });
+    const resumeToken = session.canResume ? this.#tokens.issue(session, reclaimed) : "";
+    const isWhole = !session.hasUnknownLoss && (resume === undefined || knowsOld);
+    this.#welcome(session, { resumeToken, resumed: false, recovered: isWhole });
+    session.catchUp();
+    this.router.tellPresence(session, "online");
+    this.#runHook(session, this.#hooks.onOpen);
+    return link;
+  }
+
+  /** The session that the client goes on with, or whose id it takes over. */
+  #standsFor({ id, resume = "", protocol = plain }: Handshake): Session | undefined {
+    if (id !== undefined) return this.#registry.find(id);
+    const session = this.#tokens.find(resume);
+    return session?.protocol === protocol ? session : undefined;
+  }
+
+  /** Reads a token of an earlier process, whose id is free or was reclaimed with an earlier token of the same session. */
+  #reclaim(protocol: Protocol, { id, resume, attempt }: Handshake): EarlierToken | undefined {
+    if (id !== undefined || resume === undefined || !protocol.numbersMessages) return undefined;
+    const token = this.#tokens.reclaim(resume, attempt);
+    const holder = token && this.#registry.find(token.id);
+    return holder === undefined || holder.ticket?.key === token?.key ? token : undefined;
+  }
+
+  #resume(connection: Connection, session: Session, token: string, handshake: Handshake, place: Place): Link {
+    const wasAway = this.#away.remove(session);
+    const link = session.attach(connection, handshake, place);
+    this.observer.resumed?.(session.id);
+    const resumeToken = this.#tokens.renew(session, token);
+    this.#welcome(session, { resumeToken, resumed: true, recovered: !session.hasUnknownLoss });
+    const left = this.router.leaveUngranted(session);
+    session.catchUp(() => {
+      for (const room of left) session.tell({ type: "presence", id: session.id, room, event: "left" });
+      this.router.tellWatched(session);
+    });
+    if (wasAway) this.router.tellPresence(session, "online");
+    return link;
+  }
+
+  #welcome(session: Session, told: Pick<Welcome, "resumeToken" | "resumed" | "recovered">): void {
+    const { maxMessageBytes } = this.care.limits;
+    session.welcome({
+      type: "welcome",
+      id: session.id,
+      ...told,
+      heartbeatMs: this.#heartbeatMs,
+      resumeMs: this.resumeMs,
+      limits: { maxMessageBytes, maxUnackedSends: REMEMBERED_ACKS },
+    });
+  }
+
+  /** Has the next session with the id told that mail for it was lost. */
+  #rememberLoss(id: string): void {
+    this.#idsOfLostMail.add(id);
+    if (this.#idsOfLostMail.size <= MAX_IDS_OF_LOST_MAIL) return;
+    for (const oldest of this.#idsOfLostMail) {
+      this.#idsOfLostMail.delete(oldest);
+      return;
+    }
+  }
+
+  #runHook(session: Session, hook: ((id: string) => unknown) | undefined): void {
+    try {
+      session.reportRejection(hook?.(session.id));
+    } catch (error) {
+      session.report(error);
+    }
+  }
+}

@@ -1,0 +1,9 @@
+// Fails where a file imports what its room must not, or where imports go in a circle.
+import { readImports } from "./imports.ts";
+import { findBreaches } from "./rooms.ts";
+
+const imports = readImports(new URL("../../", import.meta.url), ["src", "scripts"]);
+const breaches = findBreaches(imports);
+for (const breach of breaches) console.error(breach);
+if (breaches.length > 0) process.exit(1);
+console.log(`Rooms: ${imports.length} imports, each of them down`);

@@ -20,8 +20,6 @@ const brotliBytes = brotliCompressSync(contents).length;
 console.log(`hono-relay/client: ${contents.length} bytes minified, ${gzipBytes} gzip, ${brotliBytes} brotli`);
 
 if (gzipBytes > MAX_GZIP_BYTES) {
-  console.error(
-    `hono-relay/client is over the limit of ${MAX_GZIP_BYTES} bytes of gzip: shrink it, or raise the limit here and in README.md.`,
-  );
+  console.error(`The limit is ${MAX_GZIP_BYTES} bytes of gzip: shrink the library, or raise the limit and say why.`);
   process.exit(1);
 }

@@ -12,8 +12,8 @@ const MISBEHAVING_CLIENTS = 20;
 /** Factor by which memory may grow after the warm-up. */
 const MAX_GROWTH_FACTOR = 1.1;
 /**
- * Memory may grow by `SHORT_GROWTH_BYTES` in a shorter run than this, since a heap may still be finding its size. Node's
- * was seen to grow by 18 MB in the first minute, and by 5 MB in thirty.
+ * Memory may grow by `SHORT_GROWTH_BYTES` in a shorter run than this, since a heap may still be finding its size.
+ * Node's was seen to grow by 18 MB in the first minute, and by 5 MB in thirty.
  */
 const SHORT_MINUTES = 5;
 const SHORT_GROWTH_BYTES = 50_000_000;
@@ -109,7 +109,7 @@ async function watchMemory(
   return [level, medians.at(-1) ?? Number.NaN];
 }
 
-/** Stops the relay after every client has left. @returns A sentence for each error and each thing that it still held. */
+/** Stops the relay after every client has left. @returns A sentence for each error, and for each leftover. */
 async function shutDown(server: Server, journal: Journal): Promise<string[]> {
   const problems: string[] = [];
   if (journal.sessions.size > 0) {

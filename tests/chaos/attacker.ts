@@ -1,4 +1,4 @@
-// Attacks a relay as fast as one core can, until SIGTERM; then says what it did. Arguments: the port, and which attack.
+// Attacks a relay as fast as one core can, until SIGTERM; then prints counts. Arguments: the port, the attack's name.
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { burst } from "../conformance/burst.ts";
@@ -6,11 +6,11 @@ import { encodeFrame, OPCODES } from "../conformance/frames.ts";
 import { handshake, openTcp } from "../conformance/raw.ts";
 
 const CONNECTIONS = 8;
-const FRAGMENTS_A_WRITE = 5000;
-/** `ws` closes with 1008 at 16,384 fragments. */
-const WRITES_A_MESSAGE = 3;
-const MESSAGES_A_WRITE = 1000;
-/** Nobody has this id. */
+const FRAGMENTS_PER_WRITE = 5000;
+/** Stays below the 16,384 fragments at which `ws` closes with 1008. */
+const WRITES_PER_MESSAGE = 3;
+const MESSAGES_PER_WRITE = 1000;
+/** Id that no client has. */
 const NOBODY = "0";
 
 const HANDSHAKES: readonly string[] = [
@@ -27,7 +27,7 @@ const HANDSHAKES: readonly string[] = [
 const counts = { handshakes: 0, connections: 0, closedByRelay: 0, megabytes: 0 };
 
 const ATTACKS: Readonly<Record<string, (port: number) => Promise<void>>> = {
-  /** Comes with handshakes that nobody may accept, 32 at a time. */
+  /** Sends invalid handshakes, 32 at a time. */
   handshakes: async (port) => {
     for (;;) {
       for (const bytes of HANDSHAKES) {
@@ -36,31 +36,31 @@ const ATTACKS: Readonly<Record<string, (port: number) => Promise<void>>> = {
       }
     }
   },
-  /** Sends messages of which each frame carries one byte, or none. */
+  /** Sends messages in fragments of one byte or none. */
   fragments: async (port) => {
-    const begin = encodeFrame({ opcode: OPCODES.text, payload: `${NOBODY}:`, fin: false });
-    const pieces = Array.from({ length: FRAGMENTS_A_WRITE }, (_, index) =>
+    const first = encodeFrame({ opcode: OPCODES.text, payload: `${NOBODY}:`, fin: false });
+    const pieces = Array.from({ length: FRAGMENTS_PER_WRITE }, (_, index) =>
       encodeFrame({ opcode: OPCODES.continuation, payload: index % 2 === 0 ? "x" : "", fin: false }),
     );
-    const end = encodeFrame({ opcode: OPCODES.continuation });
+    const last = encodeFrame({ opcode: OPCODES.continuation });
     const middle = Buffer.concat(pieces);
-    await keepWriting(port, [begin, ...Array.from({ length: WRITES_A_MESSAGE }, () => middle), end]);
+    await keepWriting(port, [first, ...Array.from({ length: WRITES_PER_MESSAGE }, () => middle), last]);
   },
-  /** Sends small messages without pause, and reads what it is told. */
+  /** Sends small messages without pause, and reads the answers. */
   flood: async (port) => {
     const message = encodeFrame({ opcode: OPCODES.text, payload: `${NOBODY}:x` });
-    await keepWriting(port, [Buffer.concat(Array.from({ length: MESSAGES_A_WRITE }, () => message))]);
+    await keepWriting(port, [Buffer.concat(Array.from({ length: MESSAGES_PER_WRITE }, () => message))]);
   },
 };
 
-/** Some connections that write this over and over as fast as they are read, and come again when they are closed. */
+/** Opens connections that write the pieces again and again, as fast as the relay reads. Replaces closed connections. */
 async function keepWriting(port: number, writes: readonly Buffer[]): Promise<void> {
   const one = async (): Promise<void> => {
     for (;;) {
       const socket = await open(port);
       while (socket.writable) {
         for (const bytes of writes) await write(socket, bytes);
-        // A write that is done at once leaves no turn to anything else, such as the signal to end.
+        // A write that completes at once leaves the event loop no time for anything else, such as SIGTERM.
         await new Promise(setImmediate);
       }
       counts.closedByRelay++;
@@ -80,7 +80,7 @@ async function open(port: number): Promise<Socket> {
   return socket;
 }
 
-/** Resolves when the operating system has taken it, or the connection is gone. */
+/** Writes the bytes. Resolves when the operating system has accepted them, or the connection has ended. */
 async function write(socket: Socket, bytes: Buffer): Promise<void> {
   if (!socket.writable) return;
   counts.megabytes += bytes.length / 1e6;
@@ -95,7 +95,7 @@ async function write(socket: Socket, bytes: Buffer): Promise<void> {
 
 const [port = "", kind = ""] = process.argv.slice(2);
 const attack = ATTACKS[kind];
-if (attack === undefined) throw new Error(`There is no attack ${kind}`);
+if (attack === undefined) throw new Error(`Cannot attack: there is no attack "${kind}"`);
 process.on("SIGTERM", () => {
   console.log(JSON.stringify({ ...counts, megabytes: Math.round(counts.megabytes) }));
   process.exit(0);

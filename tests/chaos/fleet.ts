@@ -5,67 +5,76 @@ import { Ledger } from "./ledger.ts";
 import type { Random } from "./random.ts";
 
 const SEND_EVERY_MS = 10;
-/** A client that cannot send waits with more. */
-const MOST_UNANSWERED = 100;
-const LARGE_CHARACTERS = 20_000;
+/** A participant with this many unanswered sends makes no more of them. */
+const MAX_UNANSWERED = 100;
+const MAX_CHARACTERS = 20_000;
 const SETTLE_PATIENCE_MS = 30_000;
 
-interface Letter {
+interface Payload {
   readonly number: number;
   readonly padding: string;
 }
 
-interface Sailor {
+interface Participant {
+  /** Number in the ledger. */
   readonly index: number;
-  readonly client: RelayClient<Letter>;
+  readonly client: RelayClient<Payload>;
+  /** Count of its sends that the relay has not answered. */
   unanswered: number;
 }
 
-/** Clients with the library that write to each other, and the book of what they sent, were told and received. */
+/** Clients of the library that send to each other, and the ledger of their messages. */
 export class Fleet {
   readonly ledger: Ledger;
   readonly #random: Random;
-  readonly #sailors: readonly Sailor[];
+  readonly #participants: readonly Participant[];
   #timers: ReturnType<typeof setInterval>[] = [];
-  #changed = (): void => {};
+  #onChange = (): void => {};
 
   constructor(port: number, count: number, random: Random) {
     this.#random = random;
     this.ledger = new Ledger(count);
-    this.#sailors = Array.from({ length: count }, (_, index) => this.#enlist(port, index));
+    this.#participants = Array.from({ length: count }, (_, index) => this.#connect(port, index));
   }
 
-  /** Everybody has an id. */
+  /** Waits until every client has an id. */
   async ready(): Promise<void> {
-    await within(Promise.all(this.#sailors.map(({ client }) => client.ready)), "every client's first welcome");
+    await within(Promise.all(this.#participants.map(({ client }) => client.ready)), "every client's first welcome");
   }
 
-  /** Everybody writes to somebody, all the time. */
-  sail(): void {
-    this.#timers = this.#sailors.map((sailor) =>
+  /** Makes every client send to random others, until `settle`. */
+  startSending(): void {
+    this.#timers = this.#participants.map((participant) =>
       setInterval(() => {
-        if (sailor.unanswered < MOST_UNANSWERED) this.#write(sailor, this.#somebodyElse(sailor));
+        if (participant.unanswered < MAX_UNANSWERED) this.#send(participant, this.#pickOther(participant));
       }, SEND_EVERY_MS),
     );
   }
 
-  /** Nobody writes any more, until all is answered; then everybody writes to everybody once, and all of that arrives. */
+  /**
+   * Stops sending, and waits for the answers. Then each client sends to each other one, and all of that arrives.
+   *
+   * @throws {Error} When an answer or a message doesn't arrive.
+   */
   async settle(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
-    await this.#until(() => this.#sailors.every(({ unanswered }) => unanswered === 0), "an answer to each send");
-    for (const from of this.#sailors) for (const to of this.#sailors) if (from !== to) this.#write(from, to);
-    await this.#until(() => this.#sailors.every(({ unanswered }) => unanswered === 0), "an answer to each last send");
-    await this.#until(() => this.ledger.lastsArrived, "the last message of each to each");
+    const areAllAnswered = (): boolean => this.#participants.every(({ unanswered }) => unanswered === 0);
+    await this.#until(areAllAnswered, "an answer to each send");
+    for (const from of this.#participants) {
+      for (const to of this.#participants) if (from !== to) this.#send(from, to);
+    }
+    await this.#until(areAllAnswered, "an answer to each last send");
+    await this.#until(() => this.ledger.lastsArrived, "each client's last message to each other");
   }
 
-  /** Everybody leaves for good. */
-  disband(): void {
+  /** Closes every client. */
+  close(): void {
     for (const timer of this.#timers) clearInterval(timer);
-    for (const { client } of this.#sailors) client.close();
+    for (const { client } of this.#participants) client.close();
   }
 
-  #enlist(port: number, index: number): Sailor {
-    const client = connect<Letter>(`ws://127.0.0.1:${port}/ws`, {
+  #connect(port: number, index: number): Participant {
+    const client = connect<Payload>(`ws://127.0.0.1:${port}/ws`, {
       WebSocket,
       minDelayMs: 50,
       maxDelayMs: 500,
@@ -79,17 +88,17 @@ export class Fleet {
     );
     client.on("error", ({ code, message }) => ledger.complain(`Client ${index} was told ${code}: ${message}`));
     client.on("message", ({ from, data }) => {
-      const sender = this.#sailors.findIndex((sailor) => sailor.client.id === from);
-      if (sender < 0) ledger.complain(`Client ${index} got a message from ${from}, who is nobody`);
+      const sender = this.#participants.findIndex((participant) => participant.client.id === from);
+      if (sender < 0) ledger.complain(`Client ${index} got a message from the unknown id ${from}`);
       else ledger.received(sender, index, data.number);
-      this.#changed();
+      this.#onChange();
     });
     return { index, client, unanswered: 0 };
   }
 
-  #write(from: Sailor, to: Sailor): void {
+  #send(from: Participant, to: Participant): void {
     const number = this.ledger.sent(from.index, to.index);
-    const padding = "x".repeat(this.#random.spread(1, LARGE_CHARACTERS) - 1);
+    const padding = "x".repeat(this.#random.spread(1, MAX_CHARACTERS) - 1);
     from.unanswered++;
     from.client
       .send(to.client.id, { number, padding })
@@ -102,21 +111,21 @@ export class Fleet {
       )
       .finally(() => {
         from.unanswered--;
-        this.#changed();
+        this.#onChange();
       });
   }
 
-  #somebodyElse(sailor: Sailor): Sailor {
-    const step = 1 + this.#random.below(this.#sailors.length - 1);
-    return this.#sailors[(sailor.index + step) % this.#sailors.length] ?? sailor;
+  #pickOther(participant: Participant): Participant {
+    const step = 1 + this.#random.below(this.#participants.length - 1);
+    return this.#participants[(participant.index + step) % this.#participants.length] ?? participant;
   }
 
   async #until(condition: () => boolean, what: string): Promise<void> {
     const met = new Promise<void>((resolve) => {
-      this.#changed = () => {
+      this.#onChange = () => {
         if (condition()) resolve();
       };
-      this.#changed();
+      this.#onChange();
     });
     await within(met, what, SETTLE_PATIENCE_MS);
   }

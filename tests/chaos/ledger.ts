@@ -1,28 +1,29 @@
-/** What passed between one sender and one receiver. */
+/** Messages of one sender to one receiver, by number. */
 interface Pair {
   sent: number;
   readonly acknowledged: Set<number>;
-  /** Told for certain that it was not delivered. */
+  /** Messages that the relay has said it did not deliver. */
   readonly refused: Set<number>;
-  /** In order of arrival. */
+  /** In the order of arrival. */
   readonly received: number[];
-  /** Messages that were forgotten: acknowledged, and received in order. */
+  /** Count of the settled messages that `forget` has dropped. */
   forgotten: number;
 }
 
-/** The book of who sent what to whom, what they were told of it, and what arrived. */
+/** Record of the messages between clients: sent, acknowledged, refused and received. */
 export class Ledger {
   readonly #count: number;
   readonly #pairs: readonly Pair[];
   readonly #welcomed = new Set<number>();
   readonly #complaints: string[] = [];
+  /** Counts of refusals, by code. */
   readonly #refusals = new Map<string, number>();
   #disconnects = 0;
   #resumes = 0;
   #freshSessions = 0;
   #unrecovered = 0;
 
-  /** @param count How many clients there are; they are numbered from 0. */
+  /** @param count Count of the clients, which are numbered from 0. */
   constructor(count: number) {
     this.#count = count;
     this.#pairs = Array.from({ length: count * count }, () => ({
@@ -34,7 +35,7 @@ export class Ledger {
     }));
   }
 
-  /** @returns The message's number: 1, 2, 3 … for each pair. */
+  /** Records a send. @returns The message's number: 1, 2, 3 … for each pair. */
   sent(from: number, to: number): number {
     return ++this.#pair(from, to).sent;
   }
@@ -45,7 +46,7 @@ export class Ledger {
 
   refused(from: number, to: number, number: number, code: string): void {
     this.#refusals.set(code, (this.#refusals.get(code) ?? 0) + 1);
-    // Without the outcome nobody knows; with any other code the relay says that it was not sent.
+    // With these two codes the outcome is unknown. With any other code the relay did not deliver the message.
     if (code !== "connection_lost" && code !== "closed") this.#pair(from, to).refused.add(number);
   }
 
@@ -67,17 +68,17 @@ export class Ledger {
     this.#disconnects++;
   }
 
-  /** Something happened that must not. */
-  complain(what: string): void {
-    this.#complaints.push(what);
+  /** Records a problem. */
+  complain(problem: string): void {
+    this.#complaints.push(problem);
   }
 
-  /** Whether of each pair the last message has arrived. */
+  /** Whether the last message of each pair has arrived. */
   get lastsArrived(): boolean {
     return this.#pairs.every(({ sent, received }) => received.at(-1) === (sent === 0 ? undefined : sent));
   }
 
-  /** Whether all that was acknowledged to its senders has arrived at this client. */
+  /** Returns whether every acknowledged message to this client has arrived. */
   arrivedAt(client: number): boolean {
     return this.#pairs.every(({ acknowledged, received }, index) => {
       if (index % this.#count !== client || acknowledged.size === 0) return true;
@@ -86,18 +87,18 @@ export class Ledger {
     });
   }
 
-  /** Forgets the beginning of each pair as far as it is as it should be: a long run would fill the memory. */
+  /** Drops each pair's first messages that were acknowledged and received in order: a long run must fit in memory. */
   forget(): void {
     for (const pair of this.#pairs) {
       const { acknowledged, received } = pair;
-      let done = 0;
-      // The last one stays, to tell whether the next is in order.
-      for (; done < received.length - 1; done++) {
-        const [number = 0, next = 0] = received.slice(done, done + 2);
+      let settled = 0;
+      // The last message stays, to check that the next one is in order.
+      for (; settled < received.length - 1; settled++) {
+        const [number = 0, next = 0] = received.slice(settled, settled + 2);
         if (number >= next || !acknowledged.delete(number)) break;
       }
-      received.splice(0, done);
-      pair.forgotten += done;
+      received.splice(0, settled);
+      pair.forgotten += settled;
     }
   }
 
@@ -113,27 +114,28 @@ export class Ledger {
     return this.#resumes;
   }
 
-  /** A sentence for each promise that was broken. */
+  /** Returns a sentence for each broken promise. */
   problems(): string[] {
     const problems = [...this.#complaints];
     if (this.#freshSessions > 0) problems.push(`${this.#freshSessions} sessions could not be resumed`);
-    if (this.#unrecovered > 0) problems.push(`${this.#unrecovered} times a resume said that something was lost`);
+    if (this.#unrecovered > 0) problems.push(`${this.#unrecovered} resumes said that messages were lost`);
     this.#pairs.forEach((pair, index) => {
       const title = `From client ${Math.floor(index / this.#count)} to ${index % this.#count}:`;
       const received = new Set(pair.received);
       const missing = [...pair.acknowledged].filter((number) => !received.has(number));
       const unsent = [...pair.refused].filter((number) => received.has(number));
-      const disorder = pair.received.findIndex((number, at) => at > 0 && number <= (pair.received[at - 1] ?? 0));
-      if (missing.length > 0) problems.push(`${title} acknowledged, and never arrived: ${missing.join(", ")}`);
-      if (unsent.length > 0) problems.push(`${title} refused, and arrived: ${unsent.join(", ")}`);
-      if (disorder > 0) {
-        problems.push(`${title} twice or out of order: ${pair.received.slice(disorder - 2, disorder + 3).join(", ")}`);
+      const misplaced = pair.received.findIndex((number, at) => at > 0 && number <= (pair.received[at - 1] ?? 0));
+      if (missing.length > 0) problems.push(`${title} acknowledged but not received: ${missing.join(", ")}`);
+      if (unsent.length > 0) problems.push(`${title} refused but received: ${unsent.join(", ")}`);
+      if (misplaced > 0) {
+        const around = pair.received.slice(misplaced - 2, misplaced + 3);
+        problems.push(`${title} received twice or out of order: ${around.join(", ")}`);
       }
     });
     return problems;
   }
 
-  /** The counts, in one line. */
+  /** Returns the counts in one line. */
   toString(): string {
     const refusals = [...this.#refusals].map(([code, count]) => `${count} ${code}`).join(", ");
     return [
@@ -147,8 +149,8 @@ export class Ledger {
     ].join(", ");
   }
 
-  #total(count: (pair: Pair) => number): number {
-    return this.#pairs.reduce((sum, pair) => sum + count(pair), 0);
+  #total(countOf: (pair: Pair) => number): number {
+    return this.#pairs.reduce((sum, pair) => sum + countOf(pair), 0);
   }
 
   #pair(from: number, to: number): Pair {

@@ -2,17 +2,17 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { runtimes } from "../conformance/runtimes.ts";
 import { ownServer } from "../conformance/subject.ts";
 import { chooseSeed, Random } from "./random.ts";
-import { Wanderers } from "./wanderers.ts";
+import { RandomClients } from "./random-clients.ts";
 
 const BUDGET_BYTES = 16_777_216;
 const MESSAGE_BYTES = 65_536;
-/** The line of docs/reliability.md: what each connection may add to the budget, besides a message that is still arriving. */
+/** Memory of one connection besides the budget (docs/reliability.md), without a message that is still arriving. */
 const CONNECTION_BYTES = 65_536;
 const SECONDS = Number(process.env.MEMORY_SECONDS ?? 4);
 const PATIENCE_MS = 60_000;
 
-describe.each(runtimes)("clients that come, go, send and acknowledge at random, on $name", (runtime) => {
-  test(`for ${SECONDS} s, never take the process over its line`, {
+describe.each(runtimes)("clients that connect, leave, send and acknowledge at random, on $name", (runtime) => {
+  test(`never take the process over its memory bound, in ${SECONDS} s`, {
     timeout: SECONDS * 1000 + PATIENCE_MS,
   }, async () => {
     const server = await ownServer(runtime, {
@@ -25,23 +25,22 @@ describe.each(runtimes)("clients that come, go, send and acknowledge at random, 
     });
     const seed = chooseSeed(process.env.CHAOS_SEED);
     const before = server.process.rssBytes;
-    const wanderers = new Wanderers(server, new Random(seed));
-    onTestFinished(() => wanderers.end());
-    const line = (): number =>
-      runtime.baseBytes + BUDGET_BYTES + wanderers.peakConnections * (CONNECTION_BYTES + MESSAGE_BYTES);
+    const clients = new RandomClients(server, new Random(seed));
+    onTestFinished(() => clients.reset());
+    const boundBytes = (): number =>
+      runtime.baseBytes + BUDGET_BYTES + clients.peakConnections * (CONNECTION_BYTES + MESSAGE_BYTES);
     let steps = 0;
     let peakBytes = 0;
     const end = performance.now() + SECONDS * 1000;
     while (performance.now() < end) {
-      await wanderers.step();
+      await clients.step();
       peakBytes = Math.max(peakBytes, server.process.rssBytes);
-      expect(peakBytes, `after step ${++steps} of seed ${seed}`).toBeLessThan(line());
+      expect(peakBytes, `after step ${++steps} of seed ${seed}`).toBeLessThan(boundBytes());
     }
-    const mega = (bytes: number): number => Math.round(bytes / 1e6);
-    console.log(
-      `on ${runtime.name}: ${steps} steps, ${mega(before)} MB before, peak ${mega(peakBytes)} of ${mega(line())} MB, seed ${seed}`,
-    );
-    wanderers.end();
+    const megabytes = (bytes: number): number => Math.round(bytes / 1e6);
+    const memory = `${megabytes(before)} MB before, peak ${megabytes(peakBytes)} of ${megabytes(boundBytes())} MB`;
+    console.log(`on ${runtime.name}: ${steps} steps, ${memory}, seed ${seed}`);
+    clients.reset();
     await server.relayOne();
   });
 });

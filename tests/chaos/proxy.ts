@@ -1,100 +1,100 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 
-/** How many bytes a wire still carries, both ways together, until something is due. */
-interface Budget {
+/** Runs `onZero` after this many more bytes on a wire, in both directions together. */
+interface Countdown {
   bytes: number;
-  due: () => void;
+  onZero: () => void;
 }
 
 /** Bytes, the end of the stream, or its end by a reset. */
 type Piece = Buffer | "end" | "reset";
 
-/** What comes from one end of a wire and goes to the other. */
+/** One direction of a wire. */
 export class Direction {
   readonly #to: Socket;
-  readonly #budget: Budget;
-  /** What waits while nothing is let through. */
+  readonly #countdown: Countdown;
+  /** Pieces that arrived during a stall; `undefined` outside of one. */
   #held: Piece[] | undefined;
-  #ended = false;
+  #hasEnded = false;
 
-  constructor(from: Socket, to: Socket, budget: Budget) {
+  constructor(from: Socket, to: Socket, countdown: Countdown) {
     this.#to = to;
-    this.#budget = budget;
+    this.#countdown = countdown;
     from.on("data", (piece) => this.#take(piece));
     from.on("end", () => this.#take("end"));
     from.on("error", () => this.#take("reset"));
   }
 
-  /** Lets nothing through, and keeps what comes, as a network that may yet deliver it. Nobody is told. */
+  /** Forwards nothing until `go`, and holds what arrives, as a network that may deliver it later. */
   stall(): void {
     this.#held ??= [];
   }
 
-  /** Delivers what was kept, and lets all through again. */
+  /** Forwards what was held, and everything after it. */
   go(): void {
     const held = this.#held ?? [];
     this.#held = undefined;
     for (const piece of held) this.#take(piece);
   }
 
-  /** Tells the receiver that no more comes. What comes all the same is lost. */
+  /** Ends the stream for the receiver. Bytes that still arrive are lost. */
   end(): void {
-    this.#ended = true;
+    this.#hasEnded = true;
     this.#to.end();
   }
 
   #take(piece: Piece): void {
     if (this.#held !== undefined) {
       this.#held.push(piece);
-    } else if (this.#ended || this.#to.destroyed) {
+    } else if (this.#hasEnded || this.#to.destroyed) {
       return;
     } else if (piece === "reset") {
       this.#to.resetAndDestroy();
     } else if (piece === "end") {
       this.end();
     } else {
-      const now = piece.subarray(0, this.#budget.bytes);
-      this.#to.write(now);
-      this.#budget.bytes -= now.length;
-      if (this.#budget.bytes === 0) this.#budget.due();
-      if (now.length < piece.length) this.#take(piece.subarray(now.length));
+      const start = piece.subarray(0, this.#countdown.bytes);
+      this.#to.write(start);
+      this.#countdown.bytes -= start.length;
+      if (this.#countdown.bytes === 0) this.#countdown.onZero();
+      if (start.length < piece.length) this.#take(piece.subarray(start.length));
     }
   }
 }
 
-/** One connection of a client to the relay, through the proxy. */
+/** Connection of a client to the relay through the proxy. */
 export class Wire {
   readonly up: Direction;
   readonly down: Direction;
   readonly #client: Socket;
   readonly #relay: Socket;
-  readonly #budget: Budget = { bytes: Number.POSITIVE_INFINITY, due: () => {} };
+  readonly #countdown: Countdown = { bytes: Number.POSITIVE_INFINITY, onZero: () => {} };
 
   constructor(client: Socket, relay: Socket) {
     this.#client = client;
     this.#relay = relay;
-    this.up = new Direction(client, relay, this.#budget);
-    this.down = new Direction(relay, client, this.#budget);
+    this.up = new Direction(client, relay, this.#countdown);
+    this.down = new Direction(relay, client, this.#countdown);
   }
 
-  /** Does it, once, when so many more bytes have passed: inside a frame, where they end there. */
+  /** Runs the action once, after exactly this many more bytes, which may be inside a frame. */
   after(bytes: number, action: () => void): void {
-    this.#budget.bytes = bytes;
-    this.#budget.due = () => {
-      this.#budget.bytes = Number.POSITIVE_INFINITY;
+    this.#countdown.bytes = bytes;
+    this.#countdown.onZero = () => {
+      this.#countdown.bytes = Number.POSITIVE_INFINITY;
       action();
     };
   }
 
-  /** The network is gone: nothing passes, and neither end is told of anything. */
-  vanish(): void {
+  /** Stalls both directions, as a network that is gone: neither end learns of it. */
+  blackhole(): void {
     this.up.stall();
     this.down.stall();
   }
 
-  /** The network is back: what was on its way arrives. */
-  comeBack(): void {
+  /** Ends the stall of both directions: held bytes arrive. */
+  restore(): void {
     this.up.go();
     this.down.go();
   }
@@ -111,7 +111,7 @@ export class Wire {
     this.resetRelay();
   }
 
-  /** Resets TCP at the client's end; the relay is told where the wire still carries that. */
+  /** Resets TCP at the client's end. The relay learns of that unless the wire stalls. */
   resetClient(): void {
     this.#client.resetAndDestroy();
   }
@@ -122,49 +122,49 @@ export class Wire {
   }
 }
 
-/** A TCP proxy before the relay. It forwards all that comes, until its wires are told otherwise. */
+/** TCP proxy before the relay. It forwards everything until a test changes one of its wires. */
 export class ChaosProxy {
-  /** Where clients connect. */
+  /** Port for clients. */
   readonly port: number;
-  /** Those that are open, in order of connecting. */
+  /** Open wires, in the order of connecting. */
   readonly wires = new Set<Wire>();
   readonly #server: Server;
 
-  constructor(server: Server, relayPort: number, opened: (wire: Wire) => void) {
+  constructor(server: Server, relayPort: number, onWire: (wire: Wire) => void) {
     this.#server = server;
-    // A server that listens on TCP has such an address.
+    // True of a server that listens on TCP.
     this.port = (server.address() as AddressInfo).port;
     server.on("connection", (client: Socket) => {
       const relay = connect({ port: relayPort, host: "127.0.0.1", allowHalfOpen: true, noDelay: true });
       const wire = new Wire(client, relay);
       this.wires.add(wire);
-      const closed = (): void => {
+      const onClose = (): void => {
         if (client.destroyed && relay.destroyed) this.wires.delete(wire);
       };
-      client.on("close", closed);
-      relay.on("close", closed);
-      opened(wire);
+      client.on("close", onClose);
+      relay.on("close", onClose);
+      onWire(wire);
     });
   }
 
-  /** The latest that is open. @throws {Error} When there is none. */
+  /** Latest open wire. @throws {Error} When there is none. */
   get wire(): Wire {
     const wire = [...this.wires].at(-1);
-    if (wire === undefined) throw new Error("Nobody is connected through the proxy");
+    if (wire === undefined) throw new Error("Cannot find a wire: no client is connected through the proxy");
     return wire;
   }
 
-  /** Takes no more connections, and cuts those that are there. */
+  /** Accepts no more connections, and cuts the open ones. */
   close(): void {
     this.#server.close();
     for (const wire of this.wires) wire.cut();
   }
 }
 
-/** Starts a proxy. @param opened Is given each new wire before anything has passed. */
-export async function openProxy(relayPort: number, opened: (wire: Wire) => void = () => {}): Promise<ChaosProxy> {
+/** Starts a proxy. @param onWire Receives each new wire before any byte has passed. */
+export async function openProxy(relayPort: number, onWire: (wire: Wire) => void = () => {}): Promise<ChaosProxy> {
   const server = createServer({ allowHalfOpen: true, noDelay: true });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  return new ChaosProxy(server, relayPort, opened);
+  return new ChaosProxy(server, relayPort, onWire);
 }

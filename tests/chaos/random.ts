@@ -1,4 +1,4 @@
-/** Numbers that look random and follow from a seed (mulberry32). */
+/** Pseudo-random numbers: the same seed gives the same numbers (mulberry32). */
 export class Random {
   #state: number;
 
@@ -6,7 +6,7 @@ export class Random {
     this.#state = seed >>> 0;
   }
 
-  /** From 0 to below 1. */
+  /** Returns a number from 0 to below 1. */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let mixed = this.#state;
@@ -15,12 +15,12 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   }
 
-  /** A whole number from 0 to below `bound`. */
+  /** Returns a whole number from 0 to below `bound`. */
   below(bound: number): number {
     return Math.floor(this.next() * bound);
   }
 
-  /** A whole number from `least` to `most`, small ones as often as those ten times as large. */
+  /** Returns a whole number from `least` to `most` whose logarithm is uniform: 1 to 10 is as likely as 10 to 100. */
   spread(least: number, most: number): number {
     return Math.round(least * (most / least) ** this.next());
   }
@@ -30,7 +30,7 @@ export class Random {
   }
 }
 
-/** The seed that the environment gives, to see the same again; a new one otherwise. */
+/** Returns the given seed, which repeats an earlier run, or a new one. */
 export function chooseSeed(given: string | undefined): number {
   return given === undefined || given === "" ? Math.floor(Math.random() * 2 ** 32) : Number(given);
 }

@@ -7,7 +7,7 @@ import { ROOT } from "../conformance/runtimes.ts";
 const MINUTES = Number(process.env.SOAK_MINUTES ?? 0.5);
 const SETTLE_MS = 90_000;
 
-test(`for ${MINUTES} min of every kind of client, memory stays level, the book comes out even and nothing is left`, {
+test(`a relay under load for ${MINUTES} min loses no message, keeps its memory level and holds nothing at the end`, {
   timeout: MINUTES * 60_000 + SETTLE_MS,
 }, async () => {
   const seed = process.env.CHAOS_SEED === undefined ? [] : ["--seed", process.env.CHAOS_SEED];

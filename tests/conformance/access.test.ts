@@ -101,7 +101,7 @@ describe.each(runtimes)("a relay with RELAY_JWT_SECRET on $name", (runtime) => {
     expect(tab.welcome).toMatchObject({ id: "mail", resumed: false, recovered: true });
     expect(await nextMessages(tab, 2)).toEqual(messages);
     const next = await connectAs({ sub: "mail" });
-    await expect(tab.end()).resolves.toMatchObject({ code: 4500 });
+    await expect(tab.untilClosed()).resolves.toMatchObject({ code: 4500 });
     expect(next.welcome).toMatchObject({ resumed: false, recovered: true });
     expect(await nextMessages(next, 2)).toEqual(messages);
     await next.acknowledge(2);
@@ -117,8 +117,8 @@ describe.each(runtimes)("a relay with RELAY_JWT_SECRET on $name", (runtime) => {
     await live.acknowledge(0);
     const query = `token=${await validToken({ sub: "late" })}&resume=${first.token}&attempt=1`;
     const late = await server.open(`/ws?${query}`, [JSON_PROTOCOL]);
-    await expect(late.end()).resolves.toMatchObject({ code: 4500 });
-    expect(await live.nextIsOwn()).toBe(true);
+    await expect(late.untilClosed()).resolves.toMatchObject({ code: 4500 });
+    expect(await live.receivedNothing()).toBe(true);
   });
 
   test("removes a resumed session from rooms that its new token does not grant, and tells the members", async () => {
@@ -140,7 +140,7 @@ describe.each(runtimes)("a relay with RELAY_JWT_SECRET on $name", (runtime) => {
     const { raw, status } = await tryConnect(server, { headers: { Authorization } });
     expect(status).toBe(101);
     const reason = "The token has expired: connect with a new one";
-    expect(await raw.closed()).toEqual({ code: 4002, reason });
+    expect(await raw.closeFrame()).toEqual({ code: 4002, reason });
   });
 });
 
@@ -209,7 +209,7 @@ describe.each(runtimes)("a relay whose RELAY_JWKS_URL cannot be reached, on $nam
 describe.each(runtimes)("a relay with RELAY_ORIGINS on $name", (runtime) => {
   const server = sharedServer(runtime, { env: { RELAY_ORIGINS: "https://example.org,https://*.example.org" } });
 
-  test("refuses pages of other origins with 403, and accepts clients without an Origin: they are no pages", async () => {
+  test("refuses pages of other origins with 403, and accepts clients without an Origin, no pages", async () => {
     for (const path of ["/ws", "/echo"]) {
       const from = async (Origin: string | undefined) =>
         (await tryConnect(server(), { path, headers: { Origin } })).status;
@@ -292,7 +292,7 @@ describe.each(runtimes)("the rate limit of a connection on $name", (runtime) => 
   });
 
   test.each(["frames", "pings"])("closes a client that keeps sending too many %s with 1008", async (kind) => {
-    if (kind === "pings" && runtime.exceptions.pingIsSilence !== undefined) {
+    if (kind === "pings" && runtime.exceptions.ignoresClientPings !== undefined) {
       // The relay can't count pings that the runtime doesn't report.
       return;
     }

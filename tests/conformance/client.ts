@@ -6,7 +6,7 @@ import { Inbox, within } from "./wait.ts";
 export type Message = string | Buffer;
 
 /** Close code and reason, as the client saw them. */
-export interface Closed {
+export interface CloseInfo {
   readonly code: number;
   readonly reason: string;
 }
@@ -15,7 +15,7 @@ export interface Closed {
 export class Client {
   /** The client's id; empty where it has none or did not ask for it. */
   id = "";
-  readonly closed: Promise<Closed>;
+  readonly #closed: Promise<CloseInfo>;
   readonly #ws: WebSocket;
   readonly #messages = new Inbox<Message>();
   readonly #name: string;
@@ -24,7 +24,7 @@ export class Client {
     this.#ws = ws;
     this.#name = name;
     const receive = onMessage ?? ((message: Message) => this.#messages.push(message));
-    this.closed = new Promise((resolve) => {
+    this.#closed = new Promise((resolve) => {
       ws.on("close", (code, reason) => {
         this.#messages.end(`${this.#title} was closed with ${code}`);
         resolve({ code, reason: reason.toString() });
@@ -46,14 +46,14 @@ export class Client {
   }
 
   /** Waits until the connection has ended. @returns Its close code and reason. */
-  end(): Promise<Closed> {
-    return within(this.closed, `the end of ${this.#title}`);
+  untilClosed(): Promise<CloseInfo> {
+    return within(this.#closed, `the connection of ${this.#title} to end`);
   }
 
   /** Starts the closing handshake, and waits until the relay has answered. */
-  async close(code?: number): Promise<Closed> {
+  async close(code?: number): Promise<CloseInfo> {
     this.#ws.close(code);
-    return this.end();
+    return this.untilClosed();
   }
 
   /** Drops the connection without a close frame. Harmless when it has ended. */
@@ -62,7 +62,7 @@ export class Client {
   }
 
   /** Sends a message to itself. @returns Whether that is the next message: nothing else arrived before it. */
-  async nextIsOwn(): Promise<boolean> {
+  async receivedNothing(): Promise<boolean> {
     const marker = `marker ${Math.random()}`;
     this.send(`${this.id}:${marker}`);
     const next = await this.next();

@@ -69,7 +69,7 @@ describe.each(runtimes)("the start of the relay on $name", (runtime) => {
     client.send("1:of 15 bytes.");
     await expect(client.next()).resolves.toBe("of 15 bytes.");
     client.send("1:of more than twenty");
-    await expect(client.end()).resolves.toMatchObject({ code: 1009 });
+    await expect(client.untilClosed()).resolves.toMatchObject({ code: 1009 });
   });
 
   test("with --help lists every setting, and exits with 0", async () => {

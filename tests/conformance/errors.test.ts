@@ -97,7 +97,7 @@ describe.each(runtimes)("a message over RELAY_MAX_MESSAGE_BYTES on $name", (runt
   ])("closes its sender with 1009: %s", async (_name, message) => {
     const one = await server().connect();
     one.send(message);
-    await expect(one.end()).resolves.toMatchObject({ code: 1009 });
+    await expect(one.untilClosed()).resolves.toMatchObject({ code: 1009 });
     await server().relayOne();
   });
 
@@ -109,7 +109,7 @@ describe.each(runtimes)("a message over RELAY_MAX_MESSAGE_BYTES on $name", (runt
       { opcode: OPCODES.continuation, payload: piece, fin: false },
       { opcode: OPCODES.continuation, payload: piece, fin: false },
     );
-    if (runtime.exceptions.sizeIsKnownLate !== undefined) {
+    if (runtime.exceptions.reportsSizeLate !== undefined) {
       raw.send({ opcode: OPCODES.ping });
       await raw.frame(OPCODES.pong);
       raw.send({ opcode: OPCODES.continuation });
@@ -128,7 +128,7 @@ describe.each(runtimes)("a message of 20 MB on $name", (runtime) => {
     const frame = encodeFrame({ opcode: OPCODES.binary, payload: Buffer.alloc(BYTES) });
     // The frame's header has its length. Most of the frame is sent only where the runtime ignores the header.
     raw.write(frame.subarray(0, 1000));
-    if (runtime.exceptions.sizeIsKnownLate !== undefined) raw.write(frame.subarray(1000));
+    if (runtime.exceptions.reportsSizeLate !== undefined) raw.write(frame.subarray(1000));
     await expect(raw.closeCode()).resolves.toBe(1009);
     await server().relayOne();
   });
@@ -164,7 +164,7 @@ describe.each(runtimes)("RELAY_MAX_CONNECTIONS on $name", (runtime) => {
       }
       const client = attempt.value;
       client.send("nobody:are you there?");
-      const answer = await client.next().catch(() => client.end());
+      const answer = await client.next().catch(() => client.untilClosed());
       if (typeof answer === "string") served.push(client);
       else expect(answer).toEqual({ code: 1013, reason: "The relay has no place left" });
     }

@@ -152,7 +152,7 @@ describe.each(runtimes)("clients that fail while they connect, on $name", (runti
         await server.relayOne();
       }
     }
-    const maxSockets = runtime.exceptions.keepsSocketOfReset === undefined ? sockets : sockets + FAILURES_PER_STAGE;
+    const maxSockets = runtime.exceptions.leaksSocketOnReset === undefined ? sockets : sockets + FAILURES_PER_STAGE;
     expect(await stopAndReadHoldings(server, maxSockets)).toMatchObject({ sessions: 1, rooms: 0, watches: 0 });
   });
 

@@ -12,22 +12,22 @@ import { Inbox, until, within } from "./wait.ts";
 import { hasFakeTime, WallClock } from "./wall-clock.ts";
 
 const SENDERS = 20;
-/** The signal comes in the middle: so many were acknowledged before it. */
+/** Acknowledged messages after which the signal is sent. */
 const ACKNOWLEDGED_BEFORE = 3000;
 
-/** Enough for each runtime's own files; clients beyond have no place. */
+/** Limit of file descriptors: enough for each runtime's own files and some clients. */
 const DESCRIPTORS = 300;
 /** Descriptors that a server short of them may hold for something else than an answered handshake. */
 const UNANSWERED = 10;
 
-/** Longer than all misses of a heartbeat of 200 ms, also in Deno's whole seconds. */
+/** Longer than three beats of 200 ms, and than Deno's timeout of whole seconds. */
 const STOPPED_MS = 2500;
 
 const DAY_MS = 86_400_000;
 if (!hasFakeTime) console.warn("Skipped: the wall clock; apt-get install libfaketime");
 
 describe.each(runtimes)("SIGTERM under load on $name", (runtime) => {
-  test("what was acknowledged as delivered has arrived, and everybody sees 1001", async () => {
+  test("loses no message that was acknowledged as delivered, and closes every client with 1001", async () => {
     const server = await ownServer(runtime);
     const clients = await Promise.all(Array.from({ length: SENDERS }, () => connectJson(server)));
     const senders = clients.map((client) => new BusySender(client));
@@ -39,10 +39,10 @@ describe.each(runtimes)("SIGTERM under load on $name", (runtime) => {
     for (const sender of senders) sender.start(ids.filter((id) => id !== sender.id));
     await within(busy, `${ACKNOWLEDGED_BEFORE} acknowledged messages`);
     server.process.signal("SIGTERM");
-    const ends = await Promise.all(clients.map(async (client) => ({ id: client.id, ...(await client.end()) })));
+    const ends = await Promise.all(clients.map(async (client) => ({ id: client.id, ...(await client.untilClosed()) })));
     await Promise.all(senders.map((sender) => sender.ended));
     const resets = ends.filter(({ code }) => code === 1006).map(({ id }) => id);
-    if (runtime.exceptions.closeResetsSenders === undefined) expect(resets).toEqual([]);
+    if (runtime.exceptions.resetsBusyClients === undefined) expect(resets).toEqual([]);
     const others = ends.filter(({ id }) => !resets.includes(id));
     expect(new Set(others.map(({ code, reason }) => `${code} ${reason}`))).toEqual(
       new Set(["1001 The relay is shutting down"]),
@@ -56,77 +56,77 @@ describe.each(runtimes)("SIGTERM under load on $name", (runtime) => {
   });
 });
 
-/** Whether a new client is served. */
-async function serves(server: Server): Promise<boolean> {
+/** Returns whether the relay accepts a new client. */
+async function acceptsClient(server: Server): Promise<boolean> {
   const client = await server.open("/echo").catch(() => undefined);
   await client?.close();
   return client !== undefined;
 }
 
 describe.each(runtimes)("a relay out of file descriptors on $name", (runtime) => {
-  test("goes on for those who are there, and serves new clients when others have gone", async () => {
+  test("serves its connected clients, and accepts new clients when others have left", async () => {
     const server = await ownServer(runtime, { descriptors: DESCRIPTORS });
     const [one, two] = [await server.connect(), await server.connect()];
     for (const times of ["once", "once more"]) {
-      const crowd = await takeDescriptors(server);
+      const crowd = await exhaustDescriptors(server);
       await talk(one, two);
       for (const { socket } of crowd) socket.resetAndDestroy();
       await until(async () => server.process.descriptors < DESCRIPTORS / 2, `descriptors to be free again, ${times}`);
       await talk(one, two);
-      // A listener that has ended is opened again after a moment.
-      await until(() => serves(server), `the relay to serve again, ${times}`);
+      // A runtime may have closed its listener, and opens it again after a moment.
+      await until(() => acceptsClient(server), `the relay to accept clients again, ${times}`);
       await server.relayOne();
     }
     server.process.signal("SIGTERM");
-    await expect(one.end()).resolves.toMatchObject({ code: 1001 });
+    await expect(one.untilClosed()).resolves.toMatchObject({ code: 1001 });
     expect((await server.process.exit()).code).toBe(0);
   });
 
-  test("ends in order", async () => {
+  test("shuts down in order", async () => {
     const server = await ownServer(runtime, { descriptors: DESCRIPTORS });
     const one = await server.connect();
-    await takeDescriptors(server);
+    await exhaustDescriptors(server);
     server.process.signal("SIGTERM");
-    await expect(one.end()).resolves.toMatchObject({ code: 1001 });
+    await expect(one.untilClosed()).resolves.toMatchObject({ code: 1001 });
     expect((await server.process.exit()).code).toBe(0);
   });
 });
 
-describe.each(runtimes)("a relay that was stopped for a while on $name", (runtime) => {
-  test("drops nobody who is alive", async () => {
+describe.each(runtimes)("a relay that was suspended for a while on $name", (runtime) => {
+  test("drops no client that is alive", async () => {
     const server = await ownServer(runtime, { env: { RELAY_HEARTBEAT_MS: "200" } });
-    const living = await Living.connect(server);
+    const liveClients = await LiveClients.connect(server);
     server.process.signal("SIGSTOP");
-    // The time is what happens to the relay here, not what the test waits for.
+    // The test needs this time to pass for the relay; it doesn't wait for an event.
     await new Promise((resolve) => setTimeout(resolve, STOPPED_MS));
     server.process.signal("SIGCONT");
-    await findSilentClient(server);
-    await living.expectAlive();
+    await outliveSilentClient(server);
+    await liveClients.expectAlive();
   });
 });
 
-describe.each(runtimes)("a relay whose wall clock is set on $name", (runtime) => {
-  test.skipIf(!hasFakeTime)("drops nobody who is alive, and still finds who is silent", async () => {
+describe.each(runtimes)("a relay whose wall clock jumps by a day, on $name", (runtime) => {
+  test.skipIf(!hasFakeTime)("drops no client that is alive, and still drops a silent one", async () => {
     const clock = new WallClock();
     const server = await ownServer(runtime, { env: { RELAY_HEARTBEAT_MS: "200", ...clock.env } });
-    const living = await Living.connect(server);
+    const liveClients = await LiveClients.connect(server);
     for (const days of [1, -1, 0]) {
       clock.set(days);
-      const left = await findSilentClient(server);
+      const left = await outliveSilentClient(server);
       const offsetMs = Date.parse(String(left["@timestamp"])) - Date.now();
       expect(Math.round(offsetMs / DAY_MS) === days).toBe(true);
-      await living.expectAlive();
+      await liveClients.expectAlive();
     }
     server.process.expectAlive();
   });
 });
 
-/** Two plain clients and one of `relay.v1.json`, which say nothing and answer pings. */
-class Living {
+/** Two plain clients and one of `relay.v1.json` that send nothing and answer pings. */
+class LiveClients {
   readonly #one: Client;
   readonly #two: Client;
   readonly #json: JsonClient;
-  /** What came to the last but pings. */
+  /** Frames that the client of `relay.v1.json` received, without pings. */
   readonly #frames = new Inbox<JsonFrame>();
 
   private constructor(one: Client, two: Client, json: JsonClient) {
@@ -136,8 +136,8 @@ class Living {
     void this.#read();
   }
 
-  static async connect(server: Server): Promise<Living> {
-    return new Living(await server.connect(), await server.connect(), await connectJson(server));
+  static async connect(server: Server): Promise<LiveClients> {
+    return new LiveClients(await server.connect(), await server.connect(), await connectJson(server));
   }
 
   async expectAlive(): Promise<void> {
@@ -155,8 +155,8 @@ class Living {
   }
 }
 
-/** Has a client answer no ping, until the relay drops it. @returns The line of the log that says so. */
-async function findSilentClient(server: Server): Promise<LogLine> {
+/** Connects a client that answers no ping, and waits until the relay drops it. @returns The log's line about that. */
+async function outliveSilentClient(server: Server): Promise<LogLine> {
   const { raw, id } = await server.connectRaw();
   const line = await server.left(id);
   expect(line.code).toBe(1006);
@@ -164,7 +164,7 @@ async function findSilentClient(server: Server): Promise<LogLine> {
   return line;
 }
 
-/** A client of a crowd that the server may never answer. */
+/** Client whose handshake the server may never answer. */
 class CrowdMember {
   readonly socket: Socket;
   isAnswered = false;
@@ -181,12 +181,14 @@ class CrowdMember {
 }
 
 /**
- * Connects more clients than the server has descriptors for, and waits until it has none left and has answered the handshakes
- * that it accepted: where a client resets before its answer, Deno.serve keeps the socket (`keepsSocketOfReset`).
+ * Connects more clients than the server has file descriptors for, and waits until it has none left.
+ *
+ * Waits for the answers to the accepted handshakes too: Deno.serve keeps the socket of a client that resets its
+ * connection before the answer (`leaksSocketOnReset`).
  *
  * @returns The clients.
  */
-async function takeDescriptors(server: Server): Promise<CrowdMember[]> {
+async function exhaustDescriptors(server: Server): Promise<CrowdMember[]> {
   const before = server.process.descriptors;
   const crowd = Array.from({ length: DESCRIPTORS * 2 }, () => new CrowdMember(server.port));
   await until(async () => server.process.descriptors >= DESCRIPTORS - 2, "the descriptors to run out");
@@ -197,7 +199,7 @@ async function takeDescriptors(server: Server): Promise<CrowdMember[]> {
   return crowd;
 }
 
-/** Both hear from each other. */
+/** Checks that each of the two clients receives a message of the other. */
 async function talk(one: Client, two: Client): Promise<void> {
   one.send(`${two.id}:hello`);
   await expect(two.next()).resolves.toBe("hello");

@@ -104,7 +104,7 @@ describe.each(runtimes)("the app around the relay on $name", (runtime) => {
   test("closes a client with 4500 when it gives the client's id to another one", async () => {
     const first = await openJson(address(app(), "carol"));
     const second = await openJson(address(app(), "carol"));
-    expect(await first.end()).toMatchObject({ code: 4500 });
+    expect(await first.untilClosed()).toMatchObject({ code: 4500 });
     expect(second.welcome).toMatchObject({ id: "carol", resumed: false });
   });
 
@@ -118,7 +118,7 @@ describe.each(runtimes)("the app around the relay on $name", (runtime) => {
       const content = await body(raw, answer);
       expect(content).toEqual({ error: { code, message: expect.any(String) } });
       expect(JSON.stringify(content)).not.toContain("secret");
-      const closed = await (await sendHandshake(app(), name, "&refusal=close")).closed();
+      const closed = await (await sendHandshake(app(), name, "&refusal=close")).closeFrame();
       expect(closed).toEqual({ code: CLOSE_CODES.get(status), reason: expect.stringMatching(`^${code}: `) });
       expect(closed.reason).not.toContain("secret");
       await expectToServe(app());
@@ -228,7 +228,7 @@ describe.each(runtimes)("an exception in the relay on $name", (runtime) => {
       const one = await openClient(address(app(), "unlucky"), protocols);
       one.send('{"type":"ping","text":"a fault in the relay"}');
       while (!String(await one.next()).includes("internal"));
-      expect(await one.end()).toEqual({ code: 1011, reason: "The relay failed on this connection" });
+      expect(await one.untilClosed()).toEqual({ code: 1011, reason: "The relay failed on this connection" });
       await logged(app(), "failed", "unlucky");
       await untilFree(two, "unlucky");
       await expectToServe(app());

@@ -153,7 +153,7 @@ describe.each(runtimes)("a client with unusual but valid frames on $name", (runt
       (line) => line.id === id && line.message.startsWith("left"),
       `${id} to leave`,
     );
-    const isLoss = code === 1001 && runtime.exceptions.goingAwayIsLoss !== undefined;
+    const isLoss = code === 1001 && runtime.exceptions.treats1001AsLoss !== undefined;
     expect(await left).toMatchObject({ by: "client", code: isLoss ? 1006 : code });
     await expect(raw.closeCode()).resolves.toBe(code);
   });

@@ -53,7 +53,7 @@ async function arrives(server: Server, bytes: number): Promise<boolean> {
 }
 
 describe.each(runtimes)("a message that is never complete on $name", (runtime) => {
-  const isCounted = runtime.exceptions.incompleteIsNotCounted === undefined;
+  const isCounted = runtime.exceptions.hidesPartialMessages === undefined;
 
   test("takes no memory for the control frames between its fragments", async () => {
     const server = await ownServer(runtime, SETTINGS);
@@ -65,7 +65,7 @@ describe.each(runtimes)("a message that is never complete on $name", (runtime) =
     await server.relayOne();
     if (isCounted) await expect(raw.closeCode()).resolves.toBe(1008);
     else await expect(raw.next()).resolves.toBe("x".repeat(FRAGMENTS));
-    if (runtime.exceptions.buffersFloods === undefined) {
+    if (runtime.exceptions.buffersWithoutBound === undefined) {
       expect(server.process.peakBytes).toBeLessThan(maxResidentBytes(runtime, 4));
     }
     await server.relayOne();
@@ -106,7 +106,7 @@ describe.each(runtimes)("a message that is never complete on $name", (runtime) =
     raw.write(cutMessage());
     if (isCounted) {
       const reason = "The relay has no memory left for this message";
-      await expect(raw.closed()).resolves.toEqual({ code: 4003, reason });
+      await expect(raw.closeFrame()).resolves.toEqual({ code: 4003, reason });
     } else {
       raw.write("x");
       await expect(raw.next()).resolves.toMatch(/^:error /);

@@ -73,7 +73,7 @@ export class JsonClient {
   }
 
   /** Sends a ping. @returns Whether its answer is the next frame: nothing else arrived before it. */
-  async nextIsOwn(): Promise<boolean> {
+  async receivedNothing(): Promise<boolean> {
     this.send({ type: "ping" });
     return (await this.next()).type === "pong";
   }
@@ -81,7 +81,7 @@ export class JsonClient {
   /** Acknowledges all messages up to this one, and waits until the relay has processed that. */
   async acknowledge(sequenceId: number): Promise<void> {
     this.send({ type: "sequenceAck", sequenceId });
-    if (!(await this.nextIsOwn())) throw new Error("A frame arrived before the answer to a ping");
+    if (!(await this.receivedNothing())) throw new Error("A frame arrived before the answer to a ping");
   }
 
   /** Drops the connection: TCP ends without a close frame. */
@@ -89,8 +89,8 @@ export class JsonClient {
     this.#client.drop();
   }
 
-  end(): ReturnType<Client["end"]> {
-    return this.#client.end();
+  untilClosed(): ReturnType<Client["untilClosed"]> {
+    return this.#client.untilClosed();
   }
 
   close(code?: number): ReturnType<Client["close"]> {

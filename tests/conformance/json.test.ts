@@ -161,7 +161,7 @@ describe.each(runtimes)("relay.v1.json on $name", (runtime) => {
     const one = await connectJson(server());
     const watcher = await connectWatcher(server(), one.id);
     one.send({ type: "send", to: one.id, data: "x".repeat(100_000) });
-    await expect(one.end()).resolves.toMatchObject({ code: 1009 });
+    await expect(one.untilClosed()).resolves.toMatchObject({ code: 1009 });
     expect(await watcher.next()).toEqual({ type: "presence", id: one.id, event: "offline" });
     expect(await watcher.ask({ type: "send", to: one.id, data: 1 })).toMatchObject({ error: { code: "no_such_id" } });
   });

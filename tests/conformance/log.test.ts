@@ -15,7 +15,7 @@ describe.each(runtimes)("the log on $name", (runtime) => {
     expect(received).toMatchObject({ level: "DEBUG", id: "1", content: "1:您好" });
     const sent = await log.find(({ message }) => message.startsWith("sent"), "the sent frame");
     expect(sent).toMatchObject({ level: "DEBUG", id: "1", content: "您好" });
-    if (runtime.exceptions.silenceIsFoundByRuntime === undefined) {
+    if (runtime.exceptions.detectsSilenceItself === undefined) {
       const beat = await log.find(({ message }) => message.startsWith("heartbeat ok"), "a beat");
       expect(beat).toMatchObject({ level: "DEBUG", id: "1" });
     }

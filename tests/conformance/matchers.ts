@@ -15,7 +15,7 @@ declare module "vitest" {
 expect.extend({
   async toStaySilent(client: Client) {
     return {
-      pass: await client.nextIsOwn(),
+      pass: await client.receivedNothing(),
       message: () => `Client ${client.id} received a frame that it should not have`,
     };
   },

@@ -7,11 +7,11 @@ import { ownServer } from "./subject.ts";
 import { until } from "./wait.ts";
 
 const MEBIBYTE = 1_048_576;
-/** A quarter of it is for what is counted: 4 MiB. */
+/** `RELAY_MAX_TOTAL_BUFFERED_BYTES`. The relay counts up to a quarter of it: 4 MiB. */
 const BUDGET_BYTES = 16 * MEBIBYTE;
-/** What a process may grow by that is sent large frames one after the other: what passes and is not collected yet. */
+/** Garbage by which a process may grow while it reads large frames one after the other. */
 const GARBAGE_BYTES = 128 * MEBIBYTE;
-/** Tests that send much, on a machine that has other things to do. */
+/** Timeout of tests that send much, on a busy machine. */
 const LARGE_TIMEOUT = { timeout: 120_000 };
 const LARGE = Buffer.alloc(900_000, "x");
 
@@ -19,7 +19,7 @@ function settings(budgetBytes: number, more: Readonly<Record<string, string>> = 
   return { env: { RELAY_LOG: "warning", RELAY_MAX_TOTAL_BUFFERED_BYTES: String(budgetBytes), ...more } };
 }
 
-/** The next frame of the type; others before it are left out, and the relay's pings answered. */
+/** Takes the next frame of this type. Skips others before it, and answers the relay's pings. */
 async function nextOf(raw: RawClient, type: string): Promise<Record<string, unknown>> {
   for (;;) {
     const frame: Record<string, unknown> = JSON.parse(String(await raw.next()));
@@ -28,14 +28,14 @@ async function nextOf(raw: RawClient, type: string): Promise<Record<string, unkn
   }
 }
 
-/** What became of a send: `delivered`, `queued` or the code of an error. */
+/** Sends this many bytes. @returns The outcome: `delivered`, `queued` or the code of an error. */
 async function outcomeOf(sender: JsonClient, to: string, bytes: number): Promise<string> {
   const { outcome, error } = await sender.ask({ type: "send", to, data: "x".repeat(bytes) });
   return outcome === "failed" ? (error as { code: string }).code : String(outcome);
 }
 
-/** Has so many sessions connect and lose their connections, thirty at a time. @returns Their ids. */
-async function vanish(server: Server, count: number): Promise<string[]> {
+/** Connects this many clients, thirty at a time, and resets their connections. @returns The ids of their sessions. */
+async function createAwaySessions(server: Server, count: number): Promise<string[]> {
   const ids: string[] = [];
   while (ids.length < count) {
     const watcher = await connectJson(server);
@@ -52,8 +52,8 @@ async function vanish(server: Server, count: number): Promise<string[]> {
   return ids;
 }
 
-describe.each(runtimes)("what strangers can make the relay hold on $name", (runtime) => {
-  test("is no frame for a send that failed: 192 sends of 900 kB to nobody leave nothing", LARGE_TIMEOUT, async () => {
+describe.each(runtimes)("the memory of the relay on $name", (runtime) => {
+  test("keeps no frame of a failed send: 192 sends of 900 kB to nobody leave nothing", LARGE_TIMEOUT, async () => {
     const server = await ownServer(runtime, settings(BUDGET_BYTES));
     const { raw } = await connectRawJson(server);
     const before = server.process.rssBytes;
@@ -64,7 +64,7 @@ describe.each(runtimes)("what strangers can make the relay hold on $name", (runt
     expect(server.process.rssBytes - before).toBeLessThan(GARBAGE_BYTES);
   });
 
-  test("is no frame for a room or a watch: 180 of them in frames of 900 kB leave nothing", LARGE_TIMEOUT, async () => {
+  test("keeps no frame of a join or a watch: 180 frames of 900 kB leave nothing", LARGE_TIMEOUT, async () => {
     const server = await ownServer(runtime, settings(BUDGET_BYTES));
     const spaces = Buffer.alloc(LARGE.length, " ");
     const before = server.process.rssBytes;
@@ -84,7 +84,7 @@ describe.each(runtimes)("what strangers can make the relay hold on $name", (runt
     expect(server.process.rssBytes - before).toBeLessThan(GARBAGE_BYTES);
   });
 
-  test("is no message that was acknowledged", LARGE_TIMEOUT, async () => {
+  test("keeps no acknowledged message", LARGE_TIMEOUT, async () => {
     const server = await ownServer(runtime, settings(16 * BUDGET_BYTES));
     const { raw: sender } = await connectRawJson(server);
     const before = server.process.rssBytes;
@@ -102,7 +102,7 @@ describe.each(runtimes)("what strangers can make the relay hold on $name", (runt
   });
 
   test(
-    "is what one session was sent, once and not for each of its connections: 80 resumes that read nothing",
+    "keeps a session's messages once, not once for each connection, over 80 resumes by clients that read nothing",
     LARGE_TIMEOUT,
     async () => {
       const bounds = { RELAY_MAX_MAILBOX_BYTES: "7500000", RELAY_MAX_BUFFERED_BYTES: "7500000" };
@@ -123,9 +123,9 @@ describe.each(runtimes)("what strangers can make the relay hold on $name", (runt
     },
   );
 
-  test("is half the budget for clients that are away, however many and however little for each", async () => {
+  test("holds messages for clients that are away in half of the budget, however many clients", async () => {
     const server = await ownServer(runtime, settings(BUDGET_BYTES));
-    const ids = await vanish(server, 120);
+    const ids = await createAwaySessions(server, 120);
     const sender = await connectJson(server);
     const outcomes: string[] = [];
     for (const id of ids) outcomes.push(await outcomeOf(sender, id, 31_000));
@@ -135,7 +135,7 @@ describe.each(runtimes)("what strangers can make the relay hold on $name", (runt
     expect(queued * 31_000).toBeLessThan(BUDGET_BYTES / 4 / 2);
   });
 
-  test("is no more than the budget for clients that read and never acknowledge; what was not kept is owned up to", async () => {
+  test("is within the budget for clients that never acknowledge; a resume reports dropped messages", async () => {
     const server = await ownServer(runtime, settings(BUDGET_BYTES));
     const sender = await connectJson(server);
     const receivers: JsonClient[] = [];
@@ -154,9 +154,9 @@ describe.each(runtimes)("what strangers can make the relay hold on $name", (runt
     expect(recovered * 900_000).toBeLessThan(BUDGET_BYTES / 4);
   });
 
-  test("leaves room for a client that reads, although others went away with their mailboxes full", async () => {
+  test("has room for a client that reads, although others left with full mailboxes", async () => {
     const server = await ownServer(runtime, settings(BUDGET_BYTES));
-    const ids = await vanish(server, 150);
+    const ids = await createAwaySessions(server, 150);
     const [sender, reader] = [await connectJson(server), await connectJson(server)];
     for (const id of ids) await outcomeOf(sender, id, 29_000);
     for (let message = 1; message <= 3; message++) {
@@ -166,7 +166,7 @@ describe.each(runtimes)("what strangers can make the relay hold on $name", (runt
     }
   });
 
-  test("is taken from connections that stopped acknowledging, as soon as one that reads needs it", async () => {
+  test("is taken from clients that stopped acknowledging as soon as a client that reads needs it", async () => {
     const server = await ownServer(runtime, settings(BUDGET_BYTES));
     const sender = await connectJson(server);
     const stalled: RawClient[] = [];
@@ -177,9 +177,9 @@ describe.each(runtimes)("what strangers can make the relay hold on $name", (runt
       stalled.push(raw);
     }
     const reader = await connectJson(server);
-    // The stalled have a second to go on.
+    // The relay closes a stalled client after a second.
     await until(async () => {
-      // Until then any sender of so much may be closed itself, with 4003 or 4000.
+      // Until then the relay may close the sender of a large message, with 4003 or 4000.
       const another = await connectJson(server);
       const outcome = await outcomeOf(another, reader.id, 900_000).catch(() => "closed");
       another.drop();
@@ -189,7 +189,7 @@ describe.each(runtimes)("what strangers can make the relay hold on $name", (runt
     expect(await Promise.race(stalled.map((raw) => raw.closeCode()))).toBe(4000);
   });
 
-  test("is no more rooms than the budget has memory for: overloaded, until others leave theirs", async () => {
+  test("bounds rooms by the budget: a join is overloaded until others leave their rooms", async () => {
     const limits = { RELAY_MAX_ROOMS_PER_SESSION: "100000" };
     const server = await ownServer(runtime, settings(MEBIBYTE, limits));
     const [greedy, modest] = [await connectJson(server), await connectJson(server)];
@@ -207,7 +207,7 @@ describe.each(runtimes)("what strangers can make the relay hold on $name", (runt
     expect(await join(modest, 2)).toBe("done");
   });
 
-  test("is no more sessions than RELAY_MAX_SESSIONS, with those that are away; they can come back all the same", async () => {
+  test("bounds sessions, away ones included, by RELAY_MAX_SESSIONS; those that are away can still resume", async () => {
     const server = await ownServer(runtime, { env: { RELAY_LOG: "warning", RELAY_MAX_SESSIONS: "3" } });
     const [one, two] = [await connectJson(server), await connectJson(server)];
     two.drop();

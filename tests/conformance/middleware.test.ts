@@ -42,7 +42,7 @@ async function expectNobody(app: Server, id: string): Promise<void> {
 
 describe.each(runtimes)("the relay behind an app's middleware on $name", (runtime) => {
   const app = sharedApp(runtime);
-  const { upgradesBeforeMiddleware, losesLateHeaders, thrownWordsEndServer } = runtime.exceptions;
+  const { upgradesBeforeMiddleware, losesLateHeaders, thrownNonErrorEndsServer } = runtime.exceptions;
 
   test.each(HARMLESS)("serves clients behind %s", async (behind) => {
     const one = await openJson(address(app(), behind, `behind-${behind}`));
@@ -92,7 +92,7 @@ describe.each(runtimes)("the relay behind an app's middleware on $name", (runtim
       await within(raw.gone, "the end of the connection");
     } else {
       expect(answer.status).toBe(101);
-      expect(await raw.closed()).toEqual(FORBIDDEN);
+      expect(await raw.closeFrame()).toEqual(FORBIDDEN);
       raw.reset();
     }
     await expectNobody(app(), behind);
@@ -103,7 +103,7 @@ describe.each(runtimes)("the relay behind an app's middleware on $name", (runtim
     const own = await ownServer(runtime.app);
     const raw = await openTcp(own.port);
     raw.write(handshake({ path: "/behind/throw-words-after/ws?name=words" }));
-    if (thrownWordsEndServer !== undefined) {
+    if (thrownNonErrorEndsServer !== undefined) {
       const isOver = (): Promise<boolean> =>
         openTcp(own.port).then(
           (one) => {

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import type { Closed } from "./client.ts";
+import type { CloseInfo } from "./client.ts";
 import { closePayload, encodeFrame, FrameReader, OPCODES, type ReceivedFrame, type WireFrame } from "./frames.ts";
 import { Inbox, within } from "./wait.ts";
 
@@ -144,16 +144,16 @@ export class RawClient {
 
   /** Waits for the close frame. @returns Its code, or 1006 when the connection ends without one. */
   async closeCode(): Promise<number> {
-    return (await this.closed()).code;
+    return (await this.closeFrame()).code;
   }
 
   /** Waits for the close frame. @returns Its code and reason; the code is 1006 when the connection ends without one. */
-  async closed(): Promise<Closed> {
+  async closeFrame(): Promise<CloseInfo> {
     // Rejects when the connection has ended and no frame from it is left.
-    const closed = await this.frame(OPCODES.close).catch(() => undefined);
-    if (closed === undefined && !this.#isGone) throw new Error("Waited for a close frame or the end of the connection");
-    if (closed === undefined) return { code: 1006, reason: "" };
-    const { payload } = closed;
+    const frame = await this.frame(OPCODES.close).catch(() => undefined);
+    if (frame === undefined && !this.#isGone) throw new Error("Waited for a close frame or the end of the connection");
+    if (frame === undefined) return { code: 1006, reason: "" };
+    const { payload } = frame;
     return { code: payload.length < 2 ? 1005 : payload.readUInt16BE(0), reason: payload.subarray(2).toString() };
   }
 

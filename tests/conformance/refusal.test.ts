@@ -40,7 +40,7 @@ async function refusal(server: Server, query: string, headers: HandshakeOptions[
     headers: { ...offer, ...headers },
   });
   expect([status, protocol]).toEqual([101, JSON_PROTOCOL]);
-  const { code, reason } = await raw.closed();
+  const { code, reason } = await raw.closeFrame();
   raw.reset();
   return [code, reason.slice(0, reason.indexOf(":"))];
 }

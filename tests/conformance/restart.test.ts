@@ -61,10 +61,10 @@ describe.each(runtimes)("after SIGKILL on $name", (runtime) => {
     expect(thief.id).toBe(stolen.id);
     const owner = await connectJson(second, { resume: encodeURIComponent(latest.token) });
     expect(owner.welcome).toMatchObject({ id: stolen.id, resumed: false, recovered: false });
-    await expect(thief.end()).resolves.toMatchObject({ code: 4500 });
+    await expect(thief.untilClosed()).resolves.toMatchObject({ code: 4500 });
     const again = await connectJson(second, { resume: encodeURIComponent(stolen.token) });
     expect(again.id).not.toBe(stolen.id);
-    expect(await owner.nextIsOwn()).toBe(true);
+    expect(await owner.receivedNothing()).toBe(true);
   });
 
   test.skipIf(!hasFakeTime)(

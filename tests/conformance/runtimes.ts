@@ -7,44 +7,44 @@ const APPS = "tests/conformance/apps/";
 /** Folder of the runtimes that the root's package.json doesn't install. */
 export const INSTALLED = `${ROOT}tests/runtimes/node_modules/.bin/`;
 
-/** What some way to start the relay cannot keep of what the others promise. */
+/** Promises of the relay that a runtime cannot keep. Each value is the reason. */
 export interface Exceptions {
-  /** A client that is sending one large frame counts as silent until the frame is whole. */
-  readonly partOfFrameIsSilence?: string;
-  /** A client that sends pings of its own, and nothing else, counts as silent. */
-  readonly pingIsSilence?: string;
-  /** A silent client is found by the runtime: after as long as the misses take, without a line for each miss. */
-  readonly silenceIsFoundByRuntime?: string;
-  /** The size of a message is known when the message is there. */
-  readonly sizeIsKnownLate?: string;
-  /** A client that is gone costs a few kilobytes until the time is over after which its silence would have been found. */
-  readonly remembersTheGone?: string;
-  /** A client that reads nothing keeps its socket; the relay has only let go of it. */
+  /** A client that is sending one large frame counts as silent until the frame is complete. */
+  readonly ignoresPartialFrames?: string;
+  /** A client that sends nothing but its own pings counts as silent. */
+  readonly ignoresClientPings?: string;
+  /** The runtime drops a silent client, after three beats as the relay does, but without a log line for each miss. */
+  readonly detectsSilenceItself?: string;
+  /** The relay learns the size of a message only when the message is complete. */
+  readonly reportsSizeLate?: string;
+  /** A closed connection keeps a few kilobytes until the timeout after which a silent client is dropped. */
+  readonly keepsMemoryUntilTimeout?: string;
+  /** The relay cannot drop the socket of a client that reads nothing; it only stops using it. */
   readonly cannotTerminate?: string;
-  /** A socket ends with the relay's close frame; the client's answer is not waited for. */
-  readonly closeWaitsForNobody?: string;
-  /** The runtime's own buffers for what floods it are not bounded: the process takes far more than the relay's bound. */
-  readonly buffersFloods?: string;
-  /** Nobody is told of part of a message: an incomplete one counts for nothing in the memory budget. */
-  readonly incompleteIsNotCounted?: string;
-  /** At the relay's end a client whose frames were not read yet may see a reset in place of the close frame. */
-  readonly closeResetsSenders?: string;
-  /** A client that closes with 1001 counts as one whose connection was lost: its session is kept. */
-  readonly goingAwayIsLoss?: string;
-  /** A client that breaks the protocol is dropped without a code that says so, and some breaches are let pass. */
+  /** A socket closes right after the relay's close frame, without waiting for the client's. */
+  readonly skipsClosingHandshake?: string;
+  /** The runtime buffers a flood without bound, so that the process takes far more than the relay's bound. */
+  readonly buffersWithoutBound?: string;
+  /** The runtime doesn't report parts of a message, so that the memory budget counts no incomplete message. */
+  readonly hidesPartialMessages?: string;
+  /** At the shutdown a client whose frames were not read yet may see a reset in place of the close frame. */
+  readonly resetsBusyClients?: string;
+  /** A client's close with 1001 counts as a lost connection: its session is kept. */
+  readonly treats1001AsLoss?: string;
+  /** A client that breaks the protocol is dropped without a close code, and some violations are accepted. */
   readonly laxProtocol?: string;
-  /** An upgrade with a method other than GET is refused by the runtime, before the relay sees it. */
+  /** The runtime refuses an upgrade with a method other than GET before the relay sees it. */
   readonly refusesMethodItself?: string;
   /** A client that never finishes its handshake keeps its socket. */
   readonly handshakeNeverTimesOut?: string;
-  /** A request is upgraded before the app's middleware has seen the answer: a middleware that refuses then closes the connection. */
+  /** A request is upgraded before the app's middleware sees the answer; a middleware that refuses closes the socket. */
   readonly upgradesBeforeMiddleware?: string;
-  /** Headers that middleware sets after the relay's route has answered do not reach the answer to a handshake. */
+  /** Headers that middleware sets after the relay's route has answered are missing in the answer to a handshake. */
   readonly losesLateHeaders?: string;
-  /** A middleware of the app that throws something else than an Error, after a request was upgraded, ends the server. */
-  readonly thrownWordsEndServer?: string;
-  /** A client that resets its connection between its request and the answer costs a socket. */
-  readonly keepsSocketOfReset?: string;
+  /** A middleware that throws a value that is no Error, after the upgrade, ends the server. */
+  readonly thrownNonErrorEndsServer?: string;
+  /** A client that resets its connection between its request and the answer leaks a socket. */
+  readonly leaksSocketOnReset?: string;
 }
 
 /** Command that starts a server. */
@@ -58,7 +58,7 @@ export interface Runtime extends Program {
   readonly name: string;
   /** Starts an app that mounts the relay (apps/). */
   readonly app: Program;
-  /** Starts servers with more upgrade listeners beside the relay (apps/neighbours.ts); absent where only one can listen. */
+  /** Starts servers with other upgrade listeners beside the relay (apps/neighbours.ts); absent where one can listen. */
   readonly neighbours?: Program;
   /** Memory of the process besides what docs/reliability.md counts: its own, and garbage. */
   readonly baseBytes: number;
@@ -118,12 +118,12 @@ const all: readonly Runtime[] = [
     app: bunApp("bun.ts"),
     baseBytes: 170_000_000,
     exceptions: {
-      partOfFrameIsSilence: "Bun.serve tells of whole messages alone",
-      incompleteIsNotCounted: "Bun.serve tells of whole messages alone",
-      closeWaitsForNobody: "Bun.serve reports a socket as closed as soon as its close frame is written",
+      ignoresPartialFrames: "Bun.serve reports complete messages only",
+      hidesPartialMessages: "Bun.serve reports complete messages only",
+      skipsClosingHandshake: "Bun.serve reports a socket as closed as soon as its close frame is written",
       upgradesBeforeMiddleware: "Bun.serve upgrades a request while its handler runs",
       losesLateHeaders: "Bun.serve writes the answer to a handshake while its handler runs",
-      thrownWordsEndServer: "Bun 1.4 ends the process when a fetch that has upgraded its request rejects",
+      thrownNonErrorEndsServer: "Bun 1.4 ends the process when a fetch that has upgraded its request rejects",
     },
   },
   {
@@ -140,26 +140,26 @@ const all: readonly Runtime[] = [
     app: denoApp("deno.ts"),
     baseBytes: 330_000_000,
     exceptions: {
-      partOfFrameIsSilence: "idleTimeout counts whole frames alone",
-      pingIsSilence: "idleTimeout does not count pings",
-      silenceIsFoundByRuntime:
+      ignoresPartialFrames: "idleTimeout counts complete frames only",
+      ignoresClientPings: "idleTimeout does not count pings",
+      detectsSilenceItself:
         "Deno.serve has no ping; idleTimeout, in whole seconds, pings at half of it and closes with 1001",
-      sizeIsKnownLate: "Deno.serve reads a message whole before it hands it over",
-      remembersTheGone: "Deno.serve 2.9 keeps what belongs to idleTimeout until it is over",
-      closeResetsSenders: "Deno.serve 2.9 at times ends a busy socket without the close frame that the relay gave it",
+      reportsSizeLate: "Deno.serve reports a message when it is complete",
+      keepsMemoryUntilTimeout: "Deno.serve 2.9 keeps the state of idleTimeout until its timer fires",
+      resetsBusyClients: "Deno.serve 2.9 at times closes a busy socket without the relay's close frame",
       cannotTerminate: "Deno.serve has no terminate",
-      buffersFloods:
-        "Deno.serve 2.9 reads whatever comes into a buffer that grows with it: 100 clients that flood one that only counts it take 1.7 GB",
-      incompleteIsNotCounted: "Deno.serve tells of whole messages alone",
-      goingAwayIsLoss: "Deno.serve ends with 1001 whom its idleTimeout found, and reports that as a client's own 1001",
+      buffersWithoutBound:
+        "Deno.serve 2.9 reads into a buffer without bound: 100 clients that flood a bare server took 1.7 GB",
+      hidesPartialMessages: "Deno.serve reports complete messages only",
+      treats1001AsLoss: "Deno.serve reports its own idle timeout and a client's close with 1001 alike",
       laxProtocol:
-        "Deno.serve reads frames without a mask and long close frames, and drops a client without a close frame",
+        "Deno.serve accepts frames without a mask and long close frames, and drops a client without a close frame",
       refusesMethodItself: "Deno.serve answers it 400",
       handshakeNeverTimesOut:
-        "Deno.serve 2.9 waits for the headers of a request without an end, and has no option for it",
+        "Deno.serve 2.9 waits for a request's headers without a timeout, and has no option for one",
       upgradesBeforeMiddleware: "Deno.serve upgrades a request while its handler runs",
-      thrownWordsEndServer: "Deno.serve 2.9 ends its listener when a request was upgraded and its handler rejects",
-      keepsSocketOfReset: "Deno.serve 2.9 does not close the socket of an upgrade that was reset before its answer",
+      thrownNonErrorEndsServer: "Deno.serve 2.9 ends its listener when a request was upgraded and its handler rejects",
+      leaksSocketOnReset: "Deno.serve 2.9 does not close the socket of an upgrade that was reset before its answer",
     },
   },
 ];

@@ -172,7 +172,7 @@ describe.each(runtimes)("a session on $name", (runtime) => {
     const taker = await connectJson(server(), { resume: previous.token });
     expect(taker.welcome).toMatchObject({ id: previous.id, resumed: true, recovered: true });
     const reason = "The session goes on over another connection";
-    await expect(previous.end()).resolves.toEqual({ code: 4500, reason });
+    await expect(previous.untilClosed()).resolves.toEqual({ code: 4500, reason });
     const outcome = await watcher.ask({ type: "send", to: previous.id, data: "to the new one" });
     expect(outcome).toEqual({ outcome: "delivered" });
     expect(await taker.next()).toMatchObject({ data: "to the new one" });
@@ -185,7 +185,7 @@ describe.each(runtimes)("a session on $name", (runtime) => {
     raw.send({ opcode: OPCODES.close, payload: code === undefined ? "" : closePayload(code) });
     expect(await watcher.next()).toEqual({ type: "presence", id: welcome.id, event: "offline" });
     const outcome = await watcher.ask({ type: "send", to: welcome.id, data: 1 });
-    if (code === 1001 && runtime.exceptions.goingAwayIsLoss !== undefined) {
+    if (code === 1001 && runtime.exceptions.treats1001AsLoss !== undefined) {
       expect(outcome).toEqual({ outcome: "queued" });
       return;
     }
@@ -227,7 +227,7 @@ describe.each(runtimes)("a session on $name", (runtime) => {
     expect(await watcher.next()).toEqual({ type: "presence", id: welcome.id, event: "offline" });
     raw.resume();
     // Deno.serve often drops the buffered bytes, and the close frame with them.
-    const { code, reason } = await raw.closed();
+    const { code, reason } = await raw.closeFrame();
     if (code === 1006) expect(runtime.exceptions.cannotTerminate).toBeDefined();
     else expect([code, reason]).toEqual([4000, "What was sent to this connection was not read in time"]);
     const back = await connectJson(server(), { resume: welcome.resumeToken });
@@ -245,7 +245,7 @@ describe.each(runtimes)("a client that reads no acks on $name", (runtime) => {
     // More than the system's buffers hold, so that the acks below stay in the runtime's buffers.
     const data = "x".repeat(60_000);
     for (let count = 0; count < 300; count++) filler.send({ type: "send", to: welcome.id, data });
-    expect(await filler.nextIsOwn()).toBe(true);
+    expect(await filler.receivedNothing()).toBe(true);
     const send = (ackId: number) => JSON.stringify({ type: "send", to: receiver.id, data: ackId, ackId });
     for (let ackId = 1; ackId <= 300; ackId++) raw.text(send(ackId));
     const expected = Array.from({ length: 256 }, (_, index) => [index + 1, index + 1]);
@@ -309,7 +309,7 @@ describe.each(runtimes)("a resume token on $name", (runtime) => {
     back.send(JSON.stringify({ type: "ping" }));
     expect(readFrame(await back.next())).toMatchObject({ type: "pong" });
     const late = await server().open(`/ws?resume=${one.token}&attempt=1`, [JSON_PROTOCOL]);
-    await expect(late.end()).resolves.toMatchObject({ code: 4500 });
+    await expect(late.untilClosed()).resolves.toMatchObject({ code: 4500 });
     back.send(JSON.stringify({ type: "ping" }));
     expect(readFrame(await back.next())).toMatchObject({ type: "pong" });
   });
@@ -372,7 +372,7 @@ describe.each(runtimes)("a shutdown on $name", (runtime) => {
     const server = await ownServer(runtime);
     const watcher = await loseConnection(server, await connectJson(server));
     server.process.signal("SIGTERM");
-    await expect(watcher.end()).resolves.toEqual({ code: 1001, reason: "The relay is shutting down" });
+    await expect(watcher.untilClosed()).resolves.toEqual({ code: 1001, reason: "The relay is shutting down" });
     expect((await server.process.exit()).code).toBe(0);
   });
 });

@@ -33,7 +33,7 @@ describe("the published package", () => {
     return app;
   }
 
-  test("starts with npx where nothing is installed", async () => {
+  test("starts with npx where it is not installed", async () => {
     const app = await createApp({});
     await app.relays("npx", ["--yes", "hono-relay", "--port", "0"]);
   });
@@ -51,7 +51,7 @@ describe("the published package", () => {
     await app.runsExample("node");
   });
 
-  test("works with pnpm that hoists nothing", async () => {
+  test("works with pnpm without hoisting", async () => {
     const app = await createApp({ dependencies: NEWEST, npmrc: "hoist=false" });
     await app.run("npx", "--yes", PNPM, "add", "hono-relay");
     await app.relays(join(app.folder, BIN), ["--port", "0"]);
@@ -60,7 +60,7 @@ describe("the published package", () => {
     await app.runsExample("node");
   });
 
-  test("brings its peers with pnpm, where the app names none", async () => {
+  test("installs its peer dependencies with pnpm where the app has none of them", async () => {
     const app = await createApp({ npmrc: "hoist=false" });
     await app.run("npx", "--yes", PNPM, "add", "hono-relay");
     await app.relays(join(app.folder, BIN), ["--port", "0"]);

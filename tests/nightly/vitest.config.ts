@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-/** What takes too long for each change, `npm run test:nightly`: package managers, and the tests below for longer. */
+/** Tests that are too slow for each change (`npm run test:nightly`): package managers, and long runs of other tests. */
 export default defineConfig({
   test: {
     root: new URL("../..", import.meta.url).pathname,

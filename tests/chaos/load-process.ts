@@ -5,17 +5,17 @@ import { Inbox } from "../conformance/wait.ts";
 
 const READY_PATIENCE_MS = 60_000;
 
-/** Clients in a process of their own, which a test starts to make life hard for the relay. Ends with the test. */
-export interface Accomplice {
-  /** Ends it. @returns What it counted, as it says. @throws {Error} When it has failed before, with why. */
+/** Process of its own whose clients put load on the relay. Ends with the test. */
+export interface LoadProcess {
+  /** Stops the process. @returns Its last line of output: what it counted. @throws {Error} When it has failed. */
   stop(): Promise<string>;
 }
 
 /**
- * Starts a script of this folder. Its first line of output says that it has begun, its last, after SIGTERM, what it
- * counted.
+ * Starts a script of this folder, and waits for its first line of output, which says that it has begun. After SIGTERM
+ * the script prints a line with its counts.
  */
-export async function startAccomplice(script: string, ...args: readonly (string | number)[]): Promise<Accomplice> {
+export async function startLoadProcess(script: string, ...args: readonly (string | number)[]): Promise<LoadProcess> {
   const path = new URL(script, import.meta.url).pathname;
   const child = spawnUnlimited([process.execPath, "--import", "tsx", path, ...args.map(String)]);
   onTestFinished(() => {
@@ -29,12 +29,12 @@ export async function startAccomplice(script: string, ...args: readonly (string 
   });
   const lines = new Inbox<string>();
   createInterface(stdout).on("line", (line) => lines.push(line));
-  child.on("close", (code) => lines.end(`it ended with ${code}: ${errors}`));
+  child.on("close", (code) => lines.end(`the process ended with ${code}: ${errors}`));
   await lines.next(`${script} to begin`, READY_PATIENCE_MS);
   return {
     stop: () => {
       child.kill("SIGTERM");
-      return lines.next(`what ${script} counted`);
+      return lines.next(`the counts of ${script}`);
     },
   };
 }

@@ -1,3 +1,4 @@
+export type { Passing, RelayHooks } from "./core/hooks.ts";
 export { CLOSE_CODES, type CloseCode } from "./core/link/close-codes.ts";
 export type { Connection } from "./core/link/connection.ts";
 export type { Ending } from "./core/link/ending.ts";
@@ -9,7 +10,6 @@ export { Message } from "./core/protocol/message.ts";
 export { negotiate } from "./core/protocol/negotiate.ts";
 export { Relay } from "./core/relay.ts";
 export type { ClientOrigin, Handshake, Holdings, RelayOptions } from "./core/relay-options.ts";
-export type { Passing, RelayHooks } from "./core/router.ts";
 export type { ConnectionDetails, RefusedConnection, RelayObserver } from "./core/session/observer.ts";
 export { createApp } from "./http/app.ts";
 export type { AppOptions } from "./http/app-options.ts";

@@ -1,12 +1,12 @@
 import type { OptionKind, OptionKinds } from "./check-options.ts";
 import { ID_KINDS, type IdKind } from "./directory/registry.ts";
 import type { TokenSigner } from "./directory/token-format.ts";
+import { HOOK_KINDS, type RelayHooks } from "./hooks.ts";
 import { DEFAULT_LIMITS, type Limits } from "./link/limits.ts";
 import type { Schedule } from "./link/turn.ts";
 import type { Protocol } from "./protocol/protocol.ts";
-import { HOOK_KINDS, type RelayHooks } from "./router.ts";
+import type { Terms } from "./session/grant.ts";
 import { OBSERVER_KINDS, type RelayObserver } from "./session/observer.ts";
-import type { Terms } from "./session/session.ts";
 
 export interface RelayOptions {
   /** Milliseconds of one beat of the heartbeat. Default: 5000. */

@@ -5,6 +5,7 @@ import { ResumeTokens } from "./directory/resume-tokens.ts";
 import { Rooms } from "./directory/rooms.ts";
 import type { EarlierToken } from "./directory/token-format.ts";
 import { Watchers } from "./directory/watchers.ts";
+import { Hooks } from "./hooks.ts";
 import { CLOSE_CODES, type CloseCode } from "./link/close-codes.ts";
 import type { Connection } from "./link/connection.ts";
 import type { Ending } from "./link/ending.ts";
@@ -12,6 +13,7 @@ import { REMEMBERED_ACKS } from "./link/limits.ts";
 import type { Link } from "./link/link.ts";
 import type { Links } from "./link/links.ts";
 import type { Place } from "./link/places.ts";
+import { Membership } from "./membership.ts";
 import { owned } from "./protocol/owned.ts";
 import { plain } from "./protocol/plain.ts";
 import type { Protocol, Welcome } from "./protocol/protocol.ts";
@@ -42,23 +44,24 @@ export class Sessions implements SessionRelay {
   readonly observer: RelayObserver;
   readonly router: Router;
   readonly #heartbeatMs: number;
-  readonly #hooks: NonNullable<RelayOptions["hooks"]>;
+  readonly #hooks: Hooks;
   readonly #registry: Registry;
   readonly #rooms = new Rooms();
   readonly #watchers = new Watchers();
   readonly #presence: Presence;
+  readonly #membership: Membership;
   readonly #tokens: ResumeTokens;
   readonly #away: AwaySessions;
   /** Ids that somebody proved, whose queued mail was given up for want of memory, the oldest first. */
   readonly #idsOfLostMail = new Set<string>();
 
-  constructor({ links, observer, hooks = {}, heartbeatMs, resumeMs, ids, signer }: SessionsOptions) {
+  constructor({ links, observer, hooks, heartbeatMs, resumeMs, ids, signer }: SessionsOptions) {
     const { limits } = links;
     this.care = links;
     this.resumeMs = resumeMs;
     this.observer = observer;
     this.#heartbeatMs = heartbeatMs;
-    this.#hooks = hooks;
+    this.#hooks = new Hooks(hooks);
     this.#tokens = new ResumeTokens(signer);
     this.#registry = new Registry(ids, this.#tokens.idPrefix);
     this.#away = new AwaySessions(resumeMs);
@@ -68,14 +71,9 @@ export class Sessions implements SessionRelay {
       windowMs: Math.min(heartbeatMs, MAX_PRESENCE_WINDOW_MS),
       maxPlaces: 2 * limits.maxRoomsPerSession,
     });
-    this.router = new Router({
-      registry: this.#registry,
-      rooms: this.#rooms,
-      watchers: this.#watchers,
-      presence: this.#presence,
-      limits,
-      hooks,
-    });
+    const parts = { registry: this.#registry, rooms: this.#rooms };
+    this.#membership = new Membership({ ...parts, watchers: this.#watchers, presence: this.#presence, limits });
+    this.router = new Router({ ...parts, membership: this.#membership, hooks: this.#hooks });
   }
 
   /** Whether a client that shakes hands like this gets a session: a new one counts against `maxSessions`. */
@@ -130,7 +128,7 @@ export class Sessions implements SessionRelay {
   away(session: Session, ending: Ending): void {
     this.#away.add(session, ending);
     this.observer.away?.(session.id, ending);
-    this.router.tellPresence(session, "offline");
+    this.#membership.tellPresence(session, "offline");
     for (let first = this.#away.first; first !== undefined && this.care.budget.away.isOver; first = this.#away.first) {
       if (first.isNamed && first.waitingMessages > 0) this.#rememberLoss(first.id);
       this.#away.end(first);
@@ -142,8 +140,8 @@ export class Sessions implements SessionRelay {
     this.#registry.remove(session);
     this.observer.left?.(session.id, ending);
     this.#tokens.revoke(session);
-    this.router.forget(session, wasAway);
-    this.#runHook(session, this.#hooks.onClose);
+    this.#membership.forget(session, wasAway);
+    this.#hooks.closed(session);
   }
 
   #begin(connection: Connection, protocol: Protocol, handshake: Handshake, place: Place): Link {
@@ -177,8 +175,8 @@ export class Sessions implements SessionRelay {
     const isWhole = !session.hasUnknownLoss && (resume === undefined || knowsOld);
     this.#welcome(session, { resumeToken, resumed: false, recovered: isWhole });
     session.catchUp();
-    this.router.tellPresence(session, "online");
-    this.#runHook(session, this.#hooks.onOpen);
+    this.#membership.tellPresence(session, "online");
+    this.#hooks.opened(session);
     return link;
   }
 
@@ -203,12 +201,12 @@ export class Sessions implements SessionRelay {
     this.observer.resumed?.(session.id);
     const resumeToken = this.#tokens.renew(session, token);
     this.#welcome(session, { resumeToken, resumed: true, recovered: !session.hasUnknownLoss });
-    const left = this.router.leaveUngranted(session);
+    const left = this.#membership.leaveUngranted(session);
     session.catchUp(() => {
       for (const room of left) session.tell({ type: "presence", id: session.id, room, event: "left" });
-      this.router.tellWatched(session);
+      this.#membership.tellWatched(session);
     });
-    if (wasAway) this.router.tellPresence(session, "online");
+    if (wasAway) this.#membership.tellPresence(session, "online");
     return link;
   }
 
@@ -231,14 +229,6 @@ export class Sessions implements SessionRelay {
     for (const oldest of this.#idsOfLostMail) {
       this.#idsOfLostMail.delete(oldest);
       return;
-    }
-  }
-
-  #runHook(session: Session, hook: ((id: string) => unknown) | undefined): void {
-    try {
-      session.reportRejection(hook?.(session.id));
-    } catch (error) {
-      session.report(error);
     }
   }
 }

@@ -25,6 +25,11 @@ export type Outcome =
   | { readonly outcome: "done"; readonly members?: readonly string[] }
   | { readonly outcome: "failed"; readonly error: SendError; readonly original?: Outcome };
 
+/** The outcome of a command that failed. */
+export function failed(error: SendError): Outcome {
+  return { outcome: "failed", error };
+}
+
 /** What a client is told first. */
 export interface Welcome {
   readonly type: "welcome";

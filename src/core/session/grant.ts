@@ -6,6 +6,14 @@ export interface Grant {
   readonly to?: readonly string[] | undefined;
 }
 
+/** On what terms a client has its connection. */
+export interface Terms {
+  /** What it may do; anything where absent. */
+  readonly grant?: Grant | undefined;
+  /** Milliseconds until it must connect with a new token; never where absent. */
+  readonly expiresInMs?: number | undefined;
+}
+
 /** Whether the name is among what the patterns stand for; without patterns any is. */
 export function isGranted(patterns: readonly string[] | undefined, name: string): boolean {
   return patterns === undefined || patterns.some((pattern) => matches(pattern, name));

@@ -7,11 +7,18 @@ import { Rate } from "../link/rate.ts";
 import type { TokenBucket } from "../link/token-bucket.ts";
 import { internal, mailboxFull, rateLimited, type SendError, tooLarge, tooSlow } from "../protocol/errors.ts";
 import type { Frame } from "../protocol/frame.ts";
-import type { Command, Outcome, Protocol, RelayEvent, Welcome } from "../protocol/protocol.ts";
+import {
+  type Command,
+  failed,
+  type Outcome,
+  type Protocol,
+  type RelayEvent,
+  type Welcome,
+} from "../protocol/protocol.ts";
 import { Account } from "./account.ts";
 import { AckMemory } from "./ack-memory.ts";
 import { CatchUp, type CatchUps } from "./catch-up.ts";
-import type { Grant } from "./grant.ts";
+import type { Grant, Terms } from "./grant.ts";
 import { Mailbox } from "./mailbox.ts";
 import { Names } from "./names.ts";
 import type { RelayObserver } from "./observer.ts";
@@ -38,14 +45,6 @@ export interface SessionRelay {
   away(session: Session, ending: Ending): void;
   /** The session is over; its id is free of it. */
   left(session: Session, ending: Ending): void;
-}
-
-/** On what terms a client has its connection. */
-export interface Terms {
-  /** What it may do; anything where absent. */
-  readonly grant?: Grant | undefined;
-  /** Milliseconds until it must connect with a new token; never where absent. */
-  readonly expiresInMs?: number | undefined;
 }
 
 /** Longest frame that is taken for an answer to the relay: several times as long as the client library's. */
@@ -307,7 +306,7 @@ export class Session implements LinkOwner {
     const command = this.protocol.decode(frame);
     const isFree = this.#isOwed(command, frame);
     if (!isFree && !this.#isWithinRate(frame, command)) {
-      this.answer("ackId" in command ? command.ackId : undefined, { outcome: "failed", error: rateLimited() });
+      this.answer("ackId" in command ? command.ackId : undefined, failed(rateLimited()));
       return;
     }
     // Its first frame shows that the client has seen its welcome.

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { Passing } from "../../../src/core/hooks.ts";
 import { text } from "../../../src/core/protocol/text.ts";
-import type { Passing } from "../../../src/core/router.ts";
 import { startJsonRelay } from "../json-client.ts";
 
 beforeEach(() => {

@@ -50,28 +50,37 @@ export class Membership {
   /** Carries out a command on a room. @returns Its outcome. */
   inRoom(session: Session, { type, room }: RoomCommand): Outcome {
     if (!isId(room)) return failed(badId(room));
-    const { rooms, limits, presence } = this.#parts;
-    if (type === "join") {
-      if (session.rooms.has(room)) return DONE;
-      if (!isGranted(session.grant.rooms, room)) return failed(notGranted(room));
-      if (session.rooms.size >= limits.maxRoomsPerSession) {
-        return failed(forbidden(room, `a session is in ${limits.maxRoomsPerSession} rooms at most`));
-      }
-      if (!presence.allowsJoin(session, room)) return failed(rateLimited());
-      if (!session.rooms.hasRoomFor(room, session.waitingSince)) return failed(overloaded(room));
-      session.rooms.add(rooms.join(room, session));
-      this.#tellSelf(session, room, "joined");
-      presence.change(session, room, "joined");
-      return DONE;
-    }
+    if (type === "join") return this.#join(session, room);
     if (!session.rooms.has(room)) return failed(notInRoom(room));
-    if (type === "leave") {
-      rooms.leave(room, session);
-      session.rooms.delete(room);
-      this.#tellSelf(session, room, "left");
-      presence.change(session, room, "left");
-      return DONE;
+    if (type === "members") return this.#list(session, room);
+    this.#leave(session, room);
+    this.#tellSelf(session, room, "left");
+    this.#parts.presence.change(session, room, "left");
+    return DONE;
+  }
+
+  #join(session: Session, room: string): Outcome {
+    const { rooms, limits, presence } = this.#parts;
+    if (session.rooms.has(room)) return DONE;
+    if (!isGranted(session.grant.rooms, room)) return failed(notGranted(room));
+    if (session.rooms.size >= limits.maxRoomsPerSession) {
+      return failed(forbidden(room, `a session is in ${limits.maxRoomsPerSession} rooms at most`));
     }
+    if (!presence.allowsJoin(session, room)) return failed(rateLimited());
+    if (!session.rooms.hasRoomFor(room, session.waitingSince)) return failed(overloaded(room));
+    session.rooms.add(rooms.join(room, session));
+    this.#tellSelf(session, room, "joined");
+    presence.change(session, room, "joined");
+    return DONE;
+  }
+
+  #leave(session: Session, room: string): void {
+    this.#parts.rooms.leave(room, session);
+    session.rooms.delete(room);
+  }
+
+  #list(session: Session, room: string): Outcome {
+    const { rooms, presence } = this.#parts;
     if (!this.#allowsList(session, rooms.members(room).size)) return failed(rateLimited());
     const ids = presence.members(room, session);
     session.tell({ type: "members", room, members: ids });
@@ -121,8 +130,7 @@ export class Membership {
     const left: string[] = [];
     for (const room of [...session.rooms]) {
       if (isGranted(session.grant.rooms, room)) continue;
-      this.#parts.rooms.leave(room, session);
-      session.rooms.delete(room);
+      this.#leave(session, room);
       this.#parts.presence.change(session, room, "left");
       left.push(room);
     }

@@ -7,11 +7,11 @@ import { workerOf } from "./usage.ts";
 
 const STOP_MS = 5000;
 
-/** Everything that was started and has not ended. */
+/** Started processes that have not ended. */
 const running = new Set<Child>();
 
 export interface ChildOptions {
-  /** Names its log in `.bench/`. */
+  /** Name of its log in `.bench/`. */
   readonly name: string;
   readonly place: Place;
   readonly command: readonly string[];
@@ -19,14 +19,14 @@ export interface ChildOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** A process that the bench has started, spoken with by lines. What it writes to stderr is in its log. */
+/** Process that the bench has started. They exchange lines over stdin and stdout; its stderr goes to a log. */
 export class Child {
   readonly #process: ChildProcess;
   readonly #name: string;
   readonly #log: string;
   readonly #lines: string[] = [];
   #awaited: { resolve(line: string): void; reject(error: Error): void } | undefined = undefined;
-  #ended = false;
+  #hasEnded = false;
   #worker = 0;
 
   constructor(machine: Machine, options: ChildOptions) {
@@ -42,15 +42,15 @@ export class Child {
     });
     closeSync(log);
     running.add(this);
-    this.#process.on("error", () => this.#end());
-    this.#process.on("exit", () => this.#end());
-    // A write to a child that has just ended; its end is reported by itself.
+    this.#process.on("error", () => this.#onEnd());
+    this.#process.on("exit", () => this.#onEnd());
+    // A write to a process that has just ended fails. The "exit" event reports the end.
     this.#process.stdin?.on("error", () => {});
     const output = this.#process.stdout;
-    if (output !== null) createInterface({ input: output }).on("line", (line) => this.#heard(line));
+    if (output !== null) createInterface({ input: output }).on("line", (line) => this.#onLine(line));
   }
 
-  /** The process that does the work, below whatever wraps it. To be asked when it has said something. */
+  /** Id of the process that does the work, below any wrapper. Read it after the process's first line. */
   get pid(): number {
     if (this.#worker === 0) this.#worker = workerOf(this.#process.pid ?? 0);
     return this.#worker;
@@ -60,19 +60,19 @@ export class Child {
     this.#process.stdin?.write(`${line}\n`);
   }
 
-  /** The next line of its stdout. @throws {Error} When it ends instead, with the end of its log. */
+  /** Waits for the next line of its stdout. @throws {Error} When it ends first; the message has the end of its log. */
   line(): Promise<string> {
     const line = this.#lines.shift();
     if (line !== undefined) return Promise.resolve(line);
     return new Promise((resolve, reject) => {
       this.#awaited = { resolve, reject };
-      if (this.#ended) this.#end();
+      if (this.#hasEnded) this.#onEnd();
     });
   }
 
-  /** Ends it: SIGTERM, and SIGKILL after 5 s. */
+  /** Stops the process with SIGTERM, and with SIGKILL after 5 s. */
   async stop(): Promise<void> {
-    if (this.#ended) return;
+    if (this.#hasEnded) return;
     const exited = new Promise<void>((resolve) => this.#process.once("exit", () => resolve()));
     this.#signal("SIGTERM");
     const timer = setTimeout(() => this.kill(), STOP_MS);
@@ -85,18 +85,18 @@ export class Child {
   }
 
   #signal(signal: NodeJS.Signals): void {
-    if (this.#ended) return;
+    if (this.#hasEnded) return;
     try {
-      // A wrapper script may not pass a signal on; what it wraps may have started since it was last looked for.
+      // A wrapper script may not pass the signal on, and may have started another process since the last look.
       const worker = workerOf(this.#process.pid ?? 0);
       if (worker !== this.#process.pid) process.kill(worker, signal);
     } catch {
-      // It has gone already; what wraps it goes too.
+      // The worker has ended, and its wrapper ends with it.
     }
     this.#process.kill(signal);
   }
 
-  #heard(line: string): void {
+  #onLine(line: string): void {
     if (this.#awaited === undefined) {
       this.#lines.push(line);
       return;
@@ -105,15 +105,15 @@ export class Child {
     this.#awaited = undefined;
   }
 
-  #end(): void {
-    this.#ended = true;
+  #onEnd(): void {
+    this.#hasEnded = true;
     running.delete(this);
     this.#awaited?.reject(new Error(`${this.#name} has ended: ${readFileSync(this.#log, "utf8").trim().slice(-500)}`));
     this.#awaited = undefined;
   }
 }
 
-/** Ends everything that was started, at once. */
+/** Kills every process that was started. */
 export function killAll(): void {
   for (const child of running) child.kill();
 }

@@ -4,26 +4,26 @@ import { availableParallelism, cpus } from "node:os";
 import { delimiter, join } from "node:path";
 import { PEERS, ROOT } from "./paths.ts";
 
-/** What a load of 10,000 connections needs, with some to spare for the runtime's own. */
+/** Open files for a load of 10,000 connections, and for the runtime's own. */
 const FILES_NEEDED = 10_500;
 
-/** Which core a process is kept on, where taskset and a second core are there. */
+/** Core that a process is pinned to, where the machine has taskset and a second core. */
 export type Place = "server" | "generator";
 
-/** What this machine has for a benchmark. */
+/** Programs and limits of this machine. */
 export interface Machine {
   readonly node: string;
   readonly bun: string | undefined;
   readonly deno: string | undefined;
-  /** Whether server and generator have a core each. */
+  /** Whether server and generator each have a core. */
   readonly pinned: boolean;
-  /** Open files that a process may have at most. */
+  /** Most files that a process may open. */
   readonly maxFiles: number;
-  /** One line for the report. */
+  /** Description for the report, in one line. */
   readonly description: string;
 }
 
-export function lookAtMachine(): Machine {
+export function inspectMachine(): Machine {
   const bun = find("bun");
   const deno = find("deno");
   const pinned = find("taskset") !== undefined && availableParallelism() > 1;
@@ -44,22 +44,22 @@ export function lookAtMachine(): Machine {
   };
 }
 
-/** What is in the way of 10,000 connections, or `undefined`. */
-export function fileTrouble(machine: Machine): string | undefined {
+/** Returns a sentence where this machine allows no 10,000 connections; `undefined` where it does. */
+export function fileLimitProblem(machine: Machine): string | undefined {
   if (machine.maxFiles >= FILES_NEEDED) return undefined;
   return (
-    `Cannot open 10,000 connections: the hard limit of open files is ${machine.maxFiles}, and ${FILES_NEEDED} are needed. ` +
+    `Cannot open 10,000 connections: ${FILES_NEEDED} open files are needed, the hard limit is ${machine.maxFiles}. ` +
     "Raise it (ulimit -Hn, or nofile in limits.conf), or leave out the loads that need it with --only."
   );
 }
 
-/** The command, with as many open files as it may have, on the core of its place. */
+/** Returns the command line that raises the limit of open files, and runs the command on the core of its place. */
 export function commandOn(machine: Machine, place: Place, command: readonly string[]): [string, string[]] {
   const pin = machine.pinned ? ["taskset", "-c", place === "server" ? "0" : "1"] : [];
   return ["sh", ["-c", 'ulimit -n "$(ulimit -Hn)"; exec "$@"', "sh", ...pin, ...command]];
 }
 
-/** Installs what scripts/bench/peers/package.json names, where that has not been done. */
+/** Installs the packages of scripts/bench/peers, unless they are installed. */
 export function installPeers(): void {
   if (existsSync(join(PEERS, "node_modules", ".package-lock.json"))) return;
   process.stderr.write("Installing the servers to compare with (npm ci in scripts/bench/peers)\n");

@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 import { killAll } from "./child.ts";
 import { LOADS } from "./loads/all.ts";
 import type { Load } from "./loads/load.ts";
-import { fileTrouble, installPeers, lookAtMachine } from "./machine.ts";
+import { fileLimitProblem, inspectMachine, installPeers } from "./machine.ts";
 import { PEERS } from "./paths.ts";
 import { type LoadReport, toJson, toTable } from "./report.ts";
 import { runLoad } from "./run.ts";
@@ -13,15 +13,15 @@ import { type Subject, subjectsOn } from "./subjects.ts";
 
 const USAGE = `npm run bench -- [options]
   --only a,b            loads to run: ${LOADS.map(({ name }) => name).join(", ")} (default: all)
-  --subjects node,ws    servers to run (default: all that there is a runtime for); node-json is node spoken to in JSON.
-                        A load leaves out whom it is not for: h has plain and JSON, i has no peerjs, the others have
-                        JSON only where it is named here
+  --subjects node,ws    servers to run (default: all whose runtime is installed); node-json is node in JSON. A load
+                        leaves some out: h is for plain and JSON, i is not for peerjs, and the others are for JSON
+                        only where this option names it
   --rounds 5            rounds; each measures every subject once, one after the other
-  --seconds 3           seconds measured in a round, at least 2
-  --against folder      another checkout of the relay, built: its entries are subjects too, as node@other
-  --generator bun       runtime of the generator: bun or node (default: bun where there is one)
-  --json file           writes every figure of every round there
-  --check-generator     instead: whether the generator can drive the fastest servers to a full core
+  --seconds 3           seconds of a round, at least 2
+  --against folder      another checkout of the relay, already built; its entries are subjects too, as node@other
+  --generator bun       runtime of the generator: bun or node (default: bun where it is installed)
+  --json file           file for every figure of every round
+  --check-generator     only checks whether the generator can drive the fastest servers to a full core
 `;
 
 const { values } = parseArgs({
@@ -47,32 +47,32 @@ process.on("exit", killAll);
 process.on("SIGINT", () => process.exit(130));
 process.on("SIGTERM", () => process.exit(143));
 
-const machine = lookAtMachine();
+const machine = inspectMachine();
 const runtime: GeneratorRuntime = runtimeFrom(values.generator);
-const checking = values["check-generator"];
-const subjects = chosen(
+const isCheck = values["check-generator"];
+const subjects = choose(
   subjectsOn(machine, values.against === undefined ? undefined : resolve(values.against)),
-  values.subjects ?? (checking ? "bun,bun-serve,node" : undefined),
+  values.subjects ?? (isCheck ? "bun,bun-serve,node" : undefined),
   "--subjects",
 );
-const loads = chosen(LOADS, values.only ?? (checking ? "a,b,d" : undefined), "--only");
+const loads = choose(LOADS, values.only ?? (isCheck ? "a,b,d" : undefined), "--only");
 const rounds = numberFrom(values.rounds, 1, "--rounds");
 const seconds = numberFrom(values.seconds, 2, "--seconds");
 
-const trouble = fileTrouble(machine);
-if (trouble !== undefined) process.stderr.write(`${trouble}\n`);
+const limitProblem = fileLimitProblem(machine);
+if (limitProblem !== undefined) process.stderr.write(`${limitProblem}\n`);
 if (subjects.some(({ folder }) => folder === PEERS)) installPeers();
 
 process.stdout.write(`${machine.description}; generator on ${runtime}; ${rounds} rounds of ${seconds} s\n\n`);
 const reports: LoadReport[] = [];
 for (const load of loads) {
-  if (trouble !== undefined && load.needsFiles === true) continue;
-  const among = subjects.filter((subject) => isFor(load, subject));
-  if (among.length === 0) {
-    process.stderr.write(`${load.name}) is for none of these subjects\n`);
+  if (limitProblem !== undefined && load.needsFiles === true) continue;
+  const included = subjects.filter((subject) => isFor(load, subject));
+  if (included.length === 0) {
+    process.stderr.write(`The load ${load.name} is for none of these subjects\n`);
     continue;
   }
-  const report = await runLoad(load, among, { machine, runtime, rounds, seconds });
+  const report = await runLoad(load, included, { machine, runtime, rounds, seconds });
   reports.push(report);
   process.stdout.write(`${toTable(report)}\n`);
   if (values.json !== undefined) writeFileSync(values.json, toJson(machine.description, reports));
@@ -84,29 +84,29 @@ function isFor({ dialects }: Load, { dialect }: Subject): boolean {
   return values.subjects !== undefined || dialect !== "json";
 }
 
-function chosen<T extends { readonly name: string }>(all: readonly T[], names: string | undefined, flag: string): T[] {
+function choose<T extends { readonly name: string }>(all: readonly T[], names: string | undefined, flag: string): T[] {
   if (names === undefined) return [...all];
   return names.split(",").map((name) => {
     const found = all.find((one) => one.name === name);
-    if (found === undefined) wrong(`${flag} ${name}: not one of ${all.map((one) => one.name).join(", ")}`);
+    if (found === undefined) exitWithUsage(`${flag} ${name}: not one of ${all.map((one) => one.name).join(", ")}`);
     return found;
   });
 }
 
 function numberFrom(text: string, least: number, flag: string): number {
   const number = Number(text);
-  if (!(number >= least)) wrong(`${flag} ${text}: not a number of ${least} or more`);
+  if (!(number >= least)) exitWithUsage(`${flag} ${text}: not a number of ${least} or more`);
   return number;
 }
 
 function runtimeFrom(text: string | undefined): GeneratorRuntime {
   if (text === undefined) return machine.bun === undefined ? "node" : "bun";
-  if (text !== "bun" && text !== "node") wrong(`--generator ${text}: not bun or node`);
-  if (text === "bun" && machine.bun === undefined) wrong("--generator bun: no bun was found");
+  if (text !== "bun" && text !== "node") exitWithUsage(`--generator ${text}: not bun or node`);
+  if (text === "bun" && machine.bun === undefined) exitWithUsage("--generator bun: no bun was found");
   return text;
 }
 
-function wrong(what: string): never {
-  process.stderr.write(`${what}\n\n${USAGE}`);
+function exitWithUsage(mistake: string): never {
+  process.stderr.write(`${mistake}\n\n${USAGE}`);
   process.exit(64);
 }

@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
 
-/** The repository, without a slash at its end. */
+/** Root of the repository, without a slash at its end. */
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
-/** The servers that the relay is compared with. */
+/** Folder of the servers that the relay is compared with. */
 export const PEERS = `${ROOT}/scripts/bench/peers`;
-/** Where the logs of the servers go. */
+/** Folder of the servers' and generators' logs. */
 export const LOGS = `${ROOT}/.bench`;

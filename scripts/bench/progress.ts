@@ -1,4 +1,4 @@
-/** Says what is going on, in one line of a terminal that the next replaces. Says nothing where stderr is not a terminal. */
-export function say(what: string): void {
-  if (process.stderr.isTTY === true) process.stderr.write(`\r\u001b[K${what}`);
+/** Shows the progress in one line of the terminal, in place of the last. Writes nothing where stderr is no terminal. */
+export function say(progress: string): void {
+  if (process.stderr.isTTY === true) process.stderr.write(`\r\u001b[K${progress}`);
 }

@@ -3,12 +3,12 @@ import type { Figures } from "./round.ts";
 import { median, spread } from "./statistics.ts";
 import { ALTERNATIVES, type Subject } from "./subjects.ts";
 
-/** What a subject did under a load. */
+/** Result of a subject under a load. */
 export interface Outcome {
   readonly subject: Subject;
-  /** One for each round; `undefined` where the round failed, so that rounds of different subjects stay side by side. */
+  /** Figures by round; `undefined` for a failed one, so that an index is the same round for every subject. */
   readonly rounds: readonly (Figures | undefined)[];
-  /** Why there are no rounds, or fewer. */
+  /** Reason why rounds are missing. */
   readonly failure?: string;
 }
 
@@ -17,7 +17,7 @@ export interface LoadReport {
   readonly outcomes: readonly Outcome[];
 }
 
-/** A table for a terminal, which is Markdown too. */
+/** Formats the report as a table for a terminal, in Markdown. */
 export function toTable({ load, outcomes }: LoadReport): string {
   const compared = load.columns.filter((column) => column.compared === true);
   const others = ALTERNATIVES.filter((name) => outcomes.some(({ subject }) => subject.name === name));
@@ -52,7 +52,7 @@ export function toTable({ load, outcomes }: LoadReport): string {
   return `${load.name}) ${load.title}\n\n${layOut([header, ...rows])}\n`;
 }
 
-/** The same for programs, with every round. */
+/** Formats the reports as JSON, with the figures of every round. */
 export function toJson(machine: string, reports: readonly LoadReport[]): string {
   const loads = reports.map(({ load, outcomes }) => ({
     name: load.name,
@@ -87,7 +87,7 @@ function valuesOf(outcome: Outcome, figure: string): number[] {
   return outcome.rounds.flatMap((round) => round?.[figure] ?? []);
 }
 
-/** The median of the ratios round by round: what drifts on the machine meets both within seconds, and falls out. */
+/** Returns the median of the ratios by round. Drift of the machine cancels out: it affects both within seconds. */
 function ratio(outcome: Outcome, other: Outcome | undefined, figure: string): number {
   const ratios = outcome.rounds.flatMap((round, i) => {
     const mine = round?.[figure];
@@ -117,6 +117,6 @@ function layOut(rows: readonly (readonly string[])[]): string {
     const cells = widths.map((width, i) => (i === 0 ? (row[i] ?? "").padEnd(width) : (row[i] ?? "").padStart(width)));
     return `| ${cells.join(" | ")} |`;
   };
-  const rule = `|${widths.map((width, i) => (i === 0 ? "-".repeat(width + 2) : `${"-".repeat(width + 1)}:`)).join("|")}|`;
-  return [line(header), rule, ...rows.slice(1).map(line)].join("\n");
+  const rules = widths.map((width, i) => (i === 0 ? "-".repeat(width + 2) : `${"-".repeat(width + 1)}:`));
+  return [line(header), `|${rules.join("|")}|`, ...rows.slice(1).map(line)].join("\n");
 }

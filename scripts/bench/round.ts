@@ -1,10 +1,10 @@
-/** How one round goes. */
+/** Options of one round. */
 export interface RoundOptions {
-  /** How long to measure, in seconds. */
+  /** Duration of the measurement in seconds. */
   readonly seconds: number;
-  /** Half of what the baseline saturates at, in messages a second; for a load that asks for `halfRate`. */
+  /** Half of the baseline's saturating rate, in messages a second; 0 where the load measures none. */
   readonly rate: number;
 }
 
-/** The numbers of one round, by name; the columns of its load say which there are. */
+/** Figures of one round, by the names in the columns of its load. */
 export type Figures = Readonly<Record<string, number>>;

@@ -7,8 +7,9 @@ import type { Figures } from "./round.ts";
 import { type GeneratorRuntime, Station } from "./station.ts";
 import type { Subject } from "./subjects.ts";
 
+/** A round is disturbed where other processes used more than this share of a core. */
 const DISTURBED_PERCENT = 10;
-const TRIES = 3;
+const MAX_TRIES = 3;
 const PAUSE_MS = 1500;
 
 export interface RunOptions {
@@ -22,14 +23,15 @@ interface Entry {
   readonly subject: Subject;
   readonly rounds: (Figures | undefined)[];
   station: Station | undefined;
-  /** What its latest station found in preparing; 0 where there was none, or where the load does not ask. */
+  /** Saturating rate that its latest station measured; 0 where there is none. */
   saturatingRate: number;
   failure: string | undefined;
 }
 
 /**
- * Measures every subject under one load. The rounds interleave: each round measures one subject after the other, so that what
- * the machine does besides meets all of them.
+ * Measures every subject under one load.
+ *
+ * Each round measures all subjects, one after the other, so that other work on the machine affects all of them.
  */
 export async function runLoad(load: Load, subjects: readonly Subject[], options: RunOptions): Promise<LoadReport> {
   const rounds = Math.min(options.rounds, load.maxRounds ?? options.rounds);
@@ -43,7 +45,7 @@ export async function runLoad(load: Load, subjects: readonly Subject[], options:
       failure: undefined,
     }),
   );
-  // What a subject is asked for may depend on its baseline.
+  // Baselines first: the rate for a subject may depend on its baseline.
   const order = [...entries].sort((one, other) => Number(isBaseline(other)) - Number(isBaseline(one)));
   const open = async (entry: Entry): Promise<void> => {
     entry.station = await Station.open(options.machine, entry.subject, load, options.runtime);
@@ -62,7 +64,7 @@ export async function runLoad(load: Load, subjects: readonly Subject[], options:
       await attempt(entry, async () => {
         if (load.freshServer === true) await open(entry);
         const rate = halfRate(entry, entries);
-        entry.rounds[round] = await undisturbed(
+        entry.rounds[round] = await measureUndisturbed(
           load,
           async () => (await entry.station?.round({ seconds, rate })) ?? {},
         );
@@ -81,13 +83,15 @@ export async function runLoad(load: Load, subjects: readonly Subject[], options:
 }
 
 /**
- * Measures again where other processes had more than a tenth of a core meanwhile, as often as TRIES; then the least disturbed
- * counts, and the report shows by how much. A server that only one round may see is not measured again.
+ * Measures, and repeats a disturbed measurement up to `MAX_TRIES` in all. A load with a fresh server for each round is
+ * not repeated.
+ *
+ * @returns The figures of the least disturbed measurement; their column `others %` shows how disturbed it was.
  */
-async function undisturbed(load: Load, measure: () => Promise<Figures>): Promise<Figures> {
+async function measureUndisturbed(load: Load, measure: () => Promise<Figures>): Promise<Figures> {
   let best = await measure();
-  for (let tries = 1; tries < TRIES && load.freshServer !== true && othersIn(best) > DISTURBED_PERCENT; tries++) {
-    say(`${load.name}: measuring again, other processes had ${othersIn(best).toFixed(0)} % of a core`);
+  for (let tries = 1; tries < MAX_TRIES && load.freshServer !== true && othersIn(best) > DISTURBED_PERCENT; tries++) {
+    say(`${load.name}: measuring again, other processes used ${othersIn(best).toFixed(0)} % of a core`);
     await sleep(PAUSE_MS);
     const again = await measure();
     if (othersIn(again) < othersIn(best)) best = again;
@@ -99,7 +103,7 @@ function othersIn(figures: Figures): number {
   return figures.othersBusy ?? 0;
 }
 
-/** Does the step, unless the subject has failed before; a subject that fails is out of this load. */
+/** Runs the step, unless the subject has failed before. A subject that fails takes no further part in this load. */
 async function attempt(entry: Entry, step: () => Promise<void>): Promise<void> {
   if (entry.failure !== undefined) return;
   try {
@@ -115,7 +119,7 @@ async function close(entry: Entry): Promise<void> {
   entry.station = undefined;
 }
 
-/** Half of the baseline's saturating rate, so that a relay and its baseline are asked the same; or else of its own. */
+/** Returns half of the baseline's saturating rate, so that both get the same load. Without a baseline: of its own. */
 function halfRate(entry: Entry, entries: readonly Entry[]): number {
   const baseline = entries.find(({ subject }) => subject.name === entry.subject.baseline) ?? entry;
   return (baseline.saturatingRate || entry.saturatingRate) / 2;

@@ -8,13 +8,13 @@ import type { Subject } from "./subjects.ts";
 
 const LISTENING = /^listening on http:\/\/\S+:(\d+)$/;
 
-/** The runtime that the generator runs on. */
+/** Runtime of the generator. */
 export type GeneratorRuntime = "bun" | "node";
 
-/** One subject under one load: its server, and a generator of its own. */
+/** Server of one subject, and the generator that puts one load on it. */
 export class Station {
   readonly subject: Subject;
-  /** What the load found the server to saturate at, in messages a second; 0 where it did not look. */
+  /** Saturating rate of the server in messages a second; 0 where the load doesn't measure it. */
   readonly saturatingRate: number;
   readonly #server: Child;
   readonly #generator: Child;
@@ -26,7 +26,7 @@ export class Station {
     this.saturatingRate = saturatingRate;
   }
 
-  /** Starts the server, opens the load's connections and warms it up. @throws {Error} When something of that fails. */
+  /** Starts the server, opens the load's connections and warms the server up. @throws {Error} When a step fails. */
   static async open(machine: Machine, subject: Subject, load: Load, runtime: GeneratorRuntime): Promise<Station> {
     const server = new Child(machine, {
       name: `${load.name}-${subject.name}`,
@@ -79,7 +79,7 @@ async function portOf(server: Child): Promise<number> {
 
 async function ask(generator: Child, order: Order): Promise<Reply> {
   generator.say(JSON.stringify(order));
-  // The generator writes nothing else than replies.
+  // The generator writes replies only.
   const reply = JSON.parse(await generator.line()) as Reply;
   if (reply.type === "failed") throw new Error(reply.reason);
   return reply;

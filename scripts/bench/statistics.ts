@@ -1,9 +1,9 @@
-/** The middle of the values; NaN of none. */
+/** Returns the median; NaN without values. */
 export function median(values: readonly number[]): number {
   return percentile(values, 50);
 }
 
-/** The value below which so many percent of the values are, between the two nearest; NaN of none. */
+/** Returns the percentile, interpolated between the two nearest values; NaN without values. */
 export function percentile(values: ArrayLike<number>, percent: number): number {
   const sorted = Float64Array.from(values).sort();
   const at = ((sorted.length - 1) * percent) / 100;
@@ -12,7 +12,7 @@ export function percentile(values: ArrayLike<number>, percent: number): number {
   return low + (high - low) * (at - Math.floor(at));
 }
 
-/** Half of the way from the least to the greatest, in percent of the median. */
+/** Returns half of the range, in percent of the median. */
 export function spread(values: readonly number[]): number {
   return ((Math.max(...values) - Math.min(...values)) / 2 / median(values)) * 100;
 }

@@ -3,22 +3,22 @@ import type { DialectName } from "./generator/dialects.ts";
 import type { Machine } from "./machine.ts";
 import { PEERS, ROOT } from "./paths.ts";
 
-/** One server to be measured. */
+/** Server to measure. */
 export interface Subject {
-  /** What `--subjects` and the report call it. */
+  /** Name for `--subjects` and the report. */
   readonly name: string;
-  /** What its figures are set against: the least code that does the same on its runtime; for JSON, the same entry in plain. */
+  /** Subject to compare with: the least code that relays on its runtime; for JSON, the same entry in plain. */
   readonly baseline: string;
   readonly dialect: DialectName;
   readonly command: readonly string[];
-  /** Where it is started. */
+  /** Working directory. */
   readonly folder: string;
 }
 
-/** Whose ratio to every subject the report gives besides the baseline's. */
+/** Subjects with which the report compares every subject, besides its baseline. */
 export const ALTERNATIVES: readonly string[] = ["socket.io", "peerjs"];
 
-/** All subjects that the machine has a runtime for; the relays of another checkout too, where one is named. */
+/** Returns all subjects whose runtime the machine has, with the entries of another checkout where one is given. */
 export function subjectsOn(machine: Machine, otherCheckout: string | undefined): Subject[] {
   return [
     ...relays(machine, ROOT, ""),
@@ -59,9 +59,9 @@ function peers({ node, bun, deno }: Machine): Subject[] {
   ];
 }
 
-/** The arguments of a task in deno.json, to start Deno itself with: `deno task` would put a shell in between. */
+/** Returns the arguments of a task in deno.json, to start Deno directly: `deno task` would start a shell between. */
 function denoTask(folder: string, name: string): string[] {
-  // deno.json is the repository's own.
+  // The file is the repository's own, and has this shape.
   const { tasks } = JSON.parse(readFileSync(`${folder}/deno.json`, "utf8")) as { tasks: Record<string, string> };
   const [program, ...args] = tasks[name]?.split(" ") ?? [];
   if (program !== "deno") throw new Error(`Cannot start the task ${name} of deno.json: it does not begin with deno`);

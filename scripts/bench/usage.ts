@@ -1,25 +1,25 @@
 import { readFileSync } from "node:fs";
 
-/** USER_HZ: the same on every Linux that these runtimes run on. */
+/** USER_HZ is 100 on every Linux that these runtimes support. */
 const TICK_MS = 10;
 
-/** What the operating system says that a process uses. */
+/** Memory of a process. */
 export interface Memory {
   /** VmRSS, in KiB. */
   readonly rssKib: number;
-  /** Proportional set size: pages that are shared count by share. In KiB. */
+  /** Proportional set size in KiB: each process counts its share of shared pages. */
   readonly pssKib: number;
 }
 
-/** The CPU time of a process since its start, user and system, all of its threads, in milliseconds (10 ms steps). */
+/** Returns the CPU time of a process since its start: user and system, all threads, in milliseconds (10 ms steps). */
 export function cpuMs(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-  // The second field is the program's name in parentheses, which may hold spaces.
+  // The second field is the program's name in parentheses, which may contain spaces.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 }
 
-/** The CPU time of everything on this machine since it started, what a hypervisor took away included, in milliseconds. */
+/** Returns the CPU time of this machine since its start, with time stolen by a hypervisor, in milliseconds. */
 export function machineCpuMs(): number {
   const [total = ""] = readFileSync("/proc/stat", "latin1").split("\n", 1);
   const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = total.split(/\s+/).slice(1).map(Number);
@@ -38,7 +38,7 @@ function readKib(path: string, field: string): number {
   return Number(match?.[1] ?? Number.NaN);
 }
 
-/** The process that does the work: what a wrapper script has started, or else the process itself. */
+/** Returns the id of the process that does the work: the one that a wrapper has started, or the process itself. */
 export function workerOf(pid: number): number {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").trim();
   const [first] = children.split(" ");

@@ -2,29 +2,30 @@
 import type { Socket } from "bun";
 import type { Connect, Wire, WireUser } from "./wire.ts";
 
-/** A wire over Bun.connect. It costs what node:net costs; that both generators see the same is the point of having two. */
+/** Wire over Bun.connect. It costs the same as node:net; two kinds of generator that agree confirm each other. */
 class BunWire implements Wire {
   readonly user: WireUser;
   socket: Socket<BunWire> | undefined = undefined;
-  #waiting: Uint8Array[] = [];
+  /** Bytes that the operating system has not accepted yet. */
+  #pending: Uint8Array[] = [];
 
   constructor(user: WireUser) {
     this.user = user;
   }
 
   write(bytes: Uint8Array): void {
-    if (this.#waiting.length > 0) {
-      this.#waiting.push(bytes.slice());
+    if (this.#pending.length > 0) {
+      this.#pending.push(bytes.slice());
       return;
     }
     const written = this.socket?.write(bytes) ?? -1;
-    if (written >= 0 && written < bytes.length) this.#waiting.push(bytes.slice(written));
+    if (written >= 0 && written < bytes.length) this.#pending.push(bytes.slice(written));
   }
 
-  drained(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const bytes of waiting) this.write(bytes);
+  onDrain(): void {
+    const pending = this.#pending;
+    this.#pending = [];
+    for (const bytes of pending) this.write(bytes);
   }
 
   end(): void {
@@ -36,24 +37,24 @@ const handlers = {
   open(socket: Socket<BunWire>) {
     socket.data.socket = socket;
     socket.setNoDelay(true);
-    socket.data.user.opened(socket.data);
+    socket.data.user.onOpen(socket.data);
   },
   data(socket: Socket<BunWire>, chunk: Uint8Array) {
-    socket.data.user.data(chunk, chunk.length);
+    socket.data.user.onData(chunk, chunk.length);
   },
   drain(socket: Socket<BunWire>) {
-    socket.data.drained();
+    socket.data.onDrain();
   },
   close(socket: Socket<BunWire>) {
-    socket.data.user.closed("the server closed the connection");
+    socket.data.user.onClose("the server closed the connection");
   },
   connectError(socket: Socket<BunWire>, error: Error) {
-    socket.data.user.closed(error.message);
+    socket.data.user.onClose(error.message);
   },
 };
 
-/** A wire over Bun.connect; runs on Bun only. */
+/** Connects a wire over Bun.connect; runs on Bun only. */
 export const connectBun: Connect = (port, user) => {
-  // A connection that cannot be opened is reported by connectError.
+  // `connectError` reports a connection that cannot be opened.
   Bun.connect({ hostname: "127.0.0.1", port, data: new BunWire(user), socket: handlers }).catch(() => {});
 };

@@ -2,71 +2,72 @@ import type { Dialect, Room } from "./dialects.ts";
 import { clientFrame, FrameRow, PING, PONG, recogniser, Scanner, TEXT, textOf } from "./frames.ts";
 import type { Connect, Wire } from "./wire.ts";
 
-/** Called with the number of messages that one read brought to the client. */
+/** Receives the count of messages that one read brought to the client. */
 export type OnMessages = (client: Client, messages: number) => void;
 
-/** Called with what ends a measurement: a lost connection, a refusal. */
-export type OnTrouble = (trouble: string) => void;
+/** Receives a failure that ends the measurement, such as a lost connection or a refusal. */
+export type OnFailure = (failure: string) => void;
 
 export interface ClientOptions {
   readonly port: number;
   readonly index: number;
   readonly dialect: Dialect;
   readonly connect: Connect;
-  readonly onTrouble: OnTrouble;
+  readonly onFailure: OnFailure;
 }
 
-/** Messages after which a client says that it has them, where the dialect wants that: a small part of what a server keeps. */
+/** Messages that a client receives before it acknowledges them: a small part of the messages that a server keeps. */
 const ACKNOWLEDGE_EVERY = 64;
 
-const nothing: OnMessages = () => {};
+const ignore: OnMessages = () => {};
 
-/** One WebSocket client over a bare wire. It answers pings, counts messages, and sends frames that were built before. */
+/** WebSocket client over a bare wire. It answers pings, counts messages, and sends frames that were built before. */
 export class Client {
   readonly index: number;
-  /** Where a load keeps what it has for this client. */
-  onMessages: OnMessages = nothing;
+  /** Callback that a load sets for this client. */
+  onMessages: OnMessages = ignore;
   readonly #options: ClientOptions;
-  readonly #scanner = new Scanner({ other: (opcode, payload) => this.#other(opcode, payload) });
+  readonly #scanner = new Scanner({ onOtherFrame: (opcode, payload) => this.#onOtherFrame(opcode, payload) });
   #wire: Wire | undefined = undefined;
   #handshake = "";
-  #upgraded = false;
-  #ending = false;
-  #ready: (() => void) | undefined;
+  #isUpgraded = false;
+  #isEnding = false;
+  #resolveReady: (() => void) | undefined;
   #row = new FrameRow("", 0);
   #sent = 0;
-  /** Messages that arrived, which is the number of the latest where the dialect numbers them. */
+  /** Count of received messages. Where the dialect numbers messages, it is the latest number. */
   #received = 0;
   #unacknowledged: number;
+  /** Payload that `#ask` expects, and the callback that takes the answer. */
   #expected: string | undefined = undefined;
-  #arrived: ((payload: string) => void) | undefined = undefined;
+  #resolveAnswer: ((payload: string) => void) | undefined = undefined;
   #beat: ReturnType<typeof setInterval> | undefined = undefined;
 
   constructor(options: ClientOptions) {
     this.#options = options;
     this.index = options.index;
-    // So that the members of a room do not all acknowledge at the same message.
+    // Different start values keep the members of a room from acknowledging all at once.
     this.#unacknowledged = options.index % ACKNOWLEDGE_EVERY;
   }
 
-  /** Messages sent that the server has not answered by an ack; 0 where the dialect has no acks. */
+  /** Count of sends without an ack; 0 where the dialect has no acks. */
   get unacked(): number {
     return this.#options.dialect.acks === undefined ? 0 : this.#sent - this.#scanner.acks;
   }
 
-  /** Connects. @returns When the server takes messages from this client. */
+  /** Connects, and waits until the server accepts messages from this client. */
   open(): Promise<void> {
     return new Promise((resolve) => {
-      this.#ready = resolve;
+      this.#resolveReady = resolve;
       this.#options.connect(this.#options.port, {
-        opened: (wire) => this.#opened(wire),
-        data: (chunk, length) => this.#data(chunk, length),
-        closed: (reason) => this.#closed(reason),
+        onOpen: (wire) => this.#onOpen(wire),
+        onData: (chunk, length) => this.#onData(chunk, length),
+        onClose: (reason) => this.#onClose(reason),
       });
     });
   }
 
-  /** Has the client ready to send up to `most` messages to `to` in one write, and to count what `from` sends it. */
+  /** Builds frames for up to `most` messages to `to` in one write, and sets up the count of messages from `from`. */
   aim(options: { to: number; from: number; message: string; most: number }): void {
     const { dialect } = this.#options;
     const { to, from, message, most } = options;
@@ -74,7 +75,7 @@ export class Client {
     this.#count(dialect.delivered(from, this.index, message), undefined);
   }
 
-  /** Has the client ready to publish up to `most` messages in one write to a room with so many other members. */
+  /** Builds frames to publish up to `most` messages in one write. `recipients` is the count of the other members. */
   aimAtRoom(options: { message: string; most: number; recipients: number }): void {
     const { message, most, recipients } = options;
     const room = this.#room();
@@ -82,16 +83,12 @@ export class Client {
     this.#count(room.published(this.index, message), recipients);
   }
 
-  /** Has the client ready to count what `from` publishes. */
+  /** Sets up the count of messages that `from` publishes. */
   listenToRoom(options: { from: number; message: string }): void {
     this.#count(this.#room().published(options.from, options.message), undefined);
   }
 
-  /**
-   * Sends one message to itself and waits for it, so that who has which id is known and not hoped.
-   *
-   * @throws {Error} When something else arrives.
-   */
+  /** Sends one message to itself, to make sure of its id. @throws {Error} When another message arrives. */
   async checkId(): Promise<void> {
     const { dialect } = this.#options;
     const message = `is this ${this.index}?`;
@@ -102,31 +99,31 @@ export class Client {
     this.#received++;
   }
 
-  /** Becomes a member of the room. @throws {Error} When the server says something else. */
+  /** Joins the room. @throws {Error} When the server gives another answer than expected. */
   async join(): Promise<void> {
     const room = this.#room();
     await this.#ask(room.join, room.joined(this.index));
   }
 
-  /** Sends as many messages in one write; at most as `aim` was told. */
+  /** Sends this many messages in one write; at most the `most` of `aim`. */
   send(messages: number): void {
     this.#wire?.write(this.#row.take(messages, this.#sent));
     this.#sent += messages;
   }
 
   end(): void {
-    this.#ending = true;
+    this.#isEnding = true;
     clearInterval(this.#beat);
     this.#wire?.end();
   }
 
   async #ask(payload: string, expected: string): Promise<void> {
     this.#expected = expected;
-    const arrived = new Promise<string>((resolve) => {
-      this.#arrived = resolve;
+    const answered = new Promise<string>((resolve) => {
+      this.#resolveAnswer = resolve;
     });
     this.#wire?.write(clientFrame(TEXT, payload));
-    const answer = await arrived;
+    const answer = await answered;
     if (answer !== expected) throw new Error(`Client ${this.index} got ${answer}, not ${expected}`);
   }
 
@@ -143,14 +140,14 @@ export class Client {
     return new FrameRow(payload, most, { first, at: payload.lastIndexOf(String(first)) });
   }
 
-  /** Has the scanner count messages such as this one, and acks for so many recipients. */
+  /** Makes the scanner count messages like this one, and acks with this count of recipients. */
   #count(firstMessage: string, recipients: number | undefined): void {
     const { acks } = this.#options.dialect;
     if (acks === undefined) this.#scanner.messageBytes = firstMessage.length;
     else this.#scanner.recognise = recogniser(firstMessage, acks.ack(recipients));
   }
 
-  #opened(wire: Wire): void {
+  #onOpen(wire: Wire): void {
     this.#wire = wire;
     const { protocol } = this.#options.dialect;
     const lines = [
@@ -165,8 +162,8 @@ export class Client {
     wire.write(new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n`));
   }
 
-  #data(chunk: Uint8Array, length: number): void {
-    const start = this.#upgraded ? 0 : this.#readHandshake(chunk, length);
+  #onData(chunk: Uint8Array, length: number): void {
+    const start = this.#isUpgraded ? 0 : this.#readHandshake(chunk, length);
     const messages = this.#scanner.scan(chunk, length, start);
     if (messages === 0) return;
     this.#received += messages;
@@ -183,58 +180,59 @@ export class Client {
     this.#wire?.write(clientFrame(TEXT, acks.acknowledge(this.#received)));
   }
 
-  /** Reads the answer to the upgrade. @returns Where in the chunk the frames begin. */
+  /** Reads the answer to the upgrade. @returns Where the frames start in the chunk. */
   #readHandshake(chunk: Uint8Array, length: number): number {
     const before = this.#handshake.length;
     this.#handshake += textOf(chunk.subarray(0, length));
     const end = this.#handshake.indexOf("\r\n\r\n");
     if (end < 0) return length;
     if (!this.#handshake.startsWith("HTTP/1.1 101 ")) {
-      this.#trouble(`was refused: ${this.#handshake.slice(0, 200)}`);
+      this.#fail(`was refused: ${this.#handshake.slice(0, 200)}`);
       return length;
     }
-    this.#upgraded = true;
+    this.#isUpgraded = true;
     this.#handshake = "";
-    if (!this.#options.dialect.greets) this.#isReady();
+    if (!this.#options.dialect.greets) this.#onReady();
     return end + 4 - before;
   }
 
-  #isReady(): void {
+  #onReady(): void {
     const { heartbeat, acks } = this.#options.dialect;
     if (acks !== undefined) this.#wire?.write(clientFrame(TEXT, acks.acknowledge(0)));
     if (heartbeat !== undefined) {
       const frame = clientFrame(TEXT, heartbeat.text);
       this.#beat = setInterval(() => this.#wire?.write(frame), heartbeat.everyMs);
     }
-    this.#ready?.();
-    this.#ready = undefined;
+    this.#resolveReady?.();
+    this.#resolveReady = undefined;
   }
 
-  #other(opcode: number, payload: Uint8Array): void {
+  #onOtherFrame(opcode: number, payload: Uint8Array): void {
     if (opcode === PING) {
       this.#wire?.write(clientFrame(PONG, payload));
       return;
     }
     if (opcode === PONG) return;
     const text = textOf(payload);
-    if (opcode === TEXT && this.#arrived !== undefined && text.length === this.#expected?.length) {
-      this.#arrived(text);
-      this.#arrived = undefined;
+    if (opcode === TEXT && this.#resolveAnswer !== undefined && text.length === this.#expected?.length) {
+      this.#resolveAnswer(text);
+      this.#resolveAnswer = undefined;
       return;
     }
     const answer = opcode === TEXT ? this.#options.dialect.control(text) : undefined;
-    if (answer?.type === "ready") this.#isReady();
+    if (answer?.type === "ready") this.#onReady();
     else if (answer?.type === "nothing") return;
     else if (answer?.type === "send") this.#wire?.write(clientFrame(TEXT, answer.text));
-    else this.#trouble(`got an unexpected frame, opcode ${opcode}: ${text.slice(0, 200)}`);
+    else this.#fail(`got an unexpected frame, opcode ${opcode}: ${text.slice(0, 200)}`);
   }
 
-  #closed(reason: string): void {
+  #onClose(reason: string): void {
     clearInterval(this.#beat);
-    if (!this.#ending) this.#trouble(`lost its connection: ${reason}`);
+    if (!this.#isEnding) this.#fail(`lost its connection: ${reason}`);
   }
 
-  #trouble(what: string): void {
-    if (!this.#ending) this.#options.onTrouble(`Client ${this.index} ${what}`);
+  /** Reports a failure. @param predicate Completes the sentence "Client …". */
+  #fail(predicate: string): void {
+    if (!this.#isEnding) this.#options.onFailure(`Client ${this.index} ${predicate}`);
   }
 }

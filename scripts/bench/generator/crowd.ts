@@ -7,24 +7,24 @@ import type { Connect } from "./wire.ts";
 
 export interface CrowdOptions {
   readonly port: number;
-  /** The server's process. */
+  /** Id of the server's process. */
   readonly pid: number;
   readonly dialect: DialectName;
   readonly connect: Connect;
 }
 
-/** Upgrades under way at the same time, where the order of the ids does not matter. */
+/** Concurrent upgrades, where the order of the ids doesn't matter. */
 const CONCURRENT = 64;
 
-/** All clients of one server, and the clock that measures it. */
+/** All clients of one server, and the measurements of it. */
 export class Crowd {
   readonly pid: number;
   readonly #options: CrowdOptions;
   readonly #clients: Client[] = [];
   readonly #dialect: Dialect;
-  /** The process that holds idle connections beside this one; 0 where there is none. */
-  #beside = 0;
-  #trouble: string | undefined = undefined;
+  /** Id of the process that holds idle connections; 0 where there is none. */
+  #besidePid = 0;
+  #failure: string | undefined = undefined;
 
   constructor(options: CrowdOptions) {
     this.#options = options;
@@ -32,41 +32,41 @@ export class Crowd {
     this.pid = options.pid;
   }
 
-  /** Opens clients that know each other's ids: one after the other, each checked. To be called before `openIdle`. */
+  /** Opens clients one after the other, so that their ids are known, and checks each id. Call it before `openIdle`. */
   async open(count: number): Promise<Client[]> {
     const opened: Client[] = [];
     for (let i = 0; i < count; i++) {
       const client = this.#add();
-      await this.#orTrouble(client.open());
+      await this.#orFailure(client.open());
       opened.push(client);
     }
-    for (const client of opened) await this.#orTrouble(client.checkId());
+    for (const client of opened) await this.#orFailure(client.checkId());
     return opened;
   }
 
-  /** Makes the clients members of one room, one after the other. */
+  /** Joins the clients to one room, one after the other. */
   async join(clients: readonly Client[]): Promise<void> {
-    for (const client of clients) await this.#orTrouble(client.join());
+    for (const client of clients) await this.#orFailure(client.join());
   }
 
-  /** Opens clients that only answer the heartbeat, as fast as the server takes them. @returns Connections a second. */
+  /** Opens clients that only answer the heartbeat, as fast as the server accepts. @returns Connections a second. */
   async openIdle(count: number): Promise<number> {
     const start = performance.now();
     let left = count;
     const worker = async (): Promise<void> => {
       while (left > 0) {
         left--;
-        await this.#orTrouble(this.#add().open());
+        await this.#orFailure(this.#add().open());
       }
     };
     await Promise.all(Array.from({ length: CONCURRENT }, worker));
     return count / ((performance.now() - start) / 1000);
   }
 
-  /** Opens clients that only answer the heartbeat, in a process of their own. To be called once. */
+  /** Opens clients that only answer the heartbeat, in a process of their own. Call it once. */
   async openIdleBeside(connections: number): Promise<void> {
     const { port, dialect } = this.#options;
-    this.#beside = await openBeside({ port, dialect, connections });
+    this.#besidePid = await openBeside({ port, dialect, connections });
   }
 
   /** Drops all connections. */
@@ -76,10 +76,10 @@ export class Crowd {
   }
 
   /**
-   * Measures the server from now on.
+   * Starts to measure the server.
    *
-   * @returns What ends the measurement: given the messages of that time, the figures of MESSAGE_COLUMNS.
-   * @throws {Error} When a client lost its connection or was told something unexpected since it was opened.
+   * @returns A function that ends the measurement. It takes the count of messages since the start, and returns the
+   *   figures of MESSAGE_COLUMNS. It throws when any client has lost its connection or received an unexpected frame.
    */
   measure(): (messages: number) => Figures {
     const { pid } = this.#options;
@@ -95,7 +95,7 @@ export class Crowd {
       const own = process.cpuUsage(ownBefore);
       const ownMs = (own.user + own.system) / 1000;
       const othersMs = Math.max(0, machineCpuMs() - machineBefore - serverMs - ownMs - besideMs);
-      if (this.#trouble !== undefined) throw new Error(this.#trouble);
+      if (this.#failure !== undefined) throw new Error(this.#failure);
       return {
         messagesPerSecond: (messages / elapsedMs) * 1000,
         serverCpuUs: (serverMs * 1000) / messages,
@@ -108,7 +108,7 @@ export class Crowd {
   }
 
   #besideMs(): number {
-    return this.#beside === 0 ? 0 : cpuMs(this.#beside);
+    return this.#besidePid === 0 ? 0 : cpuMs(this.#besidePid);
   }
 
   #add(): Client {
@@ -118,26 +118,27 @@ export class Crowd {
       dialect: this.#dialect,
       connect,
       index: this.#clients.length,
-      onTrouble: (trouble) => {
-        this.#trouble ??= trouble;
+      onFailure: (failure) => {
+        this.#failure ??= failure;
       },
     });
     this.#clients.push(client);
     return client;
   }
 
-  async #orTrouble(step: Promise<void>): Promise<void> {
+  /** Waits for the step. @throws {Error} When a client fails, or after 10 s. */
+  async #orFailure(step: Promise<void>): Promise<void> {
     let timer: ReturnType<typeof setInterval> | undefined;
-    const trouble = new Promise<never>((_resolve, reject) => {
-      let waited = 0;
+    const failure = new Promise<never>((_resolve, reject) => {
+      let waits = 0;
       timer = setInterval(() => {
-        waited += 1;
-        if (this.#trouble !== undefined) reject(new Error(this.#trouble));
-        else if (waited > 100) reject(new Error("The server did not answer within 10 s"));
+        waits += 1;
+        if (this.#failure !== undefined) reject(new Error(this.#failure));
+        else if (waits > 100) reject(new Error("The server did not answer within 10 s"));
       }, 100);
     });
     try {
-      await Promise.race([step, trouble]);
+      await Promise.race([step, failure]);
     } finally {
       clearInterval(timer);
     }

@@ -1,50 +1,51 @@
-/** What to do about a text frame that is not a message. */
+/** Reaction to a text frame that is not a message. */
 export type Answer =
   | { readonly type: "ready" }
   | { readonly type: "send"; readonly text: string }
   | { readonly type: "nothing" }
   | { readonly type: "unexpected" };
 
-/** How one kind of server spells what the generator says and hears. Clients count from 0 in order of connecting. */
+/** Frames that the generator exchanges with one kind of server. Clients are numbered from 0, in order of connecting. */
 export interface Dialect {
-  /** The request target of a client's upgrade. */
+  /** Returns the request target of a client's upgrade. */
   target(client: number): string;
-  /** What the upgrade offers as subprotocol. */
+  /** Subprotocol that the upgrade offers. */
   readonly protocol?: string;
-  /** Whether the server speaks first, and a client is ready only when `control` says so. */
+  /** Whether the server sends the first frame; a client is then ready when `control` says so. */
   readonly greets: boolean;
-  /** The payload that has the server deliver `message`, and answer under the `ackId` where there is one. */
+  /** Returns the payload that sends the message, with the `ackId` where there is one. */
   encode(from: number, to: number, message: string, ackId: number | undefined): string;
-  /** The payload that arrives then; of the first message, where they are numbered. */
+  /** Returns the payload that the receiver gets. Where messages have numbers, it is that of the first message. */
   delivered(from: number, to: number, message: string): string;
+  /** Returns the reaction to a text frame that is not a message. */
   control(text: string): Answer;
-  /** What a client says unasked, so that the server knows that it lives. Absent where the server asks. */
+  /** Frame that a client sends at intervals so that the server keeps it. Absent where the server pings. */
   readonly heartbeat?: { readonly everyMs: number; readonly text: string };
-  /** Absent where a send has no answer and messages no numbers. */
+  /** Absent where a send has no answer and messages have no numbers. */
   readonly acks?: Acks;
   /** Absent where there are no rooms. */
   readonly room?: Room;
 }
 
-/** How sends are answered, and how a client says what it has got. */
+/** Acks of the server for sends, and of a client for messages. */
 export interface Acks {
-  /** What a client's sends are numbered from, counting up; as long as all that follow in a run. */
+  /** First `ackId` of a client, which counts up. All `ackId`s of a run have the same length. */
   readonly firstId: number;
-  /** The answer to a send that went well, or to a publish to so many; all are as long. */
+  /** Returns the ack of a send, or of a publish to this count of recipients. All acks have the same length. */
   ack(recipients: number | undefined): string;
-  /** How a client says that it has the messages up to this number. */
+  /** Returns the payload that acknowledges the messages up to this number. */
   acknowledge(sequenceId: number): string;
 }
 
-/** How the one room that a load uses is spoken of. */
+/** Frames of the one room that a load uses. */
 export interface Room {
-  /** The payload that makes a client a member. */
+  /** Payload that joins a client. */
   readonly join: string;
-  /** The payload that it gets then, before anything else. */
+  /** Returns the answer to the join. */
   joined(client: number): string;
-  /** The payload that has the server deliver `message` to all other members. */
+  /** Returns the payload that publishes the message to all other members. */
   publish(message: string, ackId: number | undefined): string;
-  /** The payload that arrives then; of a member's second message, where they are numbered. */
+  /** Returns the payload that a member gets. Where messages have numbers, it is that of the member's second message. */
   published(from: number, message: string): string;
 }
 
@@ -61,7 +62,7 @@ const plain: Dialect = {
   control: () => UNEXPECTED,
 };
 
-/** Plain, with a room: what the baselines in `peers/` speak. */
+/** Plain with a room, the dialect of the baselines in `peers/`. */
 const bare: Dialect = {
   ...plain,
   room: {
@@ -91,7 +92,7 @@ const text: Dialect = {
   },
 };
 
-/** Enough digits for an hour of sends at the pace of the fastest server. */
+/** Has enough digits for an hour of sends at the rate of the fastest server. */
 const FIRST_ACK_ID = 10_000_000;
 
 /** `relay.v1.json`. */
@@ -121,7 +122,7 @@ const json: Dialect = {
   },
 };
 
-/** Engine.IO protocol 4 with Socket.IO protocol 5 in it; each client is in a room of its id's name. */
+/** Engine.IO protocol 4 with Socket.IO protocol 5 in it. Each client is in a room that has its id as name. */
 const socketIo: Dialect = {
   target: (client) => `/socket.io/?EIO=4&transport=websocket&id=${client + 1}`,
   greets: true,
@@ -140,7 +141,7 @@ const socketIo: Dialect = {
   },
 };
 
-/** PeerJS: offers between ids, as its browser library sends them. Ids have one width, so that all messages have. */
+/** PeerJS: offers, as its browser library sends them. Ids have the same length, so that all messages have. */
 const peerJs: Dialect = {
   target: (client) => `/peerjs?key=peerjs&id=${peerJsId(client)}&token=t${client}`,
   greets: true,
@@ -148,7 +149,7 @@ const peerJs: Dialect = {
   delivered: (from, to, message) =>
     JSON.stringify({ type: "OFFER", src: peerJsId(from), dst: peerJsId(to), payload: message }),
   control: (text) => (text === '{"type":"OPEN"}' ? READY : UNEXPECTED),
-  // PeerJS's own client says this every 5 s.
+  // PeerJS's own client sends this every 5 s.
   heartbeat: { everyMs: 5000, text: '{"type":"HEARTBEAT"}' },
 };
 

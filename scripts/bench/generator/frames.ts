@@ -4,13 +4,13 @@ export const PING = 9;
 export const PONG = 10;
 const DIGIT_0 = 0x30;
 
-/** Any key but zero: `ws` skips the unmasking where all four bytes are 0, and no real client sends that. */
+/** Mask other than zero: `ws` skips the unmasking for a mask of zero, which no real client sends. */
 const MASK = Uint8Array.of(0x37, 0xfa, 0x21, 0x3d);
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** A client's frame: masked, final (RFC 6455 §5.2). Payloads to 65,535 bytes. */
+/** Encodes a client's frame, masked and final (RFC 6455 §5.2). The payload has up to 65,535 bytes. */
 export function clientFrame(opcode: number, payload: string | Uint8Array): Uint8Array {
   const bytes = typeof payload === "string" ? encoder.encode(payload) : payload;
   const header = bytes.length < 126 ? 2 : 4;
@@ -28,14 +28,14 @@ export function clientFrame(opcode: number, payload: string | Uint8Array): Uint8
   return frame;
 }
 
-/** The number that each frame has in its payload; all have as many digits as the first. */
+/** Number in each frame's payload. All numbers have as many digits as the first. */
 export interface Numbering {
   readonly first: number;
-  /** Where its digits begin in the payload. */
+  /** Where its digits start in the payload. */
   readonly at: number;
 }
 
-/** Copies of one text frame that was built before, several in one write. */
+/** Copies of one text frame, built in advance, to send several in one write. */
 export class FrameRow {
   readonly #frameBytes: number;
   readonly #bytes: Uint8Array;
@@ -50,10 +50,11 @@ export class FrameRow {
   }
 
   /**
-   * So many frames in one piece, which is good until the next call; as many as `most` said, at most.
+   * Returns this many frames in one piece, which is valid until the next call.
    *
-   * @param taken How many the client took before, from this row or another: where numbers count on from.
-   * @throws {RangeError} When the numbers have become longer than the first.
+   * @param frames At most the constructor's `most`.
+   * @param taken Count of the frames that the client has taken before, from this row or another: numbers go on there.
+   * @throws {RangeError} When a number has more digits than the first.
    */
   take(frames: number, taken: number): Uint8Array {
     if (this.#numbering !== undefined) {
@@ -62,61 +63,62 @@ export class FrameRow {
     return this.#bytes.subarray(0, frames * this.#frameBytes);
   }
 
-  /** Writes a frame's number, masked as the rest of it is. */
+  /** Writes a frame's number into its masked payload. */
   #number(frame: number, { first, at }: Numbering, taken: number): void {
     const payloadStart = frame * this.#frameBytes + headerLength(this.#bytes[1] ?? 0) + MASK.length;
-    let left = first + taken;
-    for (let place = at + String(first).length - 1; place >= at; place--) {
-      this.#bytes[payloadStart + place] = (DIGIT_0 + (left % 10)) ^ (MASK[place & 3] ?? 0);
-      left = Math.floor(left / 10);
+    let remaining = first + taken;
+    for (let index = at + String(first).length - 1; index >= at; index--) {
+      this.#bytes[payloadStart + index] = (DIGIT_0 + (remaining % 10)) ^ (MASK[index & 3] ?? 0);
+      remaining = Math.floor(remaining / 10);
     }
-    if (left > 0) throw new RangeError(`Cannot number a frame ${first + taken}: that is longer than ${first}`);
+    if (remaining > 0) throw new RangeError(`Cannot number a frame ${first + taken}: that is longer than ${first}`);
   }
 }
 
-/** What a text frame is, by its length and the first bytes of its payload, which starts at `at`. */
+/** Recognises a text frame by its length and the first bytes of its payload, which starts at `at`. */
 export type Recognise = (payloadBytes: number, chunk: Uint8Array, at: number) => "message" | "ack" | undefined;
 
-/** Bytes of a payload that have to be there for it to be recognised. */
+/** Bytes of a payload that must have arrived before it can be recognised. */
 const PEEK_BYTES = 16;
-/** By how much a message may be longer than the first one: the digits of its number. */
-const MORE_DIGITS = 15;
+/** Most digits by which a message may be longer than the first one. */
+const MAX_MORE_DIGITS = 15;
 
 /**
- * Tells messages that grow by the digits of their number from acks of one length: by their lengths, and by the first byte in
- * which the two differ.
+ * Returns a function that tells messages, which grow by the digits of their number, from acks, which have one length.
+ *
+ * It compares the length, and the first byte in which a message and an ack differ.
  */
 export function recogniser(firstMessage: string, ack: string): Recognise {
-  let tell = 0;
-  while (firstMessage[tell] === ack[tell] && tell < PEEK_BYTES - 1) tell++;
-  const messageByte = firstMessage.charCodeAt(tell);
-  const ackByte = ack.charCodeAt(tell);
+  let difference = 0;
+  while (firstMessage[difference] === ack[difference] && difference < PEEK_BYTES - 1) difference++;
+  const messageByte = firstMessage.charCodeAt(difference);
+  const ackByte = ack.charCodeAt(difference);
   return (payloadBytes, chunk, at) => {
-    const byte = chunk[at + tell];
+    const byte = chunk[at + difference];
     if (byte === messageByte) {
-      const more = payloadBytes - firstMessage.length;
-      return more >= 0 && more <= MORE_DIGITS ? "message" : undefined;
+      const moreDigits = payloadBytes - firstMessage.length;
+      return moreDigits >= 0 && moreDigits <= MAX_MORE_DIGITS ? "message" : undefined;
     }
     return byte === ackByte && payloadBytes === ack.length ? "ack" : undefined;
   };
 }
 
-/** What a scanner finds other than messages. */
+/** Receives the frames of a scanner that are no messages and no acks. */
 export interface ScannerUser {
-  /** A frame that is neither a message nor an ack, whole. Its memory is used again after the call. */
-  other(opcode: number, payload: Uint8Array): void;
+  /** Receives a complete frame. Its memory is reused after the call. */
+  onOtherFrame(opcode: number, payload: Uint8Array): void;
 }
 
 /**
- * Counts a server's frames by their headers alone.
+ * Counts a server's frames by their headers.
  *
- * A data frame whose payload has exactly `messageBytes` is a message: its payload is stepped over, not looked at. A
- * message counts when its header has come. Where messages have more than one length, `recognise` looks at the first bytes too.
+ * A data frame whose payload has exactly `messageBytes` is a message. The scanner counts it when its header has
+ * arrived, and skips its payload. Where messages have more than one length, `recognise` looks at the first bytes too.
  */
 export class Scanner {
   messageBytes = -1;
   recognise: Recognise | undefined = undefined;
-  /** All acks that began so far. */
+  /** Count of acks whose first bytes have arrived. */
   acks = 0;
   readonly #user: ScannerUser;
   #skip = 0;
@@ -126,7 +128,7 @@ export class Scanner {
     this.#user = user;
   }
 
-  /** Scans what came. @returns The messages that began in it. */
+  /** Scans a chunk. @returns The count of messages that start in it. */
   scan(chunk: Uint8Array, length: number, start = 0): number {
     if (this.#held !== undefined) {
       const joined = new Uint8Array(this.#held.length + length - start);
@@ -160,7 +162,7 @@ export class Scanner {
         at = length;
         break;
       } else {
-        this.#user.other(opcode, chunk.subarray(at + headerBytes, end));
+        this.#user.onOtherFrame(opcode, chunk.subarray(at + headerBytes, end));
       }
       at = end;
     }
@@ -169,7 +171,7 @@ export class Scanner {
   }
 }
 
-/** The bytes of a frame's header by its second byte, the mask not counted. */
+/** Returns the bytes of a frame's header, without the mask, from its second byte. */
 function headerLength(second: number): 2 | 4 | 10 {
   const length = second & 0x7f;
   if (length < 126) return 2;

@@ -5,7 +5,8 @@ import { Crowd } from "./crowd.ts";
 import type { Order, Reply } from "./orders.ts";
 import type { Connect } from "./wire.ts";
 
-/** The generator: one load on one server, told by lines of JSON on stdin. It ends with its stdin. */
+// The generator: it runs one load on one server. Orders and replies are lines of JSON on stdin and stdout. It ends when
+// stdin ends.
 let prepared: Prepared | undefined;
 let crowd: Crowd | undefined;
 
@@ -16,7 +17,7 @@ async function connectOf(): Promise<Connect> {
   return (await import("./net-wire.ts")).connectNet;
 }
 
-async function obey(order: Order): Promise<Reply> {
+async function execute(order: Order): Promise<Reply> {
   if (order.type === "idle") {
     crowd = new Crowd({ port: order.port, pid: 0, dialect: order.dialect, connect: await connectOf() });
     await crowd.openIdle(order.connections);
@@ -24,20 +25,20 @@ async function obey(order: Order): Promise<Reply> {
   }
   if (order.type === "prepare") {
     const load = LOADS.find(({ name }) => name === order.load);
-    if (load === undefined) throw new Error(`No load is called ${order.load}`);
+    if (load === undefined) throw new Error(`Cannot prepare the load ${order.load}: there is none`);
     crowd = new Crowd({ port: order.port, pid: order.pid, dialect: order.dialect, connect: await connectOf() });
     prepared = await load.prepare(crowd);
     return { type: "prepared", saturatingRate: prepared.saturatingRate ?? 0 };
   }
-  if (prepared === undefined) throw new Error("A round was asked for before its preparation");
+  if (prepared === undefined) throw new Error("Cannot run a round: no load is prepared");
   return { type: "figures", figures: await prepared.round(order) };
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
   let reply: Reply;
   try {
-    // The bench writes nothing else than orders.
-    reply = await obey(JSON.parse(line) as Order);
+    // The bench writes orders only.
+    reply = await execute(JSON.parse(line) as Order);
   } catch (error) {
     reply = { type: "failed", reason: error instanceof Error ? error.message : String(error) };
   }

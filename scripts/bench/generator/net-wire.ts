@@ -3,7 +3,7 @@ import type { Connect, Wire } from "./wire.ts";
 
 const READ_BYTES = 262_144;
 
-/** One buffer for the reads of all connections: each is scanned before the next read. */
+/** Buffer for the reads of all connections: each read is scanned before the next one. */
 const readBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
 
 class NetWire implements Wire {
@@ -22,7 +22,7 @@ class NetWire implements Wire {
   }
 }
 
-/** A wire over node:net; runs on Node and on Bun. */
+/** Connects a wire over node:net; runs on Node and on Bun. */
 export const connectNet: Connect = (port, user) => {
   let reason = "the server closed the connection";
   const socket = createConnection({
@@ -32,14 +32,14 @@ export const connectNet: Connect = (port, user) => {
     onread: {
       buffer: readBuffer,
       callback: (length, buffer) => {
-        user.data(buffer, length);
+        user.onData(buffer, length);
         return true;
       },
     },
   });
-  socket.on("connect", () => user.opened(new NetWire(socket)));
+  socket.on("connect", () => user.onOpen(new NetWire(socket)));
   socket.on("error", (error) => {
     reason = error.message;
   });
-  socket.on("close", () => user.closed(reason));
+  socket.on("close", () => user.onClose(reason));
 };

@@ -1,7 +1,7 @@
 import type { Figures, RoundOptions } from "../round.ts";
 import type { DialectName } from "./dialects.ts";
 
-/** What the bench tells the generator, one line of JSON each. */
+/** Order of the bench to the generator, as one line of JSON. */
 export type Order =
   | {
       readonly type: "prepare";
@@ -11,7 +11,7 @@ export type Order =
       readonly pid: number;
     }
   | {
-      /** Holds so many connections that only answer the heartbeat. */
+      /** Opens this many connections that only answer the heartbeat, and holds them. */
       readonly type: "idle";
       readonly dialect: DialectName;
       readonly port: number;
@@ -19,7 +19,7 @@ export type Order =
     }
   | ({ readonly type: "round" } & RoundOptions);
 
-/** What the generator answers, one line for each order. */
+/** Reply of the generator to an order, as one line of JSON. */
 export type Reply =
   | { readonly type: "prepared"; readonly saturatingRate: number }
   | { readonly type: "holding" }

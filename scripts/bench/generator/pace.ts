@@ -1,47 +1,47 @@
 import type { Client } from "./client.ts";
 
-/** Waits so many milliseconds. */
+/** Waits this many milliseconds. */
 export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Waits until nothing is left of what is under way. @throws {Error} When something is after 10 s. */
-export async function untilNone(left: () => number, what: string): Promise<void> {
-  for (let waits = 0; left() > 0; waits++) {
-    if (waits > 1000) throw new Error(`${left()} ${what} never arrived`);
+/** Waits until the count is 0. @throws {Error} When it is not within 10 s. */
+export async function untilNone(countOutstanding: () => number, what: string): Promise<void> {
+  for (let waits = 0; countOutstanding() > 0; waits++) {
+    if (waits > 1000) throw new Error(`${countOutstanding()} ${what} did not arrive within 10 s`);
     await sleep(10);
   }
 }
 
 export interface Pace {
-  /** Messages a second, over all pairs together. */
+  /** Messages a second of all clients together. */
   readonly rate: number;
   readonly seconds: number;
 }
 
-/** Messages under way at which the server has plainly lost its pace. */
-const TOO_MANY = 200_000;
+/** Messages in flight at which the server has fallen behind for good. */
+const MAX_IN_FLIGHT = 200_000;
 
-/** What a paced run saw, in milliseconds. */
+/** Result of a paced run, in milliseconds. */
 export interface PacedRun {
-  /** Of each message that arrived meanwhile, from when it was due until it arrived. */
+  /** Of each message that arrived: the time from when its sending was due until it arrived. */
   readonly latencies: Float64Array;
-  /** Of each message sent, from when it was due until it was sent: what the generator itself adds to the latency. */
+  /** Of each sent message: the time from when its sending was due until it was sent: the generator's own part. */
   readonly delays: Float64Array;
 }
 
 /**
- * Clients in pairs that send when their time has come, whatever became of the messages before (an open loop).
+ * Clients in pairs that send at fixed times, without waiting for earlier messages (an open loop).
  *
- * A message's latency counts from when it was due, so that a server which stalls pays for all that it made wait.
+ * A latency starts when the sending was due, so that a stall of the server counts for every message that it delays.
  */
 export class Pacer {
   readonly #clients: readonly Client[];
-  /** When the messages on their way were due, in the order of each receiver; a ring, so that nothing is allocated meanwhile. */
+  /** Due times of the messages in flight, by receiver. A ring allocates nothing during a run. */
   readonly #due: readonly Ring[];
   #latencies = new Float64Array();
   #arrivals = 0;
-  #underWay = 0;
+  #inFlight = 0;
 
   constructor(clients: readonly Client[], messageBytes: number) {
     this.#clients = clients;
@@ -54,15 +54,15 @@ export class Pacer {
         throw new RangeError(`Cannot pair ${clients.length} clients: the number is odd`);
       }
       client.aim({ to: other.index, from: other.index, message, most: 1 });
-      client.onMessages = (_client, messages) => this.#arrived(due, messages);
+      client.onMessages = (_client, messages) => this.#onArrival(due, messages);
     });
   }
 
-  /** Sends at this pace. @throws {Error} When the server falls behind by 200,000 messages. */
+  /** Sends at this rate. @throws {Error} When the server falls behind by 200,000 messages. */
   async run({ rate, seconds }: Pace): Promise<PacedRun> {
     const total = Math.floor(rate * seconds);
     const delays = new Float64Array(total);
-    this.#latencies = new Float64Array(total + this.#underWay);
+    this.#latencies = new Float64Array(total + this.#inFlight);
     this.#arrivals = 0;
     await new Promise<void>((resolve, reject) => {
       const intervalMs = 1000 / rate;
@@ -76,12 +76,12 @@ export class Pacer {
           this.#due[i ^ 1]?.push(due);
           this.#clients[i]?.send(1);
           delays[sent] = performance.now() - due;
-          this.#underWay++;
+          this.#inFlight++;
         }
         if (sent >= total) resolve();
-        else if (this.#underWay > TOO_MANY)
+        else if (this.#inFlight > MAX_IN_FLIGHT)
           reject(new Error(`The server does not keep up with ${Math.round(rate)} messages/s`));
-        // A timer would wake too late and too seldom; the generator has a core of its own to wait on.
+        // A timer would fire too late and too rarely; the generator may keep its core busy.
         else setImmediate(turn);
       };
       turn();
@@ -89,19 +89,19 @@ export class Pacer {
     return { latencies: this.#latencies.slice(0, this.#arrivals), delays };
   }
 
-  /** Waits until all that was sent has arrived. @throws {Error} When some has not within 10 s. */
+  /** Waits until every message has arrived. @throws {Error} When one has not within 10 s. */
   settle(): Promise<void> {
-    return untilNone(() => this.#underWay, "messages");
+    return untilNone(() => this.#inFlight, "messages");
   }
 
-  #arrived(due: Ring, messages: number): void {
+  #onArrival(due: Ring, messages: number): void {
     const now = performance.now();
-    this.#underWay -= messages;
+    this.#inFlight -= messages;
     for (let i = 0; i < messages; i++) this.#latencies[this.#arrivals++] = now - due.shift();
   }
 }
 
-/** A queue of numbers that doubles when it is full. */
+/** Queue of numbers that doubles its capacity when it is full. */
 class Ring {
   #values = new Float64Array(64);
   #first = 0;
@@ -112,7 +112,7 @@ class Ring {
     this.#values[(this.#first + this.#count++) & (this.#values.length - 1)] = value;
   }
 
-  /** The oldest; NaN where there is none. */
+  /** Removes and returns the oldest number; NaN where there is none. */
   shift(): number {
     if (this.#count === 0) return Number.NaN;
     const value = this.#values[this.#first] ?? Number.NaN;

@@ -1,16 +1,16 @@
-/** One TCP connection to a server, as the generator needs it: bytes in, bytes out, no streams. */
+/** TCP connection to a server, without streams. */
 export interface Wire {
-  /** Writes the bytes, or keeps a copy of what the operating system does not take at once: their memory is used again. */
+  /** Writes the bytes, and copies those that the operating system does not accept at once: their memory is reused. */
   write(bytes: Uint8Array): void;
   /** Drops the connection. */
   end(): void;
 }
 
-/** Whom a wire reports to. `data` must be done with the chunk when it returns: its memory is used again. */
+/** Receives a wire's events. The memory of a chunk is reused after `onData` returns. */
 export interface WireUser {
-  opened(wire: Wire): void;
-  data(chunk: Uint8Array, length: number): void;
-  closed(reason: string): void;
+  onOpen(wire: Wire): void;
+  onData(chunk: Uint8Array, length: number): void;
+  onClose(reason: string): void;
 }
 
 /** Opens a connection to a port of 127.0.0.1. */

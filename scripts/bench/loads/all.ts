@@ -6,7 +6,7 @@ import { pingPong1, pingPong16, pingPongJson, pingPongKib } from "./ping-pong.ts
 import { publish } from "./publish.ts";
 import { scale100, scale1000, scale10000 } from "./scale.ts";
 
-/** Every load, in the order of the report. A new one is a file of its own and a name here. */
+/** All loads, in the order of the report. A new load is a file of its own and a name here. */
 export const LOADS: readonly Load[] = [
   pingPong1,
   pingPong16,

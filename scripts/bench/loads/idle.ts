@@ -5,7 +5,7 @@ import type { Load } from "./load.ts";
 const CONNECTIONS = 10_000;
 const WARM_UP_CONNECTIONS = 300;
 
-/** What a connection costs that says nothing but its pongs. The server has seen 300 others before, who have gone. */
+/** Measures the cost of a connection that sends pongs only. The server has served 300 other connections before. */
 export const idle: Load = {
   name: "e",
   title: "10,000 idle connections that answer the heartbeat",
@@ -33,7 +33,7 @@ export const idle: Load = {
         const stopConnecting = crowd.measure();
         const connectsPerSecond = await crowd.openIdle(CONNECTIONS);
         const { serverCpuUs = Number.NaN } = stopConnecting(CONNECTIONS);
-        // One beat, so that the idle time begins with every connection already asked once.
+        // One beat, so that every connection has been pinged once before the idle time starts.
         await sleep(5000);
         const stop = crowd.measure();
         await sleep(seconds * 1000);

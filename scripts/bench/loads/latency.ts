@@ -7,7 +7,7 @@ const CLIENTS = 100;
 const MESSAGE_BYTES = 64;
 const WARM_UP_SECONDS = 2;
 
-/** How long a message takes at half of the rate at which the baseline is busy all the time. */
+/** Measures the latency of messages at half of the rate that saturates the baseline. */
 function latency(name: string, idleConnections: number): Load {
   const beside = idleConnections > 0 ? `, ${idleConnections.toLocaleString("en")} idle connections beside` : "";
   return {
@@ -20,17 +20,17 @@ function latency(name: string, idleConnections: number): Load {
       { figure: "delay99", title: "generator's own p99 ms", digits: 3 },
       ...PACED_COLUMNS,
     ],
-    // Another server that pings 10,000 of its own on the same core meanwhile would be measured too.
+    // Other servers on the same core would ping their own 10,000 connections during the measurement.
     freshServer: idleConnections > 0,
     needsFiles: idleConnections > 0,
     async prepare(crowd) {
       const clients = await crowd.open(CLIENTS);
-      const game = new PingPong(crowd, clients, { inFlight: 1, messageBytes: MESSAGE_BYTES });
-      await game.play(WARM_UP_SECONDS);
-      const { messagesPerSecond = 0 } = await game.play(1);
+      const pingPong = new PingPong(crowd, clients, { inFlight: 1, messageBytes: MESSAGE_BYTES });
+      await pingPong.run(WARM_UP_SECONDS);
+      const { messagesPerSecond = 0 } = await pingPong.run(1);
       if (idleConnections > 0) await crowd.openIdleBeside(idleConnections);
       const pacer = new Pacer(clients, MESSAGE_BYTES);
-      // What comes at its own pace costs more than what answers: the server would be 100 % busy at this rate.
+      // Paced messages cost more than ping-pong. Measure how busy the server is at half of the ping-pong rate.
       let saturatingRate = messagesPerSecond / 2;
       await pacer.run({ rate: saturatingRate, seconds: 1 });
       const stop = crowd.measure();

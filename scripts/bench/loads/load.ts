@@ -2,7 +2,7 @@ import type { Crowd } from "../generator/crowd.ts";
 import type { DialectName } from "../generator/dialects.ts";
 import type { Figures, RoundOptions } from "../round.ts";
 
-/** How a figure is shown. */
+/** Column of the report. */
 export interface Column {
   readonly figure: string;
   readonly title: string;
@@ -12,40 +12,38 @@ export interface Column {
   readonly compared?: boolean;
 }
 
-/** One load, with its connections open. */
+/** Load whose connections are open. */
 export interface Prepared {
-  /** Messages a second at saturation, where the load looked for it. */
+  /** Messages a second at saturation, where the load measures that. */
   readonly saturatingRate?: number;
   round(options: RoundOptions): Promise<Figures>;
 }
 
-/**
- * One load. The same file is read twice: the bench reads its words, the generator runs its `prepare`.
- */
+/** Load on a server. The bench reads its description; the generator runs `prepare`. */
 export interface Load {
-  /** What `--only` calls it. */
+  /** Name for `--only`. */
   readonly name: string;
-  /** One line for the report: who sends what to whom. */
+  /** Description for the report, in one line. */
   readonly title: string;
   readonly columns: readonly Column[];
-  /** Seconds of one round. Default: what `--seconds` says. */
+  /** Seconds of one round. Default: `--seconds`. */
   readonly seconds?: number;
-  /** Rounds at most, where one takes long. Default: what `--rounds` says. */
+  /** Most rounds, where one takes long. Default: `--rounds`. */
   readonly maxRounds?: number;
-  /** Whether every round has a server of its own, not yet used; the others share one over all rounds. */
+  /** Whether every round starts a new server. By default all rounds share one. */
   readonly freshServer?: boolean;
-  /** Whether it opens 10,000 connections, and is left out where a process may not have as many files open. */
+  /** Whether it opens 10,000 connections. It is left out where a process may not open that many files. */
   readonly needsFiles?: boolean;
   /**
-   * What is spoken to a subject, by its own dialect; subjects whose dialect is not here are left out. Default: each its own, and
-   * the JSON subjects only where `--subjects` names them.
+   * Dialects to use, by the subject's own dialect. Subjects whose dialect is missing here are left out. Default: each
+   * subject's own dialect; the JSON subjects take part only where `--subjects` names them.
    */
   readonly dialects?: Readonly<Partial<Record<DialectName, DialectName>>>;
   /** Opens the connections and warms the server up. */
   prepare(crowd: Crowd): Promise<Prepared>;
 }
 
-/** What every load with a pace of its own reports. */
+/** Columns of loads that send at a fixed rate. */
 export const PACED_COLUMNS: readonly Column[] = [
   { figure: "messagesPerSecond", title: "messages/s" },
   { figure: "serverCpuUs", title: "CPU µs/message", digits: 2, compared: true },
@@ -55,7 +53,7 @@ export const PACED_COLUMNS: readonly Column[] = [
   { figure: "rssMib", title: "RSS MiB" },
 ];
 
-/** What a load that goes as fast as it can reports. */
+/** Columns of loads that send as fast as the server relays. */
 export const MESSAGE_COLUMNS: readonly Column[] = PACED_COLUMNS.map((column) =>
   column.figure === "messagesPerSecond" ? { ...column, compared: true } : column,
 );

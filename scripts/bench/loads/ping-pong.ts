@@ -12,14 +12,15 @@ export interface PingPongOptions {
 const CLIENTS = 100;
 const WARM_UP_SECONDS = 2;
 
-/** Clients in pairs; whoever receives a message sends one, so that a client always has as many under way. */
+/** Clients in pairs. A client that receives a message sends one, so that each has the same count in flight. */
 export class PingPong {
   readonly #crowd: Crowd;
   readonly #clients: readonly Client[];
   readonly #inFlight: number;
   #messages = 0;
-  #owed = 0;
-  #running = false;
+  /** Messages in flight. Counts down after the run only. */
+  #outstanding = 0;
+  #isRunning = false;
 
   constructor(crowd: Crowd, clients: readonly Client[], options: PingPongOptions) {
     this.#crowd = crowd;
@@ -28,7 +29,7 @@ export class PingPong {
     const message = "x".repeat(options.messageBytes);
     for (const client of clients) {
       const other = client.index ^ 1;
-      // All that a pair has under way may arrive at one of the two at once.
+      // All messages in flight of a pair may arrive at one of the two at once.
       client.aim({ to: other, from: other, message, most: options.inFlight * 2 });
       client.onMessages = this.#onMessages;
     }
@@ -36,62 +37,62 @@ export class PingPong {
 
   readonly #onMessages = (client: Client, messages: number): void => {
     this.#messages += messages;
-    if (this.#running) client.send(messages);
-    else this.#owed -= messages;
+    if (this.#isRunning) client.send(messages);
+    else this.#outstanding -= messages;
   };
 
-  /** Plays for so long, then lets what is under way arrive. */
-  async play(seconds: number): Promise<Figures> {
-    this.#running = true;
-    this.#owed = this.#clients.length * this.#inFlight;
+  /** Runs for this many seconds, then waits for the messages in flight. @returns The figures of the run. */
+  async run(seconds: number): Promise<Figures> {
+    this.#isRunning = true;
+    this.#outstanding = this.#clients.length * this.#inFlight;
     for (const client of this.#clients) client.send(this.#inFlight);
     await sleep(200);
     this.#messages = 0;
     const stop = this.#crowd.measure();
     await sleep(seconds * 1000);
     const figures = stop(this.#messages);
-    this.#running = false;
-    await untilNone(() => this.#owed, "messages");
+    this.#isRunning = false;
+    await untilNone(() => this.#outstanding, "messages");
     await untilNone(() => this.#clients.reduce((sum, { unacked }) => sum + unacked, 0), "acks");
     return figures;
   }
 }
 
-/** Opens the usual 100 clients, warmed up. */
+/** Opens 100 clients, and warms the server up. */
 export async function openPingPong(crowd: Crowd, options: PingPongOptions): Promise<PingPong> {
-  const game = new PingPong(crowd, await crowd.open(CLIENTS), options);
-  await game.play(WARM_UP_SECONDS);
-  return game;
+  const pingPong = new PingPong(crowd, await crowd.open(CLIENTS), options);
+  await pingPong.run(WARM_UP_SECONDS);
+  return pingPong;
 }
 
-function pingPong(name: string, title: string, options: PingPongOptions, dialects?: Load["dialects"]): Load {
+function pingPongLoad(name: string, title: string, options: PingPongOptions, dialects?: Load["dialects"]): Load {
   return {
     name,
     title,
     columns: MESSAGE_COLUMNS,
     ...(dialects === undefined ? {} : { dialects }),
     async prepare(crowd) {
-      const game = await openPingPong(crowd, options);
-      return { round: ({ seconds }) => game.play(seconds) };
+      const pingPong = await openPingPong(crowd, options);
+      return { round: ({ seconds }) => pingPong.run(seconds) };
     },
   };
 }
 
-export const pingPong1 = pingPong("a", "100 clients in pairs, 1 message in flight each, 64 B", {
+export const pingPong1 = pingPongLoad("a", "100 clients in pairs, 1 message in flight each, 64 B", {
   inFlight: 1,
   messageBytes: 64,
 });
-export const pingPong16 = pingPong("b", "100 clients in pairs, 16 messages in flight each, 64 B", {
+export const pingPong16 = pingPongLoad("b", "100 clients in pairs, 16 messages in flight each, 64 B", {
   inFlight: 16,
   messageBytes: 64,
 });
-export const pingPongKib = pingPong("c", "100 clients in pairs, 16 messages in flight each, 1 KiB", {
+export const pingPongKib = pingPongLoad("c", "100 clients in pairs, 16 messages in flight each, 1 KiB", {
   inFlight: 16,
   messageBytes: 1024,
 });
 
-/** The same as `b`, each entry in plain and in JSON, where every send is answered by an ack and messages are acknowledged. */
-export const pingPongJson = pingPong(
+/** Same as `b`, each entry in plain and in JSON. In JSON every send gets an ack, and clients acknowledge messages. */
+export const pingPongJson = pingPongLoad(
   "h",
   "JSON sends with an ack, beside plain: 100 clients in pairs, 16 messages in flight each, 64 B",
   { inFlight: 16, messageBytes: 64 },

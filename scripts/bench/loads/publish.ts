@@ -12,7 +12,7 @@ const TITLES: Readonly<Record<string, string>> = {
   serverCpuUs: "CPU µs/delivery",
 };
 
-/** One publishes, all others get it. When the last member has got the oldest of four, the next is published. */
+/** Makes one client publish to 1,000 others. It publishes again when all of them have the oldest of four publishes. */
 export const publish: Load = {
   name: "i",
   title: "One client publishing to a room of 1,000 others, 4 publishes in flight, 64 B",
@@ -22,50 +22,52 @@ export const publish: Load = {
   async prepare(crowd) {
     const clients = await crowd.open(MEMBERS + 1);
     const [publisher, ...members] = clients;
-    if (publisher === undefined) throw new Error("No client was opened");
+    if (publisher === undefined) throw new Error("Cannot run the load: no client was opened");
     await crowd.join(clients);
     publisher.aimAtRoom({ message: MESSAGE, most: IN_FLIGHT, recipients: MEMBERS });
     for (const member of members) member.listenToRoom({ from: publisher.index, message: MESSAGE });
 
     let running = false;
     let deliveries = 0;
-    let owed = 0;
-    /** What each client has got, all told; and of each publish under way, how many have got it. */
-    const got = new Uint32Array(clients.length);
-    const arrived = new Uint32Array(IN_FLIGHT);
-    const go = (publishes: number): void => {
-      owed += publishes * MEMBERS;
+    /** Deliveries in flight. */
+    let outstanding = 0;
+    /** Count of deliveries to each client. */
+    const deliveredTo = new Uint32Array(clients.length);
+    /** Count of deliveries of each publish in flight. */
+    const deliveriesOf = new Uint32Array(IN_FLIGHT);
+    const publishMore = (publishes: number): void => {
+      outstanding += publishes * MEMBERS;
       publisher.send(publishes);
     };
     const onMessages = ({ index }: Client, messages: number): void => {
       deliveries += messages;
-      owed -= messages;
-      const before = got[index] ?? 0;
-      got[index] = before + messages;
-      let complete = 0;
+      outstanding -= messages;
+      const before = deliveredTo[index] ?? 0;
+      deliveredTo[index] = before + messages;
+      let completed = 0;
       for (let i = before; i < before + messages; i++) {
-        const reached = (arrived[i % IN_FLIGHT] ?? 0) + 1;
-        arrived[i % IN_FLIGHT] = reached % MEMBERS;
-        if (reached === MEMBERS) complete++;
+        const count = (deliveriesOf[i % IN_FLIGHT] ?? 0) + 1;
+        deliveriesOf[i % IN_FLIGHT] = count % MEMBERS;
+        if (count === MEMBERS) completed++;
       }
-      if (complete > 0 && running) go(complete);
+      if (completed > 0 && running) publishMore(completed);
     };
     for (const member of members) member.onMessages = onMessages;
 
-    const play = async (seconds: number) => {
+    const run = async (seconds: number) => {
       running = true;
-      go(IN_FLIGHT);
+      publishMore(IN_FLIGHT);
       await sleep(200);
       deliveries = 0;
       const stop = crowd.measure();
       await sleep(seconds * 1000);
       const figures = stop(deliveries);
       running = false;
-      await untilNone(() => owed, "deliveries");
+      await untilNone(() => outstanding, "deliveries");
       await untilNone(() => publisher.unacked, "acks");
       return figures;
     };
-    await play(WARM_UP_SECONDS);
-    return { round: ({ seconds }) => play(seconds) };
+    await run(WARM_UP_SECONDS);
+    return { round: ({ seconds }) => run(seconds) };
   },
 };

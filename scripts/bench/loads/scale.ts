@@ -1,12 +1,12 @@
 import { Pacer } from "../generator/pace.ts";
 import { type Load, PACED_COLUMNS } from "./load.ts";
 
-/** The same for every subject and number of connections; every server here can do it on one core. */
+/** Same rate for every subject and count of connections; each of these servers can relay it on one core. */
 const MESSAGES_PER_SECOND = 20_000;
 const MESSAGE_BYTES = 64;
 const WARM_UP_SECONDS = 3;
 
-/** What a message costs when the same traffic comes from more connections. */
+/** Measures the cost of a message when the same traffic comes from more connections. */
 function scale(name: string, connections: number): Load {
   return {
     name,

@@ -16,7 +16,7 @@ const server = Bun.serve<Data>({
     return new Response("expected a WebSocket", { status: 426 });
   },
   websocket: {
-    // Bun pings by itself and drops who is silent for so many seconds: the relay's promise of three beats of 5 s.
+    // Bun pings by itself, and drops a client that is silent for this many seconds: three beats of the relay.
     idleTimeout: 15,
     open(ws) {
       clients.set(ws.data.id, ws);

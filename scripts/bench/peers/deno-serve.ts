@@ -1,6 +1,6 @@
 /// <reference types="deno" />
 const clients = new Map<string, WebSocket>();
-/** The one room of the publishing load. */
+/** Members of the room that the publish load uses. */
 const lobby = new Set<WebSocket>();
 let lastId = 0;
 
@@ -12,7 +12,7 @@ Deno.serve(
   },
   (request) => {
     if (request.headers.get("upgrade") !== "websocket") return new Response("expected a WebSocket", { status: 426 });
-    // Deno pings by itself and drops who is silent for so many seconds: the relay's promise of three beats of 5 s.
+    // Deno pings by itself, and drops a client that is silent for this many seconds: three beats of the relay.
     const { socket, response } = Deno.upgradeWebSocket(request, { idleTimeout: 15 });
     const id = String(++lastId);
     socket.onopen = () => clients.set(id, socket);

@@ -5,7 +5,7 @@ PeerServer(
     host: "127.0.0.1",
     port: Number(process.env.PORT),
     path: "/",
-    // Who is gone is found within 15 s, as by the relay; the default is 90 s.
+    // Drops a dead client after 15 s, as the relay does; the default is 90 s.
     alive_timeout: 15_000,
     // The default is 5,000.
     concurrent_limit: 20_000,

@@ -5,7 +5,7 @@ const server = createServer();
 const io = new Server(server, {
   transports: ["websocket"],
   serveClient: false,
-  // Who is gone is found within 15 s, as by the relay; the defaults are 25 s and 20 s.
+  // Drop a dead client after 15 s, as the relay does; the defaults are 25 s and 20 s.
   pingInterval: 5000,
   pingTimeout: 10_000,
 });

@@ -4,7 +4,7 @@ import { WebSocketServer } from "ws";
 const server = createServer();
 const wss = new WebSocketServer({ server });
 const clients = new Map();
-/** The one room of the publishing load. */
+/** Members of the room that the publish load uses. */
 const lobby = new Set();
 let lastId = 0;
 

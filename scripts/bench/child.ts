@@ -56,12 +56,12 @@ export class Child {
     return this.#worker;
   }
 
-  say(line: string): void {
+  writeLine(line: string): void {
     this.#process.stdin?.write(`${line}\n`);
   }
 
   /** Waits for the next line of its stdout. @throws {Error} When it ends first; the message has the end of its log. */
-  line(): Promise<string> {
+  readLine(): Promise<string> {
     const line = this.#lines.shift();
     if (line !== undefined) return Promise.resolve(line);
     return new Promise((resolve, reject) => {

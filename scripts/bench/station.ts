@@ -72,15 +72,15 @@ export class Station {
 
 async function portOf(server: Child): Promise<number> {
   for (;;) {
-    const match = LISTENING.exec(await server.line());
+    const match = LISTENING.exec(await server.readLine());
     if (match !== null) return Number(match[1]);
   }
 }
 
 async function ask(generator: Child, order: Order): Promise<Reply> {
-  generator.say(JSON.stringify(order));
+  generator.writeLine(JSON.stringify(order));
   // The generator writes replies only.
-  const reply = JSON.parse(await generator.line()) as Reply;
+  const reply = JSON.parse(await generator.readLine()) as Reply;
   if (reply.type === "failed") throw new Error(reply.reason);
   return reply;
 }

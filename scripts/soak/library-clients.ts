@@ -89,7 +89,10 @@ export class LibraryClients {
     for (const from of this.#participants) {
       for (const to of this.#participants) if (from !== to) this.#sendMessage(from, to);
     }
-    await until(async () => this.#isQuiet() && this.ledger.lastsArrived, "each client's last message to each other");
+    await until(
+      async () => this.#isQuiet() && this.ledger.haveLastMessagesArrived,
+      "each client's last message to each other",
+    );
     await Promise.all(this.#participants.map((participant) => this.#leave(participant)));
   }
 
@@ -142,20 +145,20 @@ export class LibraryClients {
     let isKnown = isFirst;
     client.on("connected", (event) => {
       this.#slots.set(event.id, slot);
-      // The ledger counts every welcome in a slot but the first as a reconnect. A replacement's first one is none.
-      if (isKnown) ledger.connected(slot, event);
+      // The first welcome of a replacement is left out: the ledger would count it as a reconnect of the slot.
+      if (isKnown) ledger.recordWelcome(slot, event);
       isKnown = true;
     });
-    client.on("disconnected", () => ledger.disconnected());
+    client.on("disconnected", () => ledger.recordDisconnect());
     client.on("closed", ({ code, reason }) => {
-      if (!participant.isLeaving) ledger.complain(`Client ${slot} was closed for good: ${code} ${reason}`);
+      if (!participant.isLeaving) ledger.addProblem(`Client ${slot} was closed for good: ${code} ${reason}`);
     });
-    client.on("error", ({ code, message }) => ledger.complain(`Client ${slot} was told ${code}: ${message}`));
+    client.on("error", ({ code, message }) => ledger.addProblem(`Client ${slot} was told ${code}: ${message}`));
     client.on("message", ({ from, room, data }) => {
       const sender = this.#slots.get(from);
       if (room !== undefined) this.#copiesReceived++;
-      else if (sender === undefined) ledger.complain(`Client ${slot} got a message from the unknown id ${from}`);
-      else ledger.received(sender, slot, data.number);
+      else if (sender === undefined) ledger.addProblem(`Client ${slot} got a message from the unknown id ${from}`);
+      else ledger.recordArrival(sender, slot, data.number);
     });
     return participant;
   }
@@ -177,15 +180,15 @@ export class LibraryClients {
   }
 
   #sendMessage(from: Participant, to: Participant): void {
-    const number = this.ledger.sent(from.slot, to.slot);
+    const number = this.ledger.recordSend(from.slot, to.slot);
     to.incoming++;
     this.#request(from, async () => {
       try {
         await from.client.send(to.client.id, { number, padding: this.#padding() });
-        this.ledger.acknowledged(from.slot, to.slot, number);
+        this.ledger.recordAck(from.slot, to.slot, number);
       } catch (error) {
         if (!(error instanceof RelayError)) throw error;
-        this.ledger.refused(from.slot, to.slot, number, error.code);
+        this.ledger.recordRefusal(from.slot, to.slot, number, error.code);
       } finally {
         to.incoming--;
       }
@@ -236,7 +239,7 @@ export class LibraryClients {
     try {
       await until(
         async () =>
-          participant.unanswered === 0 && participant.incoming === 0 && this.ledger.arrivedAt(participant.slot),
+          participant.unanswered === 0 && participant.incoming === 0 && this.ledger.haveAllArrivedAt(participant.slot),
         `all that was sent to client ${participant.slot} to arrive before it leaves`,
       );
       await this.#leave(participant);
@@ -246,7 +249,7 @@ export class LibraryClients {
       if (this.#isFinishing) clearInterval(next.timer);
       await next.client.ready;
     } catch (error) {
-      this.ledger.complain(`Client ${participant.slot} could not be replaced: ${error}`);
+      this.ledger.addProblem(`Client ${participant.slot} could not be replaced: ${error}`);
     } finally {
       this.#leavingCount--;
     }
@@ -273,7 +276,9 @@ export class LibraryClients {
   #request(participant: Participant, request: () => Promise<unknown>): void {
     participant.unanswered++;
     request()
-      .catch((error: unknown) => this.ledger.complain(`A request of client ${participant.slot} was refused: ${error}`))
+      .catch((error: unknown) =>
+        this.ledger.addProblem(`A request of client ${participant.slot} was refused: ${error}`),
+      )
       .finally(() => participant.unanswered--);
   }
 

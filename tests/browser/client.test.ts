@@ -4,7 +4,7 @@ import { describeInBrowser, ownContext } from "./browser.ts";
 import { notes, openClientPage, RELAY, untilFrame, untilNoted } from "./client-page.ts";
 
 describeInBrowser("the client library in a page", (browser) => {
-  test("resumes with the same id when its network is back, and gets each message of the meantime once", async () => {
+  test("resumes with the same id when its network is back, and gets each message that it missed once", async () => {
     const server = await ownServer(RELAY, { env: { RELAY_HEARTBEAT_MS: "300" } });
     const context = await ownContext(browser());
     const page = await openClientPage(context, server);

@@ -4,7 +4,7 @@ import { ownServer } from "../conformance/subject.ts";
 import { PATIENCE_MS } from "../conformance/wait.ts";
 import { describeInBrowser, example, openPage, ownContext, untilStatus } from "./browser.ts";
 
-describeInBrowser("the example of tabs in step", (browser) => {
+describeInBrowser("the tabs example", (browser) => {
   test("shows a change in one tab in all tabs, and in one that is opened later", async () => {
     const server = await ownServer(example("tabs"));
     const context = await ownContext(browser());
@@ -34,7 +34,7 @@ describeInBrowser("the example of tabs in step", (browser) => {
     await expect(outside.getByLabel("Note").inputValue()).resolves.toBe("");
   });
 
-  test("brings the tabs in step again after a restart of the relay, with changes of the meantime", async () => {
+  test("brings the tabs in step again after the relay restarts, with the changes made meanwhile", async () => {
     const server = await ownServer(example("tabs"));
     const context = await ownContext(browser());
     const tabs: Page[] = [];

@@ -30,7 +30,7 @@ describe.each(runtimes)("an attack on the relay on $name", (runtime) => {
   afterAll(() => pairs.reset());
 
   test.each(ATTACKS)(
-    `by %s for ${SECONDS} s (%s) loses no message of other clients, and closes none of them`,
+    `by %s for ${SECONDS} s (%s) costs other clients no message and no connection`,
     { timeout: SECONDS * 1000 + PATIENCE_MS },
     async (name, title) => {
       const attacker = await startLoadProcess("attacker.ts", server().port, name);

@@ -11,7 +11,7 @@ const CLIENTS = 20;
 const SECONDS = Number(process.env.CHAOS_SECONDS ?? 5);
 const SETTLE_MS = 90_000;
 
-describe.each(runtimes)("a network with random faults, on $name", (runtime) => {
+describe.each(runtimes)("the relay behind a network with random faults, on $name", (runtime) => {
   test(`loses, repeats and reorders no acknowledged message, in ${SECONDS} s`, {
     timeout: SECONDS * 1000 + SETTLE_MS,
   }, async () => {

@@ -64,7 +64,7 @@ export class Fleet {
       for (const to of this.#participants) if (from !== to) this.#send(from, to);
     }
     await this.#until(areAllAnswered, "an answer to each last send");
-    await this.#until(() => this.ledger.lastsArrived, "each client's last message to each other");
+    await this.#until(() => this.ledger.haveLastMessagesArrived, "each client's last message to each other");
   }
 
   /** Closes every client. */
@@ -81,32 +81,32 @@ export class Fleet {
       connectTimeoutMs: 1000,
     });
     const { ledger } = this;
-    client.on("connected", (event) => ledger.connected(index, event));
-    client.on("disconnected", () => ledger.disconnected());
+    client.on("connected", (event) => ledger.recordWelcome(index, event));
+    client.on("disconnected", () => ledger.recordDisconnect());
     client.on("closed", ({ code, reason }) =>
-      ledger.complain(`Client ${index} was closed for good: ${code} ${reason}`),
+      ledger.addProblem(`Client ${index} was closed for good: ${code} ${reason}`),
     );
-    client.on("error", ({ code, message }) => ledger.complain(`Client ${index} was told ${code}: ${message}`));
+    client.on("error", ({ code, message }) => ledger.addProblem(`Client ${index} was told ${code}: ${message}`));
     client.on("message", ({ from, data }) => {
       const sender = this.#participants.findIndex((participant) => participant.client.id === from);
-      if (sender < 0) ledger.complain(`Client ${index} got a message from the unknown id ${from}`);
-      else ledger.received(sender, index, data.number);
+      if (sender < 0) ledger.addProblem(`Client ${index} got a message from the unknown id ${from}`);
+      else ledger.recordArrival(sender, index, data.number);
       this.#onChange();
     });
     return { index, client, unanswered: 0 };
   }
 
   #send(from: Participant, to: Participant): void {
-    const number = this.ledger.sent(from.index, to.index);
+    const number = this.ledger.recordSend(from.index, to.index);
     const padding = "x".repeat(this.#random.spread(1, MAX_CHARACTERS) - 1);
     from.unanswered++;
     from.client
       .send(to.client.id, { number, padding })
       .then(
-        () => this.ledger.acknowledged(from.index, to.index, number),
+        () => this.ledger.recordAck(from.index, to.index, number),
         (error: unknown) => {
           if (!(error instanceof RelayError)) throw error;
-          this.ledger.refused(from.index, to.index, number, error.code);
+          this.ledger.recordRefusal(from.index, to.index, number, error.code);
         },
       )
       .finally(() => {

@@ -15,7 +15,7 @@ export class Ledger {
   readonly #count: number;
   readonly #pairs: readonly Pair[];
   readonly #welcomed = new Set<number>();
-  readonly #complaints: string[] = [];
+  readonly #otherProblems: string[] = [];
   /** Counts of refusals, by code. */
   readonly #refusals = new Map<string, number>();
   #disconnects = 0;
@@ -36,25 +36,29 @@ export class Ledger {
   }
 
   /** Records a send. @returns The message's number: 1, 2, 3 … for each pair. */
-  sent(from: number, to: number): number {
+  recordSend(from: number, to: number): number {
     return ++this.#pair(from, to).sent;
   }
 
-  acknowledged(from: number, to: number, number: number): void {
+  recordAck(from: number, to: number, number: number): void {
     this.#pair(from, to).acknowledged.add(number);
   }
 
-  refused(from: number, to: number, number: number, code: string): void {
+  recordRefusal(from: number, to: number, number: number, code: string): void {
     this.#refusals.set(code, (this.#refusals.get(code) ?? 0) + 1);
     // With these two codes the outcome is unknown. With any other code the relay did not deliver the message.
     if (code !== "connection_lost" && code !== "closed") this.#pair(from, to).refused.add(number);
   }
 
-  received(from: number, to: number, number: number): void {
+  recordArrival(from: number, to: number, number: number): void {
     this.#pair(from, to).received.push(number);
   }
 
-  connected(client: number, { resumed, recovered }: { readonly resumed: boolean; readonly recovered: boolean }): void {
+  /** Records a welcome. A client's first one is its connect; each later one is a reconnect. */
+  recordWelcome(
+    client: number,
+    { resumed, recovered }: { readonly resumed: boolean; readonly recovered: boolean },
+  ): void {
     if (!this.#welcomed.has(client)) {
       this.#welcomed.add(client);
       return;
@@ -64,22 +68,22 @@ export class Ledger {
     if (!recovered) this.#unrecovered++;
   }
 
-  disconnected(): void {
+  recordDisconnect(): void {
     this.#disconnects++;
   }
 
   /** Records a problem. */
-  complain(problem: string): void {
-    this.#complaints.push(problem);
+  addProblem(problem: string): void {
+    this.#otherProblems.push(problem);
   }
 
   /** Whether the last message of each pair has arrived. */
-  get lastsArrived(): boolean {
+  get haveLastMessagesArrived(): boolean {
     return this.#pairs.every(({ sent, received }) => received.at(-1) === (sent === 0 ? undefined : sent));
   }
 
   /** Returns whether every acknowledged message to this client has arrived. */
-  arrivedAt(client: number): boolean {
+  haveAllArrivedAt(client: number): boolean {
     return this.#pairs.every(({ acknowledged, received }, index) => {
       if (index % this.#count !== client || acknowledged.size === 0) return true;
       const numbers = new Set(received);
@@ -116,7 +120,7 @@ export class Ledger {
 
   /** Returns a sentence for each broken promise. */
   problems(): string[] {
-    const problems = [...this.#complaints];
+    const problems = [...this.#otherProblems];
     if (this.#freshSessions > 0) problems.push(`${this.#freshSessions} sessions could not be resumed`);
     if (this.#unrecovered > 0) problems.push(`${this.#unrecovered} resumes said that messages were lost`);
     this.#pairs.forEach((pair, index) => {

@@ -37,11 +37,11 @@ const FAULTS: readonly [Fault, ...Fault[]] = [
   },
   (wire, repairLater) => {
     wire.up.stall();
-    repairLater(() => wire.up.go());
+    repairLater(() => wire.up.resume());
   },
   (wire, repairLater) => {
     wire.down.stall();
-    repairLater(() => wire.down.go());
+    repairLater(() => wire.down.resume());
   },
   (wire, repairLater) => {
     wire.blackhole();

@@ -26,13 +26,13 @@ export class Direction {
     from.on("error", () => this.#take("reset"));
   }
 
-  /** Forwards nothing until `go`, and holds what arrives, as a network that may deliver it later. */
+  /** Forwards nothing until `resume`, and holds what arrives, as a network that may deliver it later. */
   stall(): void {
     this.#held ??= [];
   }
 
   /** Forwards what was held, and everything after it. */
-  go(): void {
+  resume(): void {
     const held = this.#held ?? [];
     this.#held = undefined;
     for (const piece of held) this.#take(piece);
@@ -95,8 +95,8 @@ export class Wire {
 
   /** Ends the stall of both directions: held bytes arrive. */
   restore(): void {
-    this.up.go();
-    this.down.go();
+    this.up.resume();
+    this.down.resume();
   }
 
   /** Closes TCP at both ends. */

@@ -21,7 +21,7 @@ async function ownProxy(server: Server): Promise<ChaosProxy> {
   return proxy;
 }
 
-/** Connects a client past the proxy that watches the other one, and joins both to the room. */
+/** Connects a second client, without the proxy. It watches the first client, and both join the room. */
 async function connectFriend(server: Server, client: JsonClient): Promise<JsonClient> {
   const friend = await connectJson(server);
   for (const one of [client, friend]) await one.ask({ type: "join", room: ROOM });
@@ -80,7 +80,7 @@ describe.each(runtimes)("a client whose network disappears, on $name", (runtime)
     server.process.expectAlive();
   });
 
-  test("gets them back each time, and each earlier connection is closed with 4500", async () => {
+  test("gets its session back each time it happens, and each earlier connection is closed with 4500", async () => {
     const server = await ownServer(runtime);
     const proxy = await ownProxy(server);
     let client = await connectJson(server, { port: proxy.port });
@@ -135,7 +135,7 @@ describe.each(runtimes)("a client whose network disappears, on $name", (runtime)
     expect(await nextMessages(client, 2)).toMatchObject([{ 1: "still here to you" }, { 1: "still here to all" }]);
   });
 
-  test("gets them back by itself with the client library, before the relay has noticed anything", async () => {
+  test("gets its session back by itself with the client library, before the relay has noticed anything", async () => {
     const env = { RELAY_HEARTBEAT_MS: "300", RELAY_HEARTBEAT_MISSES: "60" };
     const server = await ownServer(runtime, { env });
     const proxy = await ownProxy(server);

@@ -151,8 +151,7 @@ describe.each(runtimes)("a relay with RELAY_JWKS_URL on $name", (runtime) => {
     const issuer = createServer((_request, response) => response.end(JSON.stringify({ keys })));
     await new Promise<void>((resolve) => issuer.listen(0, "127.0.0.1", resolve));
     try {
-      // A server that listens on TCP has such an address.
-      const { port } = issuer.address() as AddressInfo;
+      const { port } = issuer.address() as AddressInfo; // True of a server that listens on TCP.
       const server = await ownServer(runtime, { env: { RELAY_JWKS_URL: `http://127.0.0.1:${port}/keys` } });
       const sign = (key: CryptoKey) =>
         new SignJWT({ sub: "alice" }).setProtectedHeader({ alg: "ES256", kid: "1" }).setExpirationTime("1m").sign(key);
@@ -180,7 +179,7 @@ describe.each(runtimes)("a relay whose RELAY_JWKS_URL never stops sending, on $n
     });
     await new Promise<void>((resolve) => issuer.listen(0, "127.0.0.1", resolve));
     try {
-      const { port } = issuer.address() as AddressInfo; // It listens on TCP.
+      const { port } = issuer.address() as AddressInfo; // True of a server that listens on TCP.
       const server = await ownServer(runtime, { env: { RELAY_JWKS_URL: `http://127.0.0.1:${port}/keys` } });
       const { privateKey } = await generateKeyPair("ES256");
       const signed = await new SignJWT({ sub: "alice" }).setProtectedHeader({ alg: "ES256" }).sign(privateKey);
@@ -209,7 +208,7 @@ describe.each(runtimes)("a relay whose RELAY_JWKS_URL cannot be reached, on $nam
 describe.each(runtimes)("a relay with RELAY_ORIGINS on $name", (runtime) => {
   const server = sharedServer(runtime, { env: { RELAY_ORIGINS: "https://example.org,https://*.example.org" } });
 
-  test("refuses pages of other origins with 403, and accepts clients without an Origin, no pages", async () => {
+  test("refuses pages of other origins with 403, and accepts programs, which send no Origin", async () => {
     for (const path of ["/ws", "/echo"]) {
       const from = async (Origin: string | undefined) =>
         (await tryConnect(server(), { path, headers: { Origin } })).status;
@@ -226,7 +225,7 @@ describe.each(runtimes)("a relay with RELAY_ORIGINS on $name", (runtime) => {
 });
 
 describe.each(runtimes)("the limits for one address on $name", (runtime) => {
-  test("bound the open connections of an address that a trusted proxy reports, until one ends", async () => {
+  test("bound the open connections of the address that a trusted proxy names; one that ends makes room", async () => {
     const server = await ownServer(runtime, {
       env: { RELAY_MAX_CONNECTIONS_PER_IP: "2", RELAY_TRUSTED_PROXIES: "127.0.0.0/8" },
     });
@@ -309,7 +308,7 @@ describe.each(runtimes)("the rate limit of a connection on $name", (runtime) => 
 });
 
 describe.each(runtimes)("the rate limit of a session on $name", (runtime) => {
-  test("goes on over a resume", async () => {
+  test("is kept across a resume", async () => {
     const server = await ownServer(runtime, { env: { RELAY_RATE: "5", RELAY_RATE_BURST: "10" } });
     let client = await connectJson(server);
     const startedAt = performance.now();

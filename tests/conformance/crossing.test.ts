@@ -138,7 +138,7 @@ describe.each(runtimes)("clients of different protocols on $name", (runtime) => 
     await expect(plain).toStaySilent();
   });
 
-  test("in one room each receive what is published in their own protocol", async () => {
+  test("in one room receive each message in their own protocol", async () => {
     const { text: line, json } = await connectClients(server());
     const [otherLine, otherJson] = [await connectText(server()), await connectJson(server())];
     for (const client of [json, otherJson]) await client.ask({ type: "join", room: "mixed" });

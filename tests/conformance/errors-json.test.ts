@@ -50,7 +50,7 @@ const NOT_ACK_IDS = ["1", -1, 1.5, 2 ** 53, null, {}];
 /** Messages that are not JSON, or no object. */
 const NOT_FRAMES = ["", "{", "x", "null", "[]", '"send"', "1:hello", "{} {}", "\ufeff{}", '{"type":"ping"}\u0000'];
 
-describe.each(runtimes)("an invalid frame of relay.v1.json on $name", (runtime) => {
+describe.each(runtimes)("a frame of relay.v1.json on $name", (runtime) => {
   const server = sharedServer(runtime);
 
   test.each(REFUSED)("is refused with %s, in an ack under its ackId or in an error frame: %j", async (code, frame) => {

@@ -34,7 +34,7 @@ describe.each(runtimes)("a plain frame that cannot be delivered, on $name", (run
     [":join lobby", "the subprotocol \\(Sec-WebSocket-Protocol\\) relay.v1.text, such as wscat -s relay.v1.text"],
     ["#lobby:hello", "relay.v1.text or relay.v1.json"],
     ['{"type":"send","to":"1","data":"hello"}', "relay.v1.json"],
-  ])("is answered with the protocol that has it: %s", async (frame, protocol) => {
+  ])("is answered with the name of the protocol that it needs: %s", async (frame, protocol) => {
     const one = await server().connect();
     one.send(frame);
     await expect(one.next()).resolves.toMatch(new RegExp(`^:error bad_(frame|id) .* needs ${protocol}$`));
@@ -75,11 +75,11 @@ describe.each(runtimes)("a plain frame that cannot be delivered, on $name", (run
   });
 });
 
-describe.each(runtimes)("a message over RELAY_MAX_MESSAGE_BYTES on $name", (runtime) => {
+describe.each(runtimes)("RELAY_MAX_MESSAGE_BYTES on $name", (runtime) => {
   const LIMIT = 1000;
   const server = sharedServer(runtime, { env: { RELAY_MAX_MESSAGE_BYTES: String(LIMIT) } });
 
-  test("is refused; exactly the limit is relayed, in text, multi-byte text and bytes", async () => {
+  test("lets a message of exactly the limit through, in text, multi-byte text and bytes", async () => {
     const [one, two] = [await server().connect(), await server().connect()];
     const maxBytes = LIMIT - `${two.id}:`.length;
     for (const text of ["x".repeat(maxBytes), "é".repeat(maxBytes / 2)]) {
@@ -94,14 +94,14 @@ describe.each(runtimes)("a message over RELAY_MAX_MESSAGE_BYTES on $name", (runt
     ["text", "x".repeat(LIMIT + 1)],
     ["bytes", Buffer.alloc(LIMIT + 1)],
     ["text that is longer in bytes than in characters", "您".repeat(LIMIT / 2)],
-  ])("closes its sender with 1009: %s", async (_name, message) => {
+  ])("closes the sender of a larger message with 1009: %s", async (_name, message) => {
     const one = await server().connect();
     one.send(message);
     await expect(one.untilClosed()).resolves.toMatchObject({ code: 1009 });
     await server().relayOne();
   });
 
-  test("closes its sender with 1009 where each of its fragments is below the limit", async () => {
+  test("closes the sender of a larger message with 1009 where each of its fragments is smaller", async () => {
     const { raw } = await server().connectRaw();
     const piece = "x".repeat(LIMIT / 2);
     raw.send(

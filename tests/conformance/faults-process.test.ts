@@ -17,8 +17,8 @@ const ACKNOWLEDGED_BEFORE = 3000;
 
 /** Limit of file descriptors: enough for each runtime's own files and some clients. */
 const DESCRIPTORS = 300;
-/** Descriptors that a server short of them may hold for something else than an answered handshake. */
-const UNANSWERED = 10;
+/** Most descriptors that a server which has run out may hold besides those of answered handshakes. */
+const OTHER_DESCRIPTORS = 10;
 
 /** Longer than three beats of 200 ms, and than Deno's timeout of whole seconds. */
 const STOPPED_MS = 2500;
@@ -193,7 +193,7 @@ async function exhaustDescriptors(server: Server): Promise<CrowdMember[]> {
   const crowd = Array.from({ length: DESCRIPTORS * 2 }, () => new CrowdMember(server.port));
   await until(async () => server.process.descriptors >= DESCRIPTORS - 2, "the descriptors to run out");
   await until(
-    async () => crowd.filter(({ isAnswered }) => isAnswered).length >= DESCRIPTORS - before - UNANSWERED,
+    async () => crowd.filter(({ isAnswered }) => isAnswered).length >= DESCRIPTORS - before - OTHER_DESCRIPTORS,
     "the accepted handshakes to be answered",
   );
   return crowd;

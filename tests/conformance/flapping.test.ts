@@ -15,10 +15,10 @@ function maxEventsSince(startedAt: number): number {
   return CHANGES_IN_WINDOW * (2 + Math.floor((performance.now() - startedAt) / WINDOW_MS));
 }
 
-describe.each(runtimes)("a client that flaps on $name", (runtime) => {
+describe.each(runtimes)("a client that keeps coming and going (flapping), on $name", (runtime) => {
   const server = sharedServer(runtime, { env: { RELAY_HEARTBEAT_MS: String(WINDOW_MS) } });
 
-  test("in a room causes few events a beat, and gets right answers; the last event is right", async () => {
+  test("causes few presence events a beat in its room, with the right one at the end", async () => {
     const room = "flapping";
     const members: JsonClient[] = [];
     while (members.length < 3) members.push(await connectToRoom(server(), room));
@@ -49,7 +49,7 @@ describe.each(runtimes)("a client that flaps on $name", (runtime) => {
     expect(lines.length).toBeLessThanOrEqual(maxEventsSince(startedAt));
   });
 
-  test("between online and offline causes few events a beat at its watcher, and the last one is right", async () => {
+  test("causes few presence events a beat at its watcher, with the right one at the end", async () => {
     let flapping = await connectJson(server());
     const watcher = await connectJson(server());
     await watcher.ask({ type: "watch", id: flapping.id });
@@ -68,7 +68,7 @@ describe.each(runtimes)("a client that flaps on $name", (runtime) => {
     while (last !== "offline") last = await nextEvent(watcher, flapping.id);
   });
 
-  test("and watches its own id receives online after each resume, of an open and of a lost connection", async () => {
+  test("receives online for its own id after each resume, of an open and of a lost connection", async () => {
     let client = await connectJson(server());
     await client.ask({ type: "watch", id: client.id });
     expect(await nextEvent(client, client.id)).toBe("online");

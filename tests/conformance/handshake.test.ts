@@ -47,7 +47,7 @@ describe.each(runtimes)("the opening handshake on $name", (runtime) => {
     expect(headers.has("sec-websocket-extensions")).toBe(false);
   });
 
-  test("is accepted at /echo with subprotocols that it does not speak", async () => {
+  test("is accepted at /echo with unknown subprotocols", async () => {
     const raw = await server().openRaw({ path: "/echo", headers: { "Sec-WebSocket-Protocol": "x, y" } });
     raw.text("hello");
     await expect(raw.next()).resolves.toBe("res:hello");
@@ -69,7 +69,7 @@ describe.each(runtimes)("the opening handshake on $name", (runtime) => {
     await server().relayOne();
   });
 
-  test("is told the right version where it has a wrong one", async () => {
+  test("with a wrong version is answered with the right one", async () => {
     const raw = await openTcp(server().port);
     raw.write(handshake({ headers: { "Sec-WebSocket-Version": "8" } }));
     expect((await raw.answer()).headers.get("sec-websocket-version")).toBe("13");

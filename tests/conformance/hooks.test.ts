@@ -108,22 +108,19 @@ describe.each(runtimes)("the app around the relay on $name", (runtime) => {
     expect(second.welcome).toMatchObject({ id: "carol", resumed: false });
   });
 
-  test.each(REFUSALS)(
-    "whose authorize answers as %s makes the relay answer %i %s, without details of the fault",
-    async (...row) => {
-      const [name, status, code] = row;
-      const raw = await sendHandshake(app(), name);
-      const answer = await raw.answer();
-      expect(answer.status).toBe(status);
-      const content = await body(raw, answer);
-      expect(content).toEqual({ error: { code, message: expect.any(String) } });
-      expect(JSON.stringify(content)).not.toContain("secret");
-      const closed = await (await sendHandshake(app(), name, "&refusal=close")).closeFrame();
-      expect(closed).toEqual({ code: CLOSE_CODES.get(status), reason: expect.stringMatching(`^${code}: `) });
-      expect(closed.reason).not.toContain("secret");
-      await expectToServe(app());
-    },
-  );
+  test.each(REFUSALS)('refuses the client named "%s" with %i %s, without details of the fault', async (...row) => {
+    const [name, status, code] = row;
+    const raw = await sendHandshake(app(), name);
+    const answer = await raw.answer();
+    expect(answer.status).toBe(status);
+    const content = await body(raw, answer);
+    expect(content).toEqual({ error: { code, message: expect.any(String) } });
+    expect(JSON.stringify(content)).not.toContain("secret");
+    const closed = await (await sendHandshake(app(), name, "&refusal=close")).closeFrame();
+    expect(closed).toEqual({ code: CLOSE_CODES.get(status), reason: expect.stringMatching(`^${code}: `) });
+    expect(closed.reason).not.toContain("secret");
+    await expectToServe(app());
+  });
 
   test("whose authorize returns true, which is no valid answer, accepts nobody", async () => {
     const raw = await sendHandshake(app(), "answers-true");
@@ -236,10 +233,10 @@ describe.each(runtimes)("an exception in the relay on $name", (runtime) => {
   );
 });
 
-describe.each(runtimes)("onOpen and onClose of the app around the relay on $name", (runtime) => {
+describe.each(runtimes)("a fault in onOpen or onClose of the app on $name", (runtime) => {
   const app = sharedApp(runtime);
 
-  test.each(FAULTS)("are reported where onOpen %s, and the session goes on", async (fault) => {
+  test.each(FAULTS)("is reported where onOpen %s, and the session goes on", async (fault) => {
     const id = `open-${fault}`;
     const one = await openJson(address(app(), id));
     await logged(app(), "failed", id);
@@ -249,7 +246,7 @@ describe.each(runtimes)("onOpen and onClose of the app around the relay on $name
     await expectToServe(app());
   });
 
-  test.each(FAULTS)("are reported where onClose %s, and the id is free", async (fault) => {
+  test.each(FAULTS)("is reported where onClose %s, and the id is free", async (fault) => {
     const id = `close-${fault}`;
     const one = await openJson(address(app(), `good-${fault}`));
     for (const leave of ["close", "drop"] as const) {
@@ -264,7 +261,7 @@ describe.each(runtimes)("onOpen and onClose of the app around the relay on $name
     await expectToServe(app());
   });
 
-  test("do not end any session when they fail for many at once", async () => {
+  test("ends no session when it happens in many at once", async () => {
     const names = ["open-throws", "close-throws", "open-rejects", "close-rejects", "close-rejects-later"];
     const clients = await Promise.all(names.map((name) => openJson(address(app(), name))));
     const one = await openJson(address(app(), "gina"));

@@ -121,14 +121,14 @@ describe.each(runtimes)("the relay behind an app's middleware on $name", (runtim
   });
 });
 
-describe.each(runtimes)("an app's own routes on $name", (runtime) => {
+describe.each(runtimes)("an app around the relay on $name", (runtime) => {
   const app = sharedApp(runtime);
 
   test.each([
     ["nothing", { Upgrade: undefined, Connection: undefined }],
     ["Upgrade: h2c", { Upgrade: "h2c", Connection: "Upgrade, HTTP2-Settings", "HTTP2-Settings": "AAA" }],
     ["Upgrade: websocket", {}],
-  ])("stream to a client whose request has %s, and stop when it leaves", async (what, headers) => {
+  ])("streams to a client whose request has %s, and stops when it leaves", async (what, headers) => {
     const name = what.replace(/\W+/g, "-");
     const raw = await openTcp(app().port);
     raw.write(handshake({ path: `/events?name=${name}`, headers }));
@@ -139,7 +139,7 @@ describe.each(runtimes)("an app's own routes on $name", (runtime) => {
     await app().process.log.find((line) => line.message === "left the events" && line.id === name, "the stream's end");
   });
 
-  test.each(["h2c", "websocket"])("receive the body of a POST with Upgrade: %s", async (protocol) => {
+  test.each(["h2c", "websocket"])("receives the body of a POST with Upgrade: %s", async (protocol) => {
     const raw = await openTcp(app().port);
     raw.write(handshake({ method: "POST", path: "/length", headers: { Upgrade: protocol, "Content-Length": "10" } }));
     raw.write("0123456789");
@@ -153,7 +153,7 @@ describe.each(runtimes)("an app's own routes on $name", (runtime) => {
     raw.reset();
   });
 
-  test("share a console to which a relay without an observer reports a failing hook", async () => {
+  test("reports a failing hook on the console where the relay has no observer", async () => {
     const one = await openJson(`ws://127.0.0.1:${app().port}/unobserved/ws`);
     one.send({ type: "send", to: one.id, data: "hello" });
     expect(await one.next()).toMatchObject({ data: "hello" });

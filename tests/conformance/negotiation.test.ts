@@ -28,14 +28,14 @@ const OFFERS: readonly (readonly [string, string | undefined])[] = [
 describe.each(runtimes)("the negotiation of a subprotocol on $name", (runtime) => {
   const server = sharedServer(runtime);
 
-  test.each(OFFERS)("for the offer %j ends with %j, in the answer and in the frames", async (offers, protocol) => {
+  test.each(OFFERS)("turns the offer %j into %j, in the answer and in the frames", async (offers, protocol) => {
     const { raw, answer } = await offer(server(), { "Sec-WebSocket-Protocol": offers });
     expect(answer.status).toBe(101);
     expect(answer.headers.get("sec-websocket-protocol")).toBe(protocol);
     await expectProtocol(raw, protocol);
   });
 
-  test("for offers in two headers ends with the first one that the relay speaks", async () => {
+  test("chooses the first offer that the relay speaks, from two headers", async () => {
     const { raw, answer } = await offer(server(), {
       "Sec-WebSocket-Protocol": "chat, relay.v1.text",
       "sec-websocket-protocol": "relay.v1.json",
@@ -44,14 +44,14 @@ describe.each(runtimes)("the negotiation of a subprotocol on $name", (runtime) =
     await expectProtocol(raw, TEXT_PROTOCOL);
   });
 
-  test("without an offer ends with plain", async () => {
+  test("chooses plain without an offer", async () => {
     const { raw, answer } = await offer(server(), {});
     expect(answer.status).toBe(101);
     expect(answer.headers.has("sec-websocket-protocol")).toBe(false);
     await expectProtocol(raw, undefined);
   });
 
-  test("at /echo ends without a subprotocol", async () => {
+  test("chooses no subprotocol at /echo", async () => {
     const { raw, answer } = await offer(server(), { "Sec-WebSocket-Protocol": "relay.v1.json" }, "/echo");
     expect(answer.status).toBe(101);
     expect(answer.headers.has("sec-websocket-protocol")).toBe(false);

@@ -9,8 +9,9 @@ import { sharedProgram } from "./subject.ts";
 import { within } from "./wait.ts";
 
 /**
- * Servers of apps/neighbours.ts, by the others that listen for upgrade requests: they are attached before the relays
- * ("first") or after them ("last").
+ * Servers of apps/neighbours.ts, named by their other listeners for upgrade requests. Those were added before the
+ * relays ("first") or after them ("last"). Polite listeners ignore requests that they don't serve; rude ones refuse
+ * them.
  */
 const POLITE = ["polite first", "polite last"];
 const RUDE = ["ws first", "ws last", "node-ws first", "node-ws last"];

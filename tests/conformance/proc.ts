@@ -7,9 +7,9 @@ import { createServer } from "node:net";
 const FIRST_EPHEMERAL_PORT = 32_768;
 
 /**
- * Follows a process's only children to the last one, and returns its id.
+ * Returns the last process of a chain in which each process has started the next.
  *
- * `deno task` and the npm package `deno` each start another process. Memory and signals are those of the last.
+ * `deno task` and the npm package `deno` each start another process. The last one serves, and takes the memory.
  */
 export function lastOfChain(pid: number): number {
   const children = childrenOf(pid);

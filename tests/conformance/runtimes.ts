@@ -58,7 +58,7 @@ export interface Runtime extends Program {
   readonly name: string;
   /** Starts an app that mounts the relay (apps/). */
   readonly app: Program;
-  /** Starts servers with other upgrade listeners beside the relay (apps/neighbours.ts); absent where one can listen. */
+  /** Starts servers with other upgrade listeners (apps/neighbours.ts); absent where a server can have only one. */
   readonly neighbours?: Program;
   /** Memory of the process besides what docs/reliability.md counts: its own, and garbage. */
   readonly baseBytes: number;

@@ -179,7 +179,7 @@ describe.each(runtimes)("a session on $name", (runtime) => {
     await expect(watcher).toStaySilent();
   });
 
-  test.each(ENDS)("ends with a close frame of its client with code %s, although TCP is still open", async (code) => {
+  test.each(ENDS)("ends when its client closes with code %s, although TCP is still open", async (code) => {
     const { raw, welcome } = await connectRawJson(server());
     const watcher = await connectWatcher(server(), welcome.id);
     raw.send({ opcode: OPCODES.close, payload: code === undefined ? "" : closePayload(code) });
@@ -195,7 +195,7 @@ describe.each(runtimes)("a session on $name", (runtime) => {
     expect(fresh.id).not.toBe(welcome.id);
   });
 
-  test.each(KEEPS)("is kept after a close frame of its client with code %i", async (code) => {
+  test.each(KEEPS)("is kept when its client closes with code %i", async (code) => {
     const one = await connectJson(server());
     const watcher = await connectWatcher(server(), one.id);
     await one.close(code);
@@ -265,7 +265,7 @@ describe.each(runtimes)("a client that reads no acks on $name", (runtime) => {
 });
 
 describe.each(runtimes)("a resume token on $name", (runtime) => {
-  // Presence that changes often is told once a beat: a short beat keeps these tests short.
+  // Frequent presence changes are reported once a beat: a short beat keeps these tests short.
   const server = sharedServer(runtime, { env: { RELAY_HEARTBEAT_MS: "1000" } });
 
   test("is valid once", async () => {

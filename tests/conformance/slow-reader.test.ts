@@ -37,7 +37,7 @@ describe.each(runtimes)("a client that stops reading, on $name", (runtime) => {
     await expect(raw.closeCode()).resolves.toBe(4000);
   });
 
-  test("and never reads again loses its connection", async () => {
+  test("loses its connection when it never reads again", async () => {
     const sender = await server().connect();
     const { raw, id } = await connectSlowReader(server());
     await sendUntil(sender, id, "no_such_id");

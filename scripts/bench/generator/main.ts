@@ -1,13 +1,13 @@
 import { createInterface } from "node:readline";
 import { LOADS } from "../loads/all.ts";
-import type { Prepared } from "../loads/load.ts";
+import type { PreparedLoad } from "../loads/load.ts";
 import { Crowd } from "./crowd.ts";
 import type { Order, Reply } from "./orders.ts";
 import type { Connect } from "./wire.ts";
 
 // The generator: it runs one load on one server. Orders and replies are lines of JSON on stdin and stdout. It ends when
 // stdin ends.
-let prepared: Prepared | undefined;
+let prepared: PreparedLoad | undefined;
 let crowd: Crowd | undefined;
 
 async function connectOf(): Promise<Connect> {

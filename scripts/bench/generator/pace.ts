@@ -24,9 +24,9 @@ const MAX_IN_FLIGHT = 200_000;
 
 /** Result of a paced run, in milliseconds. */
 export interface PacedRun {
-  /** Of each message that arrived: the time from when its sending was due until it arrived. */
+  /** Latency of each message that arrived, from its due time. */
   readonly latencies: Float64Array;
-  /** Of each sent message: the time from when its sending was due until it was sent: the generator's own part. */
+  /** Delay of each sent message, from its due time to its sending: the generator's own part of the latency. */
   readonly delays: Float64Array;
 }
 

@@ -13,7 +13,7 @@ export interface Column {
 }
 
 /** Load whose connections are open. */
-export interface Prepared {
+export interface PreparedLoad {
   /** Messages a second at saturation, where the load measures that. */
   readonly saturatingRate?: number;
   round(options: RoundOptions): Promise<Figures>;
@@ -40,7 +40,7 @@ export interface Load {
    */
   readonly dialects?: Readonly<Partial<Record<DialectName, DialectName>>>;
   /** Opens the connections and warms the server up. */
-  prepare(crowd: Crowd): Promise<Prepared>;
+  prepare(crowd: Crowd): Promise<PreparedLoad>;
 }
 
 /** Columns of loads that send at a fixed rate. */

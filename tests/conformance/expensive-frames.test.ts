@@ -18,7 +18,7 @@ function nested(depth: number, open: string, close: string): string {
 
 const deepest = MAX_DEPTH - 1;
 
-/** Texts in the place of data, each with whether the frame is valid. The runtime's own JSON parser may differ. */
+/** Texts for the field `data`, each with whether the frame is valid. The runtime's own JSON parser may disagree. */
 const VERDICTS: readonly (readonly [what: string, data: string, isGood: boolean])[] = [
   ["arrays nested to the limit", nested(deepest, "[", "]"), true],
   ["objects nested to the limit", nested(deepest, '{"a":', "}"), true],
@@ -48,7 +48,7 @@ describe.each(runtimes)("a frame that is expensive to parse, on $name", (runtime
     if (data.startsWith("[[[[") && !isGood) expect(error).toMatchObject({ message: expect.stringContaining("128") });
   });
 
-  test("is refused under its ackId where another field is too deep, even before the ackId", async () => {
+  test("is refused under its ackId where another field is nested too deep, even one before the ackId", async () => {
     const client = await connectJson(server());
     for (const frame of [
       `{"ackId":1,"x":${nested(1000, "[", "]")},"type":"ping"}`,

@@ -8,8 +8,8 @@ Settings of the relay as a program of its own. Each is an environment variable, 
 counts as none. A wrong setting stops the start with a sentence for each, and exit code 78. A variable \`RELAY_…\` that is
 no setting is a warning in the log. \`--help\` prints them, \`--version\` (\`-V\`) the version.
 
-Durations are in milliseconds, sizes in bytes. An app that has the relay in it passes options instead.
-[The protocol](protocol.md) explains the error codes and close codes that are named here, and
+Durations are in milliseconds, sizes in bytes. An app that has the relay in it passes [options](server.md#options)
+instead. [The protocol](protocol.md) explains the error codes and close codes that are named here, and
 [reliability](reliability.md#memory) how the memory is shared.
 `;
 

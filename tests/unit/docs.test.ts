@@ -72,3 +72,27 @@ describe("a test in tests/conformance is there", () => {
 test("docs/settings.md is what `npm run docs` writes", () => {
   expect(readFileSync(new URL("docs/settings.md", ROOT), "utf8")).toBe(writeSettingsPage());
 });
+
+test("each link to a section of a page leads to one", () => {
+  const documents = readdirSync(new URL("docs/", ROOT), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => new URL(`docs/${name}`, ROOT));
+  const pages = [...documents, ...["README.md", "SECURITY.md", "CHANGELOG.md"].map((name) => new URL(name, ROOT))];
+  const links = pages.flatMap((url) =>
+    [...readFileSync(url, "utf8").matchAll(/\]\(((?![a-z]+:)[^)#]*)#([^)]+)\)/g)].map(([, path = "", anchor = ""]) => {
+      return { page: url.pathname, target: path === "" ? url : new URL(path, url), anchor };
+    }),
+  );
+  expect(links.length).toBeGreaterThan(20);
+  expect(links.filter(({ target, anchor }) => !anchorsOf(target).includes(anchor))).toEqual([]);
+});
+
+/** The anchors that GitHub gives the headings of a page. */
+function anchorsOf(url: URL): string[] {
+  return [...readFileSync(url, "utf8").matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, "")
+      .replaceAll(" ", "-"),
+  );
+}

@@ -6,7 +6,7 @@ import type { RawClient } from "../../tests/conformance/raw.ts";
 import type { Server } from "../../tests/conformance/server.ts";
 import { within } from "../../tests/conformance/wait.ts";
 
-/** Room of the misbehaving clients alone. */
+/** Room that only misbehaving clients join. */
 const ROOM = "misbehaving";
 const PUBLISHED = "x".repeat(10_000);
 const SIGN_OF_LIFE_MS = 500;

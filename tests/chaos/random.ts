@@ -20,9 +20,9 @@ export class Random {
     return Math.floor(this.next() * bound);
   }
 
-  /** Returns a whole number from `least` to `most` whose logarithm is uniform: 1 to 10 is as likely as 10 to 100. */
-  spread(least: number, most: number): number {
-    return Math.round(least * (most / least) ** this.next());
+  /** Returns a whole number from `min` to `max` whose logarithm is uniform: 1 to 10 is as likely as 10 to 100. */
+  spread(min: number, max: number): number {
+    return Math.round(min * (max / min) ** this.next());
   }
 
   pick<T>(choices: readonly [T, ...T[]]): T {

@@ -11,7 +11,7 @@ describe.each(runtimes)("the echo on $name", (runtime) => {
     await expect(client.next()).resolves.toBe("res:hello");
   });
 
-  test("returns an empty message as res: alone", async () => {
+  test("returns res: for an empty message", async () => {
     const client = await server().open("/echo");
     client.send("");
     await expect(client.next()).resolves.toBe("res:");

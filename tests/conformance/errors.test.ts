@@ -17,7 +17,7 @@ describe.each(runtimes)("a plain frame that cannot be delivered, on $name", (run
     ["bad_id", NOT_IDS],
     ["no_such_id", NOBODY],
   ])(
-    "is answered with one line, :error %s and a text, to its sender alone, which stays connected",
+    "is answered with one line, :error %s and a text, to its sender only, which stays connected",
     async (code, frames) => {
       const [one, two] = [await server().connect(), await server().connect()];
       for (const frame of frames) {

@@ -7,20 +7,20 @@ describe.each(runtimes)("the log on $name", (runtime) => {
     const server = await ownServer(runtime, { env: { RELAY_LOG: "debug", RELAY_HEARTBEAT_MS: "100" } });
     const log = server.process.log;
     const one = await server.open();
-    const connected = await log.find(({ message }) => message.startsWith("connected"), "a connection");
+    const connected = await log.find(({ message }) => message.startsWith("connected"), "a line about the connection");
     expect(connected).toMatchObject({ level: "INFO", id: "1" });
     one.send("1:您好");
     await expect(one.next()).resolves.toBe("您好");
-    const received = await log.find(({ message }) => message.startsWith("received"), "the received frame");
+    const received = await log.find(({ message }) => message.startsWith("received"), "a line about the received frame");
     expect(received).toMatchObject({ level: "DEBUG", id: "1", content: "1:您好" });
-    const sent = await log.find(({ message }) => message.startsWith("sent"), "the sent frame");
+    const sent = await log.find(({ message }) => message.startsWith("sent"), "a line about the sent frame");
     expect(sent).toMatchObject({ level: "DEBUG", id: "1", content: "您好" });
     if (runtime.exceptions.detectsSilenceItself === undefined) {
-      const beat = await log.find(({ message }) => message.startsWith("heartbeat ok"), "a beat");
+      const beat = await log.find(({ message }) => message.startsWith("heartbeat ok"), "a line about a beat");
       expect(beat).toMatchObject({ level: "DEBUG", id: "1" });
     }
     await one.close(1000);
-    const left = await log.find(({ message }) => message.startsWith("left"), "the end");
+    const left = await log.find(({ message }) => message.startsWith("left"), "a line about the end");
     expect(left).toMatchObject({ level: "INFO", id: "1", by: "client", code: 1000 });
   });
 
@@ -44,12 +44,12 @@ describe.each(runtimes)("the log on $name", (runtime) => {
     await expect(one.next()).resolves.toBe("a secret");
     await one.close();
     const { log } = server.process;
-    await expect(log.next("the start")).resolves.toMatchObject({ message: expect.stringContaining("RELAY_ORIGINS") });
-    await expect(log.next("a connection")).resolves.toMatchObject({
+    await expect(log.next("the warning")).resolves.toMatchObject({ message: expect.stringContaining("RELAY_ORIGINS") });
+    await expect(log.next("a line about the connection")).resolves.toMatchObject({
       message: expect.stringMatching(/^connected /),
       id: "1",
     });
-    await expect(log.next("the end")).resolves.toMatchObject({ id: "1", by: "client", code: 1005 });
+    await expect(log.next("a line about the end")).resolves.toMatchObject({ id: "1", by: "client", code: 1005 });
     expect(server.process.stderr).not.toContain("secret");
   });
 
@@ -57,7 +57,9 @@ describe.each(runtimes)("the log on $name", (runtime) => {
     const server = await ownServer(runtime, { env: { RELAY_ORIGINS: "https://good.example" } });
     await server.openRaw({ headers: { Origin: "https://good.example", "Sec-WebSocket-Protocol": "relay.v1.text" } });
     const { log } = server.process;
-    await expect(log.find(({ message }) => message.startsWith("connected"), "a connection")).resolves.toMatchObject({
+    await expect(
+      log.find(({ message }) => message.startsWith("connected"), "a line about the connection"),
+    ).resolves.toMatchObject({
       level: "INFO",
       id: "1",
       address: "127.0.0.1",
@@ -65,7 +67,9 @@ describe.each(runtimes)("the log on $name", (runtime) => {
       protocol: "relay.v1.text",
     });
     await expect(server.openRaw({ headers: { Origin: "https://bad.example" } })).rejects.toThrow("403");
-    await expect(log.find(({ message }) => message.startsWith("refused"), "a refusal")).resolves.toMatchObject({
+    await expect(
+      log.find(({ message }) => message.startsWith("refused"), "a line about the refusal"),
+    ).resolves.toMatchObject({
       level: "INFO",
       address: "127.0.0.1",
       origin: "https://bad.example",

@@ -55,7 +55,7 @@ describe.each(runtimes)("rooms on $name", (runtime) => {
     expect(messages.map(([, data]) => data === big || data)).toEqual([true, "small"]);
   });
 
-  test("send messages and events to their members alone", async () => {
+  test("send messages and events only to their members", async () => {
     const [one, two] = await connectMembers(server(), "private");
     const outside = await connectJson(server());
     const three = await connectJson(server());

@@ -164,7 +164,7 @@ const all: readonly Runtime[] = [
   },
 ];
 
-/** Runtimes that this machine can test. Only Node 24 may be missing: npm has it for x64 alone. */
+/** Runtimes that this machine can test. Only Node 24 may be missing: npm has it for x64 only. */
 export const runtimes: readonly Runtime[] = all.filter(({ command }) => command[0] !== NODE_24 || existsSync(NODE_24));
 
 /** Names of the runtimes that this machine can't test. */

@@ -24,7 +24,7 @@ describe.each(runtimes)("the shutdown of a relay on $name", (runtime) => {
     },
   );
 
-  test("does not wait for ever for a client that answers nothing", async () => {
+  test("is not held up by a client that answers nothing", async () => {
     const server = await ownServer(runtime);
     const good = await server.connect();
     const { raw } = await server.connectRaw();

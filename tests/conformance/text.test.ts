@@ -120,7 +120,7 @@ describe.each(runtimes)("rooms in relay.v1.text on $name", (runtime) => {
     await expect(clients[2]?.next()).resolves.toBe(`:who who.is~who ${clients.map(({ id }) => id).join(" ")}`);
   });
 
-  test("deliver what is published with its sender and the room, to the other members alone", async () => {
+  test("deliver a published message with its sender and the room, only to the other members", async () => {
     const [one, two, outside] = [await connectText(server()), await connectText(server()), await connectText(server())];
     for (const client of [one, two]) {
       client.send(":join talk");

@@ -67,19 +67,19 @@ export class Client {
     });
   }
 
-  /** Builds frames for up to `most` messages to `to` in one write, and sets up the count of messages from `from`. */
-  aim(options: { to: number; from: number; message: string; most: number }): void {
+  /** Builds frames for messages to `to`, `maxInWrite` at once, and sets up the count of messages from `from`. */
+  aim(options: { to: number; from: number; message: string; maxInWrite: number }): void {
     const { dialect } = this.#options;
-    const { to, from, message, most } = options;
-    this.#row = this.#rowOf((ackId) => dialect.encode(this.index, to, message, ackId), most);
+    const { to, from, message, maxInWrite } = options;
+    this.#row = this.#rowOf((ackId) => dialect.encode(this.index, to, message, ackId), maxInWrite);
     this.#count(dialect.delivered(from, this.index, message), undefined);
   }
 
-  /** Builds frames to publish up to `most` messages in one write. `recipients` is the count of the other members. */
-  aimAtRoom(options: { message: string; most: number; recipients: number }): void {
-    const { message, most, recipients } = options;
+  /** Builds frames to publish messages, `maxInWrite` at once. `recipients` is the count of the other members. */
+  aimAtRoom(options: { message: string; maxInWrite: number; recipients: number }): void {
+    const { message, maxInWrite, recipients } = options;
     const room = this.#room();
-    this.#row = this.#rowOf((ackId) => room.publish(message, ackId), most);
+    this.#row = this.#rowOf((ackId) => room.publish(message, ackId), maxInWrite);
     this.#count(room.published(this.index, message), recipients);
   }
 
@@ -105,7 +105,7 @@ export class Client {
     await this.#ask(room.join, room.joined(this.index));
   }
 
-  /** Sends this many messages in one write; at most the `most` of `aim`. */
+  /** Sends this many messages in one write; at most the `maxInWrite` of `aim`. */
   send(messages: number): void {
     this.#wire?.write(this.#row.take(messages, this.#sent));
     this.#sent += messages;
@@ -133,11 +133,11 @@ export class Client {
     return room;
   }
 
-  #rowOf(encode: (ackId: number | undefined) => string, most: number): FrameRow {
+  #rowOf(encode: (ackId: number | undefined) => string, maxInWrite: number): FrameRow {
     const first = this.#options.dialect.acks?.firstId;
     const payload = encode(first);
-    if (first === undefined) return new FrameRow(payload, most);
-    return new FrameRow(payload, most, { first, at: payload.lastIndexOf(String(first)) });
+    if (first === undefined) return new FrameRow(payload, maxInWrite);
+    return new FrameRow(payload, maxInWrite, { first, at: payload.lastIndexOf(String(first)) });
   }
 
   /** Makes the scanner count messages like this one, and acks with this count of recipients. */

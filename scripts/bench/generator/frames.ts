@@ -41,18 +41,18 @@ export class FrameRow {
   readonly #bytes: Uint8Array;
   readonly #numbering: Numbering | undefined;
 
-  constructor(payload: string, most: number, numbering?: Numbering) {
+  constructor(payload: string, maxFrames: number, numbering?: Numbering) {
     const frame = clientFrame(TEXT, payload);
     this.#frameBytes = frame.length;
-    this.#bytes = new Uint8Array(frame.length * most);
-    for (let i = 0; i < most; i++) this.#bytes.set(frame, i * frame.length);
+    this.#bytes = new Uint8Array(frame.length * maxFrames);
+    for (let i = 0; i < maxFrames; i++) this.#bytes.set(frame, i * frame.length);
     this.#numbering = numbering;
   }
 
   /**
    * Returns this many frames in one piece, which is valid until the next call.
    *
-   * @param frames At most the constructor's `most`.
+   * @param frames At most the constructor's `maxFrames`.
    * @param taken Count of the frames that the client has taken before, from this row or another: numbers go on there.
    * @throws {RangeError} When a number has more digits than the first.
    */

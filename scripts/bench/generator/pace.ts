@@ -53,7 +53,7 @@ export class Pacer {
       if (other === undefined || due === undefined) {
         throw new RangeError(`Cannot pair ${clients.length} clients: the number is odd`);
       }
-      client.aim({ to: other.index, from: other.index, message, most: 1 });
+      client.aim({ to: other.index, from: other.index, message, maxInWrite: 1 });
       client.onMessages = (_client, messages) => this.#onArrival(due, messages);
     });
   }

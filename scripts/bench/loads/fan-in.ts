@@ -20,8 +20,8 @@ export const fanIn: Load = {
     const [receiver, ...senders] = await crowd.open(SENDERS + 1);
     if (receiver === undefined) throw new Error("Cannot run the load: no client was opened");
     // The receiver never sends, so that any recipient will do.
-    receiver.aim({ to: 1, from: 1, message: MESSAGE, most: 1 });
-    for (const sender of senders) sender.aim({ to: 0, from: 0, message: MESSAGE, most: IN_FLIGHT });
+    receiver.aim({ to: 1, from: 1, message: MESSAGE, maxInWrite: 1 });
+    for (const sender of senders) sender.aim({ to: 0, from: 0, message: MESSAGE, maxInWrite: IN_FLIGHT });
 
     let running = false;
     let received = 0;

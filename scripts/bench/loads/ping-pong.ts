@@ -30,7 +30,7 @@ export class PingPong {
     for (const client of clients) {
       const other = client.index ^ 1;
       // All messages in flight of a pair may arrive at one of the two at once.
-      client.aim({ to: other, from: other, message, most: options.inFlight * 2 });
+      client.aim({ to: other, from: other, message, maxInWrite: options.inFlight * 2 });
       client.onMessages = this.#onMessages;
     }
   }

@@ -24,7 +24,7 @@ export const publish: Load = {
     const [publisher, ...members] = clients;
     if (publisher === undefined) throw new Error("Cannot run the load: no client was opened");
     await crowd.join(clients);
-    publisher.aimAtRoom({ message: MESSAGE, most: IN_FLIGHT, recipients: MEMBERS });
+    publisher.aimAtRoom({ message: MESSAGE, maxInWrite: IN_FLIGHT, recipients: MEMBERS });
     for (const member of members) member.listenToRoom({ from: publisher.index, message: MESSAGE });
 
     let running = false;

@@ -13,7 +13,7 @@ function echo(ws: WebSocket): void {
   ws.on("message", (message) => ws.send(`echo:${message}`));
 }
 
-/** Adds Socket.IO, a ws server and Vite's. Each ignores others' requests; Socket.IO destroys what nobody answers. */
+/** Adds Socket.IO, a ws server and Vite's. Each ignores others' requests; Socket.IO destroys unanswered ones. */
 function addPoliteListeners(server: Server): void {
   new SocketIo(server).on("connection", (socket) => {
     socket.on("say", (text) => socket.emit("said", text));

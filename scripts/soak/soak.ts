@@ -116,7 +116,7 @@ async function shutDown(server: Server, journal: Journal): Promise<string[]> {
     problems.push(`Sessions never ended: ${[...journal.sessions].slice(0, 20).join(", ")}`);
   }
   server.process.signal("SIGTERM");
-  const { code } = await server.process.exit();
+  const { code } = await server.process.untilExit();
   await journal.untilEnd();
   if (code !== 0) problems.push(`The relay exited with ${code}`);
   const line = journal.shutdown;

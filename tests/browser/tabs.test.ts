@@ -45,7 +45,7 @@ describeInBrowser("the tabs example", (browser) => {
 
     server.process.kill();
     for (const page of tabs) await untilStatus(page, "connection lost, trying again");
-    await server.process.exit();
+    await server.process.untilExit();
     await tabs[1]?.getByLabel("Note").fill("bread");
     const restarted = await ownServer(example("tabs"), { env: { PORT: String(server.port) } });
 

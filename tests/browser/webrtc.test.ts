@@ -24,7 +24,7 @@ describeInBrowser("the WebRTC example", (browser) => {
     for (const page of [one, two]) await untilStatus(page, "connected to the other");
 
     server.process.kill();
-    await server.process.exit();
+    await server.process.untilExit();
     await say(one, "still there?");
     await two.getByRole("log").getByText("the other: still there?").waitFor();
   });
@@ -37,7 +37,7 @@ describeInBrowser("the WebRTC example", (browser) => {
     for (const page of [one, two]) await watchStatus(page);
 
     server.process.kill();
-    await server.process.exit();
+    await server.process.untilExit();
     await ownServer(example("webrtc"), { env: { PORT: String(server.port) } });
     for (const page of [one, two]) {
       await page.waitForFunction(() => document.body.dataset.statuses?.includes("waiting for the other"));

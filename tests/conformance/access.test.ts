@@ -238,7 +238,7 @@ describe.each(runtimes)("the limits for one address on $name", (runtime) => {
     one.raw.sendClose();
     await one.raw.closeCode();
     one.raw.reset();
-    await server.left("1");
+    await server.untilLeft("1");
     await expect.poll(async () => (await from("192.0.2.1")).status).toBe(101);
   });
 
@@ -302,7 +302,8 @@ describe.each(runtimes)("the rate limit of a connection on $name", (runtime) => 
     expect([1008, 1006]).toContain(await raw.closeCode());
     // For pings the log has no code: `ws` drops a client that sends more pings at once than `ws` answers.
     const reason = "The client kept sending more than it may";
-    if (kind === "frames") expect(await server().left(welcome.id)).toMatchObject({ by: "relay", code: 1008, reason });
+    if (kind === "frames")
+      expect(await server().untilLeft(welcome.id)).toMatchObject({ by: "relay", code: 1008, reason });
     await server().relayOne();
   });
 });

@@ -8,14 +8,14 @@ const CONCURRENT = 32;
  * An orderly close would leave a local port in TIME_WAIT; a reset doesn't.
  */
 export async function burst(port: number, bytes: string, times: number): Promise<void> {
-  let left = times;
+  let timesLeft = times;
   const worker = async (): Promise<void> => {
-    while (left-- > 0) await askAndReset(port, bytes);
+    while (timesLeft-- > 0) await connectAndReset(port, bytes);
   };
   await Promise.all(Array.from({ length: CONCURRENT }, worker));
 }
 
-function askAndReset(port: number, bytes: string): Promise<void> {
+function connectAndReset(port: number, bytes: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, "127.0.0.1");
     let answered = false;

@@ -32,7 +32,7 @@ const FLAGS = [
 
 describe.each(runtimes)("the start of the relay on $name", (runtime) => {
   test("names every invalid setting at once, and exits with 78", async () => {
-    const { code, stderr, stdout } = await ownProcess(runtime, { env: WRONG }).exit();
+    const { code, stderr, stdout } = await ownProcess(runtime, { env: WRONG }).untilExit();
     expect(code).toBe(78);
     for (const [name, value] of Object.entries(WRONG))
       expect(stderr).toContain(`Cannot start: ${name} is "${value}", expected `);
@@ -40,14 +40,14 @@ describe.each(runtimes)("the start of the relay on $name", (runtime) => {
   });
 
   test("names the flag where the invalid value came from a flag", async () => {
-    const { code, stderr } = await ownProcess(runtime, { args: ["--max-connections", "many"] }).exit();
+    const { code, stderr } = await ownProcess(runtime, { args: ["--max-connections", "many"] }).untilExit();
     expect(code).toBe(78);
     expect(stderr).toContain('--max-connections is "many"');
   });
 
   test("names an unknown flag, a flag without a value and a stray word, and exits with 78", async () => {
     for (const args of [["--max-conections", "5"], ["--port"], ["serve"]]) {
-      const { code, stderr } = await ownProcess(runtime, { args }).exit();
+      const { code, stderr } = await ownProcess(runtime, { args }).untilExit();
       expect(code).toBe(78);
       expect(stderr).toMatch(new RegExp(`Cannot start: .*${args[0]}`));
     }
@@ -73,14 +73,14 @@ describe.each(runtimes)("the start of the relay on $name", (runtime) => {
   });
 
   test("with --help lists every setting, and exits with 0", async () => {
-    const { code, stdout } = await ownProcess(runtime, { args: ["--help"] }).exit();
+    const { code, stdout } = await ownProcess(runtime, { args: ["--help"] }).untilExit();
     expect(code).toBe(0);
     for (const name of [...Object.keys(WRONG), ...FLAGS]) expect(stdout).toContain(name);
   });
 
   test.each(["--version", "-V"])("with %s prints the package's version, and exits with 0", async (flag) => {
     const { version } = JSON.parse(readFileSync(`${ROOT}package.json`, "utf8")) as { version: string };
-    await expect(ownProcess(runtime, { args: [flag] }).exit()).resolves.toMatchObject({
+    await expect(ownProcess(runtime, { args: [flag] }).untilExit()).resolves.toMatchObject({
       code: 0,
       stdout: `${version}\n`,
     });
@@ -88,14 +88,14 @@ describe.each(runtimes)("the start of the relay on $name", (runtime) => {
 
   test("accepts -p for --port", async () => {
     const { port } = await ownServer(runtime);
-    const { code, stderr } = await ownProcess(runtime, { args: ["-p", String(port)] }).exit();
+    const { code, stderr } = await ownProcess(runtime, { args: ["-p", String(port)] }).untilExit();
     expect(code).toBe(1);
     expect(stderr).toContain(`127.0.0.1:${port}`);
   });
 
   test("on a port that is taken ends with a sentence and exit code 1", async () => {
     const { port } = await ownServer(runtime);
-    const { code, stderr } = await ownProcess(runtime, { env: { PORT: String(port) } }).exit();
+    const { code, stderr } = await ownProcess(runtime, { env: { PORT: String(port) } }).untilExit();
     expect(code).toBe(1);
     expect(stderr).toMatch(
       new RegExp(`^Cannot listen on 127\\.0\\.0\\.1:${port}: .*; choose another with --port$`, "m"),

@@ -69,7 +69,7 @@ describe.each(runtimes)("a plain frame that cannot be delivered, on $name", (run
     const one = await server().connect();
     const { raw, id } = await server().connectRaw();
     raw.reset();
-    await server().process.log.find((line) => line.message.startsWith("left") && line.id === id, `${id} to leave`);
+    await server().untilLeft(id);
     one.send(`${id}:are you there?`);
     await expect(one.next()).resolves.toMatch(/^:error no_such_id /);
   });

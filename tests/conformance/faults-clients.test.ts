@@ -309,7 +309,7 @@ async function stopAndReadHoldings(server: Server, maxSockets: number): Promise<
   await until(async () => openSockets(server) <= maxSockets, "the sockets of every client but one to be closed");
   server.process.signal("SIGTERM");
   const line = await server.process.log.find(({ message }) => message.startsWith("shutting down"), "the shutdown");
-  expect((await server.process.exit()).code).toBe(0);
+  expect((await server.process.untilExit()).code).toBe(0);
   return line;
 }
 

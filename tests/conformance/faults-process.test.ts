@@ -52,7 +52,7 @@ describe.each(runtimes)("SIGTERM under load on $name", (runtime) => {
       .flatMap(({ delivered }) => delivered)
       .filter(({ to, mark }) => !resets.includes(to) && !received.get(to)?.has(mark));
     expect(lost).toEqual([]);
-    expect((await server.process.exit()).code).toBe(0);
+    expect((await server.process.untilExit()).code).toBe(0);
   });
 });
 
@@ -79,7 +79,7 @@ describe.each(runtimes)("a relay out of file descriptors on $name", (runtime) =>
     }
     server.process.signal("SIGTERM");
     await expect(one.untilClosed()).resolves.toMatchObject({ code: 1001 });
-    expect((await server.process.exit()).code).toBe(0);
+    expect((await server.process.untilExit()).code).toBe(0);
   });
 
   test("shuts down in order", async () => {
@@ -88,7 +88,7 @@ describe.each(runtimes)("a relay out of file descriptors on $name", (runtime) =>
     await exhaustDescriptors(server);
     server.process.signal("SIGTERM");
     await expect(one.untilClosed()).resolves.toMatchObject({ code: 1001 });
-    expect((await server.process.exit()).code).toBe(0);
+    expect((await server.process.untilExit()).code).toBe(0);
   });
 });
 
@@ -158,7 +158,7 @@ class LiveClients {
 /** Connects a client that answers no ping, and waits until the relay drops it. @returns The log's line about that. */
 async function outliveSilentClient(server: Server): Promise<LogLine> {
   const { raw, id } = await server.connectRaw();
-  const line = await server.left(id);
+  const line = await server.untilLeft(id);
   expect(line.code).toBe(1006);
   await raw.gone;
   return line;

@@ -51,7 +51,7 @@ describe.each(runtimes)("a client that breaks the protocol on $name", (runtime) 
     } else {
       expect([1000, 1002, 1006]).toContain(await raw.closeCode());
     }
-    await server().left(id);
+    await server().untilLeft(id);
     await server().relayOne();
   });
 
@@ -69,7 +69,7 @@ describe.each(runtimes)("a client that breaks the protocol on $name", (runtime) 
     raw.write(encodeFrame({ opcode: text, payload: `${id}:${"x".repeat(1000)}` }).subarray(0, 500));
     raw.text("");
     raw.reset();
-    await server().left(id);
+    await server().untilLeft(id);
     await server().relayOne();
   });
 });
@@ -149,10 +149,7 @@ describe.each(runtimes)("a client with unusual but valid frames on $name", (runt
   ])("gets the same close frame back when it closes %s", async (_name, payload, code) => {
     const { raw, id } = await server().connectRaw();
     raw.send({ opcode: close, payload });
-    const left = server().process.log.find(
-      (line) => line.id === id && line.message.startsWith("left"),
-      `${id} to leave`,
-    );
+    const left = server().untilLeft(id);
     const isLoss = code === 1001 && runtime.exceptions.treats1001AsLoss !== undefined;
     expect(await left).toMatchObject({ by: "client", code: isLoss ? 1006 : code });
     await expect(raw.closeCode()).resolves.toBe(code);

@@ -80,7 +80,7 @@ describe.each(runtimes)("a relay that shuts down on $name", (runtime) => {
     server.process.signal("SIGTERM");
     await expect(raw.closeCode()).resolves.toBe(1001);
     if (runtime.exceptions.skipsClosingHandshake !== undefined) {
-      expect((await server.process.exit()).code).toBe(0);
+      expect((await server.process.untilExit()).code).toBe(0);
       return;
     }
     const [ready, health] = await Promise.all([fetch(server.url("/readyz")), fetch(server.url("/healthz"))]);
@@ -88,6 +88,6 @@ describe.each(runtimes)("a relay that shuts down on $name", (runtime) => {
     expect((await readError(ready)).code).toBe("shutting_down");
     expect(health.status).toBe(200);
     await expect(server.open()).rejects.toThrow("503");
-    expect((await server.process.exit()).code).toBe(0);
+    expect((await server.process.untilExit()).code).toBe(0);
   });
 });

@@ -86,7 +86,7 @@ describe.each(runtimes)("the log on $name", (runtime) => {
     // Each of these writes many lines.
     for (let count = 0; count < 5; count++) await server.relayOne();
     server.process.signal("SIGTERM");
-    expect((await server.process.exit()).code).toBe(0);
+    expect((await server.process.untilExit()).code).toBe(0);
   });
 
   test("at level warning has no connections and no shutdown", async () => {
@@ -94,7 +94,7 @@ describe.each(runtimes)("the log on $name", (runtime) => {
     await server.relayOne();
     await expect(server.process.log.next("the warning")).resolves.toMatchObject({ level: "WARN" });
     server.process.signal("SIGTERM");
-    expect((await server.process.exit()).stderr).not.toMatch(/connected|left|shutting down/);
+    expect((await server.process.untilExit()).stderr).not.toMatch(/connected|left|shutting down/);
   });
 
   test("is written as one JSON object a line, with the time, where stderr is no terminal", async () => {
@@ -110,7 +110,7 @@ describe.each(runtimes)("the log on $name", (runtime) => {
     const one = await server.open();
     await one.close();
     server.process.signal("SIGTERM");
-    const { stderr } = await server.process.exit();
+    const { stderr } = await server.process.untilExit();
     expect(stderr).toMatch(/connected .?1/);
     expect(stderr).not.toContain('{"@timestamp"');
   });

@@ -211,7 +211,7 @@ describe.each(runtimes)("the memory of the relay on $name", (runtime) => {
     const server = await ownServer(runtime, { env: { RELAY_LOG: "warning", RELAY_MAX_SESSIONS: "3" } });
     const [one, two] = [await connectJson(server), await connectJson(server)];
     two.drop();
-    const status = async (): Promise<number> => (await server.ask("/ws")).status;
+    const status = async (): Promise<number> => (await server.tryHandshake("/ws")).status;
     expect(await status()).toBe(503);
     expect((await fetch(server.url("/readyz"))).status).toBe(503);
     const back = await connectJson(server, { resume: two.token });

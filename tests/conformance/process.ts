@@ -97,7 +97,7 @@ export class Process {
   }
 
   /** Waits until the process listens. @returns The port. */
-  async listening(): Promise<number> {
+  async untilListening(): Promise<number> {
     for (;;) {
       const line = this.#lines.next("the line that says where the server listens", START_PATIENCE_MS);
       const found = LISTENING.exec(await line.catch(this.#explain));
@@ -140,7 +140,7 @@ export class Process {
   }
 
   /** Waits until the process has ended. */
-  exit(patienceMs?: number): Promise<Exit> {
+  untilExit(patienceMs?: number): Promise<Exit> {
     return within(this.ended, "the process to exit", patienceMs);
   }
 

@@ -46,21 +46,21 @@ export class RawClient {
   readonly #answers = new Inbox<Answer>();
   #head: Buffer | undefined = Buffer.alloc(0);
   #body: Buffer = Buffer.alloc(0);
-  #upgraded = false;
+  #isUpgraded = false;
   #isGone = false;
   readonly #reader = new FrameReader();
 
   constructor(socket: Socket) {
     this.#socket = socket;
     this.gone = new Promise((resolve) => {
-      const end = (): void => {
+      const onEnd = (): void => {
         this.#isGone = true;
         this.#answers.end("the connection has ended");
         this.#frames.end("the connection has ended");
         resolve();
       };
-      socket.once("end", end);
-      socket.once("close", end);
+      socket.once("end", onEnd);
+      socket.once("close", onEnd);
     });
     // A reset by the server is an expected end.
     socket.on("error", () => {});
@@ -158,7 +158,7 @@ export class RawClient {
   }
 
   #read(piece: Buffer): void {
-    if (this.#upgraded) {
+    if (this.#isUpgraded) {
       for (const frame of this.#reader.read(piece)) this.#frames.push(frame);
     } else if (this.#head === undefined) {
       this.#body = Buffer.concat([this.#body, piece]);
@@ -174,7 +174,7 @@ export class RawClient {
     const answer = readAnswer(head.subarray(0, end).toString("latin1"));
     this.#answers.push(answer);
     this.#head = undefined;
-    this.#upgraded = answer.status === 101;
+    this.#isUpgraded = answer.status === 101;
     this.#read(head.subarray(end + 4));
   }
 }

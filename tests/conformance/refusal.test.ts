@@ -109,6 +109,6 @@ describe.each(runtimes)("a refusal by a close frame on $name", (runtime) => {
     expect(await last.raw.closeCode()).toBe(1001);
     expect(await refusal(server, `&token=${await token()}`)).toEqual([1001, "shutting_down"]);
     last.raw.reset();
-    expect((await server.process.exit()).code).toBe(0);
+    expect((await server.process.untilExit()).code).toBe(0);
   });
 });

@@ -26,7 +26,7 @@ describe.each(runtimes)("after SIGKILL on $name", (runtime) => {
     const reconnected = clients.map((client) => once(client, "connected"));
     first.process.signal("SIGKILL");
     await within(Promise.all(disconnected), "every client to lose its connection");
-    await first.process.exit();
+    await first.process.untilExit();
     const second = await ownServer(runtime, { env });
     expect(second.port).toBe(first.port);
     const welcomes = await within(Promise.all(reconnected), "every client to reconnect", COMEBACK_MS);
@@ -124,7 +124,7 @@ describe.each(runtimes)("after SIGKILL on $name", (runtime) => {
 
 async function kill({ process }: Server): Promise<void> {
   process.signal("SIGKILL");
-  await process.exit();
+  await process.untilExit();
 }
 
 function connectLibrary(port: number): RelayClient {

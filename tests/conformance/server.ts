@@ -49,7 +49,7 @@ export class Server {
   }
 
   /** Sends a handshake, and resets the connection after the answer. @returns The answer. */
-  async ask(path: string): Promise<Answer> {
+  async tryHandshake(path: string): Promise<Answer> {
     const raw = await openTcp(this.port);
     raw.write(handshake({ path }));
     const answer = await raw.answer();
@@ -67,9 +67,9 @@ export class Server {
   }
 
   /** Waits until the log says that the client with this id has left. @returns The line of the log. */
-  left(id: string, patienceMs?: number): Promise<LogLine> {
-    const isIt = (line: LogLine): boolean => line.id === id && line.message.startsWith("left");
-    return this.process.log.find(isIt, `${id} to leave`, patienceMs);
+  untilLeft(id: string, patienceMs?: number): Promise<LogLine> {
+    const hasLeft = (line: LogLine): boolean => line.id === id && line.message.startsWith("left");
+    return this.process.log.find(hasLeft, `${id} to leave`, patienceMs);
   }
 
   /** Sends a message from one new client to another. @throws {Error} When it doesn't arrive. */
@@ -109,7 +109,7 @@ export class Server {
 export async function startServer(program: Program, options: StartOptions = {}): Promise<Server> {
   const started = new Process(program, options);
   try {
-    return new Server(started, await started.listening());
+    return new Server(started, await started.untilListening());
   } catch (error) {
     started.kill();
     throw error;

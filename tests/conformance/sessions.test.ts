@@ -373,6 +373,6 @@ describe.each(runtimes)("a shutdown on $name", (runtime) => {
     const watcher = await loseConnection(server, await connectJson(server));
     server.process.signal("SIGTERM");
     await expect(watcher.untilClosed()).resolves.toEqual({ code: 1001, reason: "The relay is shutting down" });
-    expect((await server.process.exit()).code).toBe(0);
+    expect((await server.process.untilExit()).code).toBe(0);
   });
 });

@@ -17,7 +17,7 @@ describe.each(runtimes)("the shutdown of a relay on $name", (runtime) => {
       for (const client of clients) {
         await expect(client.untilClosed()).resolves.toEqual({ code: 1001, reason: "The relay is shutting down" });
       }
-      const exit = await server.process.exit(SHUTDOWN_MS);
+      const exit = await server.process.untilExit(SHUTDOWN_MS);
       expect(exit.code).toBe(0);
       expect(exit.stderr).toContain("shutting down");
       await expect(openTcp(server.port)).rejects.toThrow("ECONNREFUSED");
@@ -34,7 +34,7 @@ describe.each(runtimes)("the shutdown of a relay on $name", (runtime) => {
     server.process.signal("SIGTERM");
     await expect(good.untilClosed()).resolves.toMatchObject({ code: 1001 });
     await expect(raw.closeCode()).resolves.toBe(1001);
-    expect((await server.process.exit(SHUTDOWN_MS)).code).toBe(0);
+    expect((await server.process.untilExit(SHUTDOWN_MS)).code).toBe(0);
     await within(Promise.all([raw.gone, idle.gone]), "the end of the sockets");
   });
 
@@ -56,10 +56,10 @@ describe.each(runtimes)("the shutdown of a relay on $name", (runtime) => {
     server.process.signal("SIGTERM");
     await expect(raw.closeCode()).resolves.toBe(1001);
     if (runtime.exceptions.skipsClosingHandshake !== undefined) {
-      expect((await server.process.exit()).code).toBe(0);
+      expect((await server.process.untilExit()).code).toBe(0);
       return;
     }
     server.process.signal("SIGTERM");
-    expect((await server.process.exit()).code).toBe(1);
+    expect((await server.process.untilExit()).code).toBe(1);
   });
 });

@@ -34,7 +34,7 @@ async function watch(server: Server, index: number): Promise<Watch> {
     async expectDrop(stoppedAt) {
       one.send("3:are you there?");
       await expect(one, name).toStaySilent();
-      const left = await server.left("3", LATEST_MS + 10_000);
+      const left = await server.untilLeft("3", LATEST_MS + 10_000);
       const afterMs = Date.parse(String(left["@timestamp"])) - stoppedAt;
       expect(afterMs, name).toBeGreaterThan(EARLIEST_MS);
       expect(afterMs, name).toBeLessThan(LATEST_MS);

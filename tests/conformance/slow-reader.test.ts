@@ -28,10 +28,7 @@ describe.each(runtimes)("a client that stops reading, on $name", (runtime) => {
     const sender = await server().connect();
     const { raw, id } = await connectSlowReader(server());
     await sendUntil(sender, id, "no_such_id");
-    const left = await server().process.log.find(
-      (line) => line.id === id && line.message.startsWith("left"),
-      `${id} to leave`,
-    );
+    const left = await server().untilLeft(id);
     expect(left).toMatchObject({ by: "relay", code: 4000 });
     raw.resume();
     await expect(raw.closeCode()).resolves.toBe(4000);

@@ -36,30 +36,30 @@ export async function until(
 /** Queue of received items. One reader at a time takes the next item or waits for it. */
 export class Inbox<T> {
   readonly #items: T[] = [];
-  #waiting: { readonly resolve: (item: T) => void; readonly reject: (error: Error) => void } | undefined;
-  #end: string | undefined;
+  #reader: { readonly resolve: (item: T) => void; readonly reject: (error: Error) => void } | undefined;
+  #endReason: string | undefined;
 
   push(item: T): void {
-    const waiting = this.#waiting;
-    this.#waiting = undefined;
-    if (waiting === undefined) this.#items.push(item);
-    else waiting.resolve(item);
+    const reader = this.#reader;
+    this.#reader = undefined;
+    if (reader === undefined) this.#items.push(item);
+    else reader.resolve(item);
   }
 
   /** Ends the queue. A reader that waits for an item, now or later, gets an error with the reason. */
-  end(why: string): void {
-    this.#end ??= why;
-    this.#waiting?.reject(new Error(`Waited for the next item, but ${this.#end}`));
-    this.#waiting = undefined;
+  end(reason: string): void {
+    this.#endReason ??= reason;
+    this.#reader?.reject(new Error(`Waited for the next item, but ${this.#endReason}`));
+    this.#reader = undefined;
   }
 
   /** Takes the next item; waits for it where the queue is empty. */
   next(what: string, patienceMs?: number): Promise<T> {
     const item = this.#items.shift();
     if (item !== undefined) return Promise.resolve(item);
-    if (this.#end !== undefined) return Promise.reject(new Error(`Waited for ${what}, but ${this.#end}`));
+    if (this.#endReason !== undefined) return Promise.reject(new Error(`Waited for ${what}, but ${this.#endReason}`));
     const nextPush = new Promise<T>((resolve, reject) => {
-      this.#waiting = { resolve, reject };
+      this.#reader = { resolve, reject };
     });
     return within(nextPush, what, patienceMs);
   }

@@ -1,3 +1,11 @@
+/**
+ * What is the same on every runtime: the relay, its options, who may connect. An app takes `createNodeRelay`,
+ * `createBunRelay` or `createDenoRelay` from the entry of its runtime; docs/server.md describes them.
+ *
+ * @module hono-relay
+ */
+
+export type { TokenSigner } from "./core/directory/token-format.ts";
 export type { Passing, RelayHooks } from "./core/hooks.ts";
 export { CLOSE_CODES, type CloseCode } from "./core/link/close-codes.ts";
 export type { Connection } from "./core/link/connection.ts";
@@ -5,11 +13,13 @@ export type { Ending } from "./core/link/ending.ts";
 export type { Limits } from "./core/link/limits.ts";
 export type { Link } from "./core/link/link.ts";
 export type { Place } from "./core/link/places.ts";
+export type { Schedule } from "./core/link/turn.ts";
 export { Frame, type Payload } from "./core/protocol/frame.ts";
 export { Message } from "./core/protocol/message.ts";
 export { negotiate } from "./core/protocol/negotiate.ts";
 export { Relay } from "./core/relay.ts";
 export type { ClientOrigin, Handshake, Holdings, RelayOptions } from "./core/relay-options.ts";
+export type { Grant } from "./core/session/grant.ts";
 export type { ConnectionDetails, RefusedConnection, RelayObserver } from "./core/session/observer.ts";
 export { createApp } from "./http/app.ts";
 export type { AppOptions } from "./http/app-options.ts";

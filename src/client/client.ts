@@ -8,6 +8,7 @@ import { type Ack, type QueueOptions, Requests } from "./requests.ts";
 import { Room } from "./room.ts";
 import { drop, keep } from "./standing.ts";
 
+/** Options of `connect`. */
 export interface ConnectOptions extends ConnectionOptions, QueueOptions {
   /** Closes the client when it is aborted. With a signal that is aborted already the client never connects. */
   readonly signal?: AbortSignal;
@@ -16,6 +17,7 @@ export interface ConnectOptions extends ConnectionOptions, QueueOptions {
 /** Outcome of a send: `delivered` to the receiver's open connection, or `queued` for a receiver that is away. */
 export type SendOutcome = "delivered" | "queued";
 
+/** Options of one send. */
 export interface SendOptions {
   /** Stops waiting for the outcome. A frame that is on its way already is not called back. */
   readonly signal?: AbortSignal;
@@ -34,6 +36,14 @@ const PAGE_EVENTS = ["online", "pagehide", "pageshow"];
  * holds back the messages of that room alone. So the slowest consumer sets the pace: when a mailbox of messages waits
  * for it (`RELAY_MAX_MAILBOX_MESSAGES`), the relay refuses more, and senders get `too_slow`. `break` and `return()`
  * drop what was not taken; call `return()` on an iterator that is not used any more.
+ *
+ * @example
+ * ```ts
+ * for await (const { from, data } of relay) {
+ *   show(from, data.text);
+ *   if (data.text === "hello") break;
+ * }
+ * ```
  */
 export class RelayClient<Data = unknown>
   extends Events<RelayClientEvents<Data>>
@@ -96,6 +106,11 @@ export class RelayClient<Data = unknown>
    *   value that JSON would change is refused with `bad_data`.
    * @returns What became of it.
    * @throws {RelayError} With the relay's code where it was refused.
+   * @example
+   * ```ts
+   * const outcome = await relay.send("2", { text: "hello" }, { signal: AbortSignal.timeout(5000) });
+   * show(outcome); // "delivered" or "queued"
+   * ```
    */
   send(to: string, data: Data, { signal }: SendOptions = {}): Promise<SendOutcome> {
     const outcomeOf = ({ outcome }: Ack): SendOutcome => (outcome === "queued" ? "queued" : "delivered");
@@ -114,6 +129,13 @@ export class RelayClient<Data = unknown>
    * `unwatch` decides, also in later sessions.
    *
    * @throws {RelayError}
+   * @example
+   * ```ts
+   * relay.on("presence", ({ id, room, event }) => {
+   *   if (room === undefined) show(`${id} is ${event}`); // "online" or "offline"
+   * });
+   * await relay.watch("2");
+   * ```
    */
   watch(id: string): Promise<void> {
     return keep(this.#watched, id, this.#requests.ask({ type: "watch", id }));
@@ -129,6 +151,7 @@ export class RelayClient<Data = unknown>
     this.#connection.close();
   }
 
+  /** Gives the messages from the first `next` on. */
   [Symbol.asyncIterator](): AsyncIterableIterator<RelayMessage<Data>, void> {
     return this.#inbox.iterate(() => true);
   }

@@ -54,6 +54,12 @@ export class Events<Map extends object> {
   /**
    * Calls the listener for each such event, until the function that is returned is called. A listener that is added
    * while an event is told hears the next one.
+   *
+   * @example
+   * ```ts
+   * const stopListening = relay.on("disconnected", ({ reason, retryMs }) => show(reason, retryMs));
+   * stopListening();
+   * ```
    */
   on<Name extends keyof Map>(name: Name, listener: (event: Map[Name]) => void): () => void {
     const listeners = this.#listenersOf(name);

@@ -46,6 +46,13 @@ export class Room<Data> implements AsyncIterable<RelayMessage<Data>, void> {
    * @param data As for `send` of the client.
    * @returns How many members got it, those that are away among them.
    * @throws {RelayError}
+   * @example
+   * ```ts
+   * const lobby = relay.room("lobby");
+   * lobby.on("message", ({ from, data }) => show(from, data.text));
+   * await lobby.join();
+   * const recipients = await lobby.publish({ text: "hello, all" });
+   * ```
    */
   publish(data: Data, options: { readonly echo?: boolean } = {}): Promise<number> {
     const frame = { type: "publish", room: this.name, echo: options.echo ?? false } as const;
@@ -67,6 +74,7 @@ export class Room<Data> implements AsyncIterable<RelayMessage<Data>, void> {
     });
   }
 
+  /** Gives the messages of this room from the first `next` on. */
   [Symbol.asyncIterator](): AsyncIterableIterator<RelayMessage<Data>, void> {
     return this.#iterate();
   }

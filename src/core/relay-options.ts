@@ -8,6 +8,7 @@ import type { Protocol } from "./protocol/protocol.ts";
 import type { Terms } from "./session/grant.ts";
 import { OBSERVER_KINDS, type RelayObserver } from "./session/observer.ts";
 
+/** Options of a relay, whatever runtime it is on. */
 export interface RelayOptions {
   /** Milliseconds of one beat of the heartbeat. Default: 5000. */
   readonly heartbeatMs?: number;

@@ -3,6 +3,7 @@ import type { RelayObserver } from "../core/session/observer.ts";
 import type { AdmissionLimits } from "./admission.ts";
 import type { Authorization } from "./authorization.ts";
 
+/** Options of the routes to a relay: who may connect, and from where. */
 export interface AppOptions extends AdmissionLimits {
   /**
    * Decides on each request for a connection before it is upgraded; what it throws or rejects with refuses the request

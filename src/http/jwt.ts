@@ -66,6 +66,15 @@ class KeysUnavailable extends Error {}
  * only where a key itself is unfit (an RSA key of less than 2048 bits).
  * @throws {TypeError} Where an option does not exist or is of a wrong type.
  * @throws {RangeError} Where the options hold neither secret nor URL, a secret that is too short, or what is no URL.
+ * @example
+ * ```ts
+ * import { createJwtAuthorize } from "hono-relay";
+ * import { createNodeRelay } from "hono-relay/node";
+ *
+ * const { routes } = createNodeRelay({
+ *   authorize: createJwtAuthorize({ jwksUrl: "https://login.example.org/jwks.json", audience: "relay" }),
+ * });
+ * ```
  */
 export function createJwtAuthorize(options: JwtOptions): (request: Request) => Promise<Authorization> {
   checkOptions("Cannot check tokens", options, JWT_OPTION_KINDS);

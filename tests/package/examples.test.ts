@@ -22,7 +22,7 @@ declare global {
 }
 `;
 
-describe("the examples in README.md and docs", () => {
+describe("the examples in README.md, docs and docstrings", () => {
   let folder = "";
   let complaints = "";
   /** Errors of the examples that ran, by their modules; empty where there was none. */

@@ -2,6 +2,7 @@ import { owned } from "../protocol/owned.ts";
 
 /** Signs a text with a secret that nobody else has. The same text always has the same signature, and all are of one length. */
 export interface TokenSigner {
+  /** Returns the signature, of characters that may stand in a URL as they are. */
   sign(text: string): string;
 }
 

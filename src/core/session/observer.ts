@@ -33,17 +33,25 @@ export interface RefusedConnection {
  * what `received` or `sent` throws counts as a fault of the relay on that connection.
  */
 export interface RelayObserver {
+  /** A session has begun, or a connection of the echo. */
   connected?(id: string, details: ConnectionDetails): void;
   /** A request for a WebSocket was refused: nothing was opened for it. */
   refused?(refused: RefusedConnection): void;
+  /** A frame came from the client. */
   received?(id: string, frame: Frame): void;
+  /** A frame goes to the client. */
   sent?(id: string, frame: Frame): void;
+  /** The client has answered a ping. */
   beat?(id: string): void;
+  /** The client has let this many beats in a row pass without a sign of life. */
   missed?(id: string, misses: number): void;
   /** The session has lost its connection, and may come back. */
   away?(id: string, ending: Ending): void;
+  /** The session goes on over another connection. */
   resumed?(id: string): void;
+  /** The session is over, or the connection of the echo. */
   left?(id: string, ending: Ending): void;
+  /** The relay has failed, or a hook, `authorize` or another member of the observer. */
   failed?(id: string, error: unknown): void;
 }
 

@@ -1,3 +1,8 @@
+/**
+ * The relay for an app on `Bun.serve`.
+ *
+ * @module hono-relay/bun
+ */
 import type { WebSocketHandler } from "bun";
 import type { Context, Hono } from "hono";
 import { Relay } from "../../core/relay.ts";
@@ -5,8 +10,12 @@ import { createApp } from "../../http/app.ts";
 import { type RuntimeOptions, splitOptions } from "../options.ts";
 import { type BunEnv, type BunSocketData, createBunWebSocket, serverOf, upgradeWebSocket } from "./upgrade.ts";
 
+export type { RuntimeOptions } from "../options.ts";
+export type { BunEnv } from "./upgrade.ts";
+
 /** A relay for `Bun.serve`. */
 export interface BunRelay {
+  /** The relay itself: its limits, what it holds, its shutdown. */
   readonly relay: Relay;
   /** Mount them: `app.route("/relay", routes)`, and serve the app with `Bun.serve({ fetch: app.fetch, websocket })`. */
   readonly routes: Hono<BunEnv>;
@@ -23,6 +32,16 @@ function peerAddress(c: Context<BunEnv>): string | undefined {
  *
  * @throws {RangeError} When a number among the options is outside its range.
  * @throws {TypeError} When an option does not exist or is of a wrong type.
+ * @example
+ * ```ts
+ * import { Hono } from "hono";
+ * import { createBunRelay } from "hono-relay/bun";
+ *
+ * const app = new Hono();
+ * const { routes, websocket } = createBunRelay({ heartbeatMs: 2000 });
+ * app.route("/relay", routes);
+ * Bun.serve({ fetch: app.fetch, websocket, port: 3000 });
+ * ```
  */
 export function createBunRelay(options: RuntimeOptions = {}): BunRelay {
   const split = splitOptions(options);

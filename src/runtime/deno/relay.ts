@@ -1,11 +1,20 @@
+/**
+ * The relay for an app on `Deno.serve`.
+ *
+ * @module hono-relay/deno
+ */
 import type { Context, Hono } from "hono";
 import { Relay } from "../../core/relay.ts";
 import { createApp } from "../../http/app.ts";
 import { type RuntimeOptions, splitOptions } from "../options.ts";
 import { createDenoUpgrade, type DenoEnv } from "./upgrade.ts";
 
+export type { RuntimeOptions } from "../options.ts";
+export type { DenoEnv } from "./upgrade.ts";
+
 /** A relay for `Deno.serve`. */
 export interface DenoRelay {
+  /** The relay itself: its limits, what it holds, its shutdown. */
   readonly relay: Relay;
   /** Mount them: `app.route("/relay", routes)`. */
   readonly routes: Hono<DenoEnv>;
@@ -22,6 +31,16 @@ function peerAddress(c: Context<DenoEnv>): string | undefined {
  *
  * @throws {RangeError} When a number among the options is outside its range.
  * @throws {TypeError} When an option does not exist or is of a wrong type.
+ * @example
+ * ```ts
+ * import { Hono } from "hono";
+ * import { createDenoRelay } from "hono-relay/deno";
+ *
+ * const app = new Hono();
+ * const { routes } = createDenoRelay({ heartbeatMs: 2000 });
+ * app.route("/relay", routes);
+ * Deno.serve({ port: 3000 }, app.fetch);
+ * ```
  */
 export function createDenoRelay(options: RuntimeOptions = {}): DenoRelay {
   const { heartbeatMs = 5000, heartbeatMisses = 3 } = options;

@@ -1,3 +1,8 @@
+/**
+ * The relay for an app on node:http, as Node has it, and Bun and Deno as well.
+ *
+ * @module hono-relay/node
+ */
 import type { Context, Hono } from "hono";
 import { Relay } from "../../core/relay.ts";
 import { createApp } from "../../http/app.ts";
@@ -6,8 +11,12 @@ import { attachClaim, type UpgradeServer } from "./attach.ts";
 import { createClaim, type NodeApp } from "./routes.ts";
 import { createNodeUpgrade, type NodeEnv } from "./upgrade.ts";
 
+export type { RuntimeOptions } from "../options.ts";
+export type { NodeEnv } from "./upgrade.ts";
+
 /** A relay for node:http, on Node and as well on Deno and Bun. */
 export interface NodeRelay {
+  /** The relay itself: its limits, what it holds, its shutdown. */
   readonly relay: Relay;
   /** Mount them: `app.route("/relay", routes)`. */
   readonly routes: Hono<NodeEnv>;
@@ -30,6 +39,17 @@ function peerAddress(c: Context<NodeEnv>): string | undefined {
  *
  * @throws {RangeError} When a number among the options is outside its range.
  * @throws {TypeError} When an option does not exist or is of a wrong type.
+ * @example
+ * ```ts
+ * import { serve } from "@hono/node-server";
+ * import { Hono } from "hono";
+ * import { createNodeRelay } from "hono-relay/node";
+ *
+ * const app = new Hono();
+ * const { routes, attach } = createNodeRelay({ heartbeatMs: 2000 });
+ * app.route("/relay", routes);
+ * attach(serve({ fetch: app.fetch, port: 3000 }), app);
+ * ```
  */
 export function createNodeRelay(options: RuntimeOptions = {}): NodeRelay {
   const split = splitOptions(options);

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { ROOT } from "../../conformance/runtimes.ts";
 
-/** One fenced block of TypeScript in a page. */
+/** One fenced block of TypeScript in a page or a docstring. */
 export interface Example {
   /** Page and line, such as `docs/client.md:31`. */
   readonly name: string;
@@ -15,20 +15,25 @@ export interface Example {
 
 const FENCED = /^```(tsx?)\n([\s\S]*?)^```$/gm;
 
-/** Returns every fenced block of TypeScript in README.md and under docs, page by page. */
+/** Returns every fenced block of TypeScript in README.md, under docs, and in the docstrings under src, file by file. */
 export function readExamples(): readonly Example[] {
-  const pages = readdirSync(`${ROOT}docs`, { recursive: true, encoding: "utf8" }).map((path) => `docs/${path}`);
-  return ["README.md", ...pages.sort()].filter((page) => page.endsWith(".md")).flatMap(readPage);
+  return ["README.md", ...list("docs", ".md"), ...list("src", ".ts")].flatMap(readPage);
+}
+
+function list(folder: string, end: string): readonly string[] {
+  const paths = readdirSync(`${ROOT}${folder}`, { recursive: true, encoding: "utf8" }).sort();
+  return paths.filter((path) => path.endsWith(end)).map((path) => `${folder}/${path}`);
 }
 
 function readPage(page: string): readonly Example[] {
-  const text = readFileSync(`${ROOT}${page}`, "utf8");
+  const written = readFileSync(`${ROOT}${page}`, "utf8");
+  const text = page.endsWith(".ts") ? written.replaceAll(/^ *\* ?/gm, "") : written; // Docstrings without their stars.
   return [...text.matchAll(FENCED)].map(({ index, 1: extension, 2: source = "" }) => {
     const line = text.slice(0, index).split("\n").length;
     const runner = runnerOf(source);
     return {
       name: `${page}:${line}`,
-      module: `${page.replace(/\.md$/, "").replaceAll(/\W/g, "-")}-${line}${runner === "vitest" ? ".test" : ""}`,
+      module: `${page.replace(/\.(md|ts)$/, "").replaceAll(/\W/g, "-")}-${line}${runner === "vitest" ? ".test" : ""}`,
       extension: extension === "tsx" ? "tsx" : "ts",
       source,
       runner,

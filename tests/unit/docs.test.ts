@@ -77,7 +77,10 @@ test("each link to a section of a page leads to one", () => {
   const documents = readdirSync(new URL("docs/", ROOT), { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".md"))
     .map((name) => new URL(`docs/${name}`, ROOT));
-  const pages = [...documents, ...["README.md", "SECURITY.md", "CHANGELOG.md"].map((name) => new URL(name, ROOT))];
+  const pages = [
+    ...documents,
+    ...["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"].map((name) => new URL(name, ROOT)),
+  ];
   const links = pages.flatMap((url) =>
     [...readFileSync(url, "utf8").matchAll(/\]\(((?![a-z]+:)[^)#]*)#([^)]+)\)/g)].map(([, path = "", anchor = ""]) => {
       return { page: url.pathname, target: path === "" ? url : new URL(path, url), anchor };

@@ -34,7 +34,7 @@ describe("the examples in README.md, docs and docstrings", () => {
     complaints = await compile(folder);
     const runs = [runAll(folder, "node"), runAll(folder, "bun"), runAll(folder, "deno"), runTests(folder)];
     for (const outcome of await Promise.all(runs)) for (const [module, error] of outcome) errors.set(module, error);
-  }, 60_000);
+  }, 90_000);
 
   afterAll(() => rm(folder, { recursive: true, force: true }));
 

@@ -1,6 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { writeSettingsPage } from "../../scripts/docs/settings-page.ts";
+import { DEFAULT_LIMITS } from "../../src/core/link/limits.ts";
+import { RELAY_OPTION_KINDS } from "../../src/core/relay-options.ts";
+import { APP_OPTION_KINDS } from "../../src/http/app-options.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const CONFORMANCE = new URL("tests/conformance/", ROOT);
@@ -71,6 +74,13 @@ describe("a test in tests/conformance is there", () => {
 
 test("docs/settings.md is what `npm run docs` writes", () => {
   expect(readFileSync(new URL("docs/settings.md", ROOT), "utf8")).toBe(writeSettingsPage());
+});
+
+test("docs/server.md lists each option and each limit of a relay", () => {
+  const server = readFileSync(new URL("docs/server.md", ROOT), "utf8");
+  const { signer: _signer, ...relayOptions } = RELAY_OPTION_KINDS;
+  const names = Object.keys({ ...relayOptions, ...APP_OPTION_KINDS, ...DEFAULT_LIMITS, secret: "" });
+  expect(names.filter((name) => !new RegExp(`^\\|.*\\\`${name}\\\`.*\\|`, "m").test(server))).toEqual([]);
 });
 
 test("each link to a section of a page leads to one", () => {

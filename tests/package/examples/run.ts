@@ -10,7 +10,7 @@ import { connect, type RelayClient } from "hono-relay/client";
 import { WebSocket } from "ws";
 import { createHelpers, type Said } from "./helpers.ts";
 
-const EXAMPLE_MS = 5000;
+const EXAMPLE_MS = 15_000;
 const TALK_MS = 10;
 
 globalThis.WebSocket ??= WebSocket as unknown as typeof globalThis.WebSocket; // Node 20 has none.

@@ -2,31 +2,37 @@ import { requirePositive } from "../core/check-options.ts";
 import { TokenBucket } from "../core/link/token-bucket.ts";
 import { REFUSALS, type Refusal } from "./refusal.ts";
 
+/**
+ * Bounds on connections by the address that they come from. An address is an IPv4 address, or a /64 network of IPv6.
+ */
 export interface AdmissionLimits {
-  /** Connections open at the same time from one address (an IPv4, or a /64 of IPv6). Default: no bound. */
+  /** Connections open at the same time from one address. Default: no bound. */
   readonly maxConnectionsPerIp?: number;
-  /** New connections a second, all together. Default: no bound. */
+  /**
+   * Attempts to connect per second, from all addresses together; twice as many at once after a pause. Default: no
+   * bound.
+   */
   readonly connectRate?: number;
-  /** The same from one address. Default: no bound. */
+  /** Attempts to connect per second from one address; twice as many at once after a pause. Default: no bound. */
   readonly connectRatePerIp?: number;
 }
 
-/** What is known of one address. */
-interface Visitor {
+/** The counts of one address. */
+interface AddressCounts {
   connections: number;
   readonly attempts: TokenBucket | undefined;
 }
 
-/** Addresses that are kept at the most before those are forgotten of which nothing needs to be known. */
-const SWEEP_SIZE = 10_000;
+/** Number of addresses from which on the idle ones are looked for and forgotten. */
+const MIN_SWEEP_SIZE = 10_000;
 
-/** How many connections there are from where, and how fast new ones come. */
+/** Counts connections and attempts to connect, by address and in all, and refuses those over the limits. */
 export class Admission {
   readonly #maxConnections: number;
   readonly #ratePerIp: number;
   readonly #attempts: TokenBucket | undefined;
-  readonly #visitors = new Map<string, Visitor>();
-  #sweepAt = SWEEP_SIZE;
+  readonly #addresses = new Map<string, AddressCounts>();
+  #sweepSize = MIN_SWEEP_SIZE;
 
   /** @throws {RangeError} When a limit is not positive. */
   constructor(limits: AdmissionLimits) {
@@ -35,65 +41,69 @@ export class Admission {
     requirePositive("Cannot make a relay", { maxConnectionsPerIp, connectRate, connectRatePerIp });
     this.#maxConnections = maxConnectionsPerIp;
     this.#ratePerIp = connectRatePerIp;
-    this.#attempts = bucketOf(connectRate);
+    this.#attempts = createBucket(connectRate);
   }
 
-  /** Whether anything depends on where a connection comes from. */
+  /** Whether a limit depends on the client's address. */
   get needsAddress(): boolean {
     return Number.isFinite(this.#maxConnections) || Number.isFinite(this.#ratePerIp);
   }
 
-  /** Counts an attempt to connect from the address. @returns Why it is refused; `undefined` where it is not. */
-  attempt(address: string): Refusal | undefined {
+  /**
+   * Counts an attempt to connect from the address.
+   *
+   * @returns The refusal for an attempt over the rate, or `undefined`.
+   */
+  countAttempt(address: string): Refusal | undefined {
     const now = performance.now();
-    if (this.needsAddress && this.#visitor(address).attempts?.take(1, now) === false) return REFUSALS.tooManyAttempts;
+    if (this.needsAddress && this.#countsOf(address).attempts?.take(1, now) === false) return REFUSALS.tooManyAttempts;
     return this.#attempts?.take(1, now) === false ? REFUSALS.busy : undefined;
   }
 
-  /** Whether one more connection from the address is one too many. */
+  /** Returns whether the address has as many connections as it may have. */
   isFull(address: string): boolean {
-    return (this.#visitors.get(address)?.connections ?? 0) >= this.#maxConnections;
+    return (this.#addresses.get(address)?.connections ?? 0) >= this.#maxConnections;
   }
 
   /**
    * Counts a connection from the address, or a handshake that may become one.
    *
-   * @returns Takes it off the count; to be called once. `undefined` where nothing is counted. It is kept as long as the connection, so it
-   * holds nothing of the request.
+   * @returns The function that takes the connection off the count, to be called once; `undefined` where connections are
+   * not counted. It lives as long as the connection, so it keeps nothing of the request in memory.
    */
-  enter(address: string): (() => void) | undefined {
+  countConnection(address: string): (() => void) | undefined {
     if (!this.needsAddress) return undefined;
-    this.#visitor(address).connections++;
-    return () => this.#leave(address);
+    this.#countsOf(address).connections++;
+    return () => this.#uncountConnection(address);
   }
 
-  #leave(address: string): void {
-    const visitor = this.#visitors.get(address);
-    if (visitor !== undefined) visitor.connections--;
-    if (visitor?.connections === 0 && visitor.attempts === undefined) this.#visitors.delete(address);
+  #uncountConnection(address: string): void {
+    const counts = this.#addresses.get(address);
+    if (counts !== undefined) counts.connections--;
+    if (counts?.connections === 0 && counts.attempts === undefined) this.#addresses.delete(address);
   }
 
-  #visitor(address: string): Visitor {
-    let visitor = this.#visitors.get(address);
-    if (visitor === undefined) {
-      if (this.#visitors.size >= this.#sweepAt) this.#sweep();
-      visitor = { connections: 0, attempts: bucketOf(this.#ratePerIp) };
-      this.#visitors.set(address, visitor);
+  #countsOf(address: string): AddressCounts {
+    let counts = this.#addresses.get(address);
+    if (counts === undefined) {
+      if (this.#addresses.size >= this.#sweepSize) this.#sweep();
+      counts = { connections: 0, attempts: createBucket(this.#ratePerIp) };
+      this.#addresses.set(address, counts);
     }
-    return visitor;
+    return counts;
   }
 
-  /** Forgets the addresses that are as good as unknown. What stays doubles before it is looked through again. */
+  /** Forgets the idle addresses. The next sweep comes when twice as many are known as remain after this one. */
   #sweep(): void {
     const now = performance.now();
-    for (const [address, { connections, attempts }] of this.#visitors) {
-      if (connections === 0 && attempts?.isFull(now) !== false) this.#visitors.delete(address);
+    for (const [address, { connections, attempts }] of this.#addresses) {
+      if (connections === 0 && attempts?.isFull(now) !== false) this.#addresses.delete(address);
     }
-    this.#sweepAt = Math.max(SWEEP_SIZE, this.#visitors.size * 2);
+    this.#sweepSize = Math.max(MIN_SWEEP_SIZE, this.#addresses.size * 2);
   }
 }
 
-/** So many a second, and as many at once after two seconds of rest; `undefined` where there is no bound. */
-function bucketOf(rate: number): TokenBucket | undefined {
+/** Makes a token bucket that holds the tokens of two seconds; `undefined` where there is no bound. */
+function createBucket(rate: number): TokenBucket | undefined {
   return Number.isFinite(rate) ? new TokenBucket(rate, Math.max(1, rate * 2), performance.now()) : undefined;
 }

@@ -6,26 +6,30 @@ import type { Authorization } from "./authorization.ts";
 /** Options of the routes to a relay: who may connect, and from where. */
 export interface AppOptions extends AdmissionLimits {
   /**
-   * Decides on each request for a connection before it is upgraded; what it throws or rejects with refuses the request
-   * with 500, and an answer that takes longer than 10 s comes too late. An `id` that it returns is the session's, in place of the next
-   * number.
+   * Decides on each request for a connection, before the upgrade. The returned `id` becomes the session's id, in place
+   * of the next number. A request is refused with 500 where the function throws or rejects, and with 503 where it has
+   * not decided after 10 s. Default: every request is accepted.
    */
   readonly authorize?: ((request: Request) => Authorization | Promise<Authorization>) | undefined;
   /**
-   * The pages that may connect, with commas between them: `https://example.org`, `https://*.example.org` for its subdomains, `*`
-   * for any. A request without an Origin comes from no browser, and is let through. Default: `*`.
+   * Origins of the pages that may connect, with commas between them: `https://example.org`, `https://*.example.org` for
+   * its subdomains, `*` for any. A request without the header `Origin` does not come from a page, and is accepted.
+   * Default: `*`.
    */
   readonly origins?: string | undefined;
   /**
-   * The proxies whose word on the client's address counts, as addresses or CIDR blocks with commas between them: it is the last hop
-   * in `Forwarded` or `X-Forwarded-For` that is none of them. Default: none, the headers are ignored.
+   * Proxies that the relay trusts to report a client's address, as addresses or CIDR blocks with commas between them.
+   * The client's address is the last hop in `X-Forwarded-For` or `Forwarded` that is not one of these proxies. Default:
+   * none; the headers are ignored.
    */
   readonly trustedProxies?: string | undefined;
-  /** Told of refused connections, and of what `authorize` throws, as of a failure on `authorize`. */
+  /**
+   * Receives the refused connections; also, as `failed` with the id `authorize`, each error that `authorize` throws.
+   */
   readonly observer?: RelayObserver;
 }
 
-/** Kinds of the options. */
+/** The kind that each option must have. */
 export const APP_OPTION_KINDS = {
   authorize: "function",
   origins: "string",

@@ -5,27 +5,27 @@ import type { Relay } from "../core/relay.ts";
 import type { ClientOrigin, Handshake } from "../core/relay-options.ts";
 import { OBSERVER_KINDS } from "../core/session/observer.ts";
 import { APP_OPTION_KINDS, type AppOptions } from "./app-options.ts";
-import { Door, notAccepting, type Opening } from "./door.ts";
 import { answer, notAttached, notFound, REFUSALS } from "./refusal.ts";
 import type { Runtime } from "./runtime.ts";
 import { UpgradeError } from "./upgrade-error.ts";
+import { type Endpoint, notAccepting, Upgrader } from "./upgrader.ts";
 
-/** Where a WebSocket is opened, and where a plain request is told so. */
+/** Paths at which the relay opens a WebSocket. A plain request for one of them gets 426. */
 export const UPGRADE_PATHS: readonly string[] = ["/ws", "/echo"];
 
 /**
- * The relay's routes, as a Hono app of their own.
+ * Makes a Hono app with the relay's routes.
  *
- * @throws {RangeError} When `origins` or `trustedProxies` is no such list, or a number is not positive.
+ * @throws {RangeError} When `origins` or `trustedProxies` does not parse, or a number is not positive.
  * @throws {TypeError} When an option does not exist or is of a wrong type.
  */
 export function createApp<E extends Env>(relay: Relay, runtime: Runtime<E>, options: AppOptions = {}): Hono<E> {
   checkOptions("Cannot make the relay's routes", options, APP_OPTION_KINDS, { observer: OBSERVER_KINDS });
   const app = new Hono<E>();
-  const door = new Door(relay, runtime, options);
+  const upgrader = new Upgrader(relay, runtime, options);
 
   app.all("/ws", (c) =>
-    door.enter(c, ({ id, rooms, to, expiresAt }, client) => {
+    upgrader.upgrade(c, ({ id, rooms, to, expiresAt }, client) => {
       const protocol = negotiate(c.req.header("sec-websocket-protocol"), c.req.query("from") === "1");
       const count = c.req.query("attempt") ?? "";
       const handshake: Handshake = {
@@ -37,29 +37,31 @@ export function createApp<E extends Env>(relay: Relay, runtime: Runtime<E>, opti
         expiresInMs: expiresAt === undefined ? undefined : Math.max(0, expiresAt - Date.now()),
         client,
       };
-      return relay.hasRoomFor(handshake) ? opening(relay, handshake, protocol.name) : undefined;
+      return relay.hasRoomFor(handshake) ? relayEndpoint(relay, handshake, protocol.name) : undefined;
     }),
   );
-  app.all("/echo", (c) => door.enter(c, (_granted, client) => openingEcho(relay, client)));
+  app.all("/echo", (c) => upgrader.upgrade(c, (_granted, client) => echoEndpoint(relay, client)));
   app.get("/healthz", (c) => c.json({ status: "ok" }));
   app.get("/readyz", (c) => {
     const isReady = relay.accepts && relay.hasRoomFor({});
     return isReady ? c.json({ status: "ready" }) : answer(c, notAccepting(relay));
   });
 
-  // A mounted app answers its own root: Hono does not mount what is here.
-  app.notFound((c) => (asksForPage(c) ? page(c) : door.turnAway(c, notFound(c.req.path))));
-  let isToldOfServer = false;
+  // Not a route for "/": where these routes are mounted in an app, that app answers its own root, and Hono does not
+  // mount a notFound.
+  app.notFound((c) => (asksForPage(c) ? page(c) : upgrader.refuseUnknownPath(c, notFound(c.req.path))));
+  let hasReportedUpgradeError = false;
   app.onError((error, c) => {
-    const isServers = error instanceof UpgradeError;
-    if (!(isServers && isToldOfServer)) door.reportFailure(error);
-    isToldOfServer ||= isServers;
-    return answer(c, isServers ? notAttached(error.message) : REFUSALS.failed);
+    // A missing step in the app fails every request in the same way: the observer is told once.
+    const isUpgradeError = error instanceof UpgradeError;
+    if (!(isUpgradeError && hasReportedUpgradeError)) upgrader.reportFailure(error);
+    hasReportedUpgradeError ||= isUpgradeError;
+    return answer(c, isUpgradeError ? notAttached(error.message) : REFUSALS.failed);
   });
   return app;
 }
 
-/** What somebody reads at `/` who looks at a relay with a browser. */
+/** The text at `/`, for a person with a browser. */
 const PAGE = `This is hono-relay, a WebSocket relay.
 
 /ws       the relay: "id:message" reaches the client with that id
@@ -71,7 +73,7 @@ Try it in a terminal: npx wscat -s relay.v1.text -c ws://127.0.0.1:8080/ws, with
 `;
 
 function page(c: Context): Response {
-  // Named here: the default that a Response has for text is missing in the answer to HEAD.
+  // Set here because the response to HEAD lacks the Content-Type that a Response has for text by default.
   return c.body(PAGE, 200, { "Content-Type": "text/plain; charset=utf-8" });
 }
 
@@ -80,12 +82,12 @@ function asksForPage(c: Context): boolean {
   return path === "/" && (method === "GET" || method === "HEAD") && c.req.header("upgrade") === undefined;
 }
 
-// Functions of their own, so that what opens holds nothing of the request.
+// The endpoints are made by functions of their own, so that their closures keep nothing of the request in memory.
 
-function opening(relay: Relay, handshake: Handshake, protocol: string | undefined): Opening {
+function relayEndpoint(relay: Relay, handshake: Handshake, protocol: string | undefined): Endpoint {
   return { open: (connection, place) => relay.open(connection, handshake, place), protocol };
 }
 
-function openingEcho(relay: Relay, client: ClientOrigin): Opening {
+function echoEndpoint(relay: Relay, client: ClientOrigin): Endpoint {
   return { open: (connection, place) => relay.openEcho(connection, place, client), protocol: undefined };
 }

@@ -1,20 +1,25 @@
-/** Who may connect, and as whom. */
+/**
+ * The decision on a request for a connection: whether the client may connect, as which id, until when, and its rights.
+ */
 export type Authorization =
   | {
       readonly allow: true;
+      /** Id of the client's session; the relay chooses one where it is absent. */
       readonly id?: string;
-      /** Milliseconds since 1970 from which on the client may no longer be connected; never, where it is absent. */
+      /** Time at which the relay closes the connection, in milliseconds since 1970; never where it is absent. */
       readonly expiresAt?: number;
-      /** Patterns of the rooms that it may join and publish to, `*` for any characters; every room, where they are absent. */
+      /**
+       * Patterns of the rooms that the client may join and publish to, `*` for any characters; all rooms where absent.
+       */
       readonly rooms?: readonly string[];
-      /** Patterns of the ids that it may send to, `*` for any characters; every id, where they are absent. */
+      /** Patterns of the ids that the client may send to, `*` for any characters; all ids where absent. */
       readonly to?: readonly string[];
     }
   | {
       readonly allow: false;
       readonly status: 401 | 403 | 503;
-      /** The sentence that the client is told; a browser's page can read it. */
+      /** The sentence that the client gets; the page in a browser can read it. */
       readonly message: string;
-      /** Whether the client showed a token that was good once: with 401, a new one is worth another attempt. */
+      /** With 401: whether the client's token was valid once, so that it may connect with a new one. */
       readonly expired?: boolean;
     };

@@ -1,16 +1,16 @@
 /**
- * Fetches as `fetch` does, and reads the answer's body to its end, within a bound. `init.signal` also ends the reading.
+ * Fetches as `fetch` does, and reads the whole body, up to a bound. `init.signal` also ends the reading.
  *
- * A server that never ends its answer otherwise fills the memory as fast as it can send until the signal comes: 1.6 GB in 5 s.
+ * Without a bound, a server that never ends its response fills the memory until the signal is aborted: 1.6 GB in 5 s.
  *
- * @throws {RangeError} When the body is longer than `maxBytes`, uncompressed.
+ * @throws {RangeError} When the uncompressed body is longer than `maxBytes`.
  */
 export async function boundedFetch(url: string, init: RequestInit, maxBytes: number): Promise<Response> {
   const { body, status, headers } = await fetch(url, init);
   const reader = body?.getReader();
   if (reader === undefined) return new Response(null, { status, headers });
   const stop = (): void => void reader.cancel().catch(() => {});
-  // The signal has ended the connection as well; whether the reading notices is the runtime's own matter.
+  // The aborted signal ends the connection too, but not every runtime then ends a read that is under way.
   init.signal?.addEventListener("abort", stop, { once: true });
   try {
     const bytes = await readAll(reader, maxBytes);

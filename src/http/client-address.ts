@@ -2,21 +2,25 @@ import ipaddr from "ipaddr.js";
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 
-/** The networks whose word on where a request comes from is taken: addresses, and how many of their bits count. */
+/**
+ * Networks of the proxies that the relay trusts to report a client's address: an address, and the length of its prefix
+ * in bits.
+ */
 export type TrustedProxies = readonly (readonly [Address, number])[];
 
-/** As far as a header is looked at, from its end: a proxy appends, so what a client made up is at the start. */
+/** How much of a header is read, from its end: proxies append, so entries that a client made up are at the start. */
 const HEADER_CHARACTERS_MAX = 4096;
-/** An IPv6 address has up to 45 characters, and the name of an interface, which may follow it, up to 15. */
+/** An IPv6 address has up to 45 characters, and the interface name that may follow it has up to 15. */
 const ADDRESS_CHARACTERS_MAX = 64;
-const MAPPED_BITS = 96;
+/** Bits before the IPv4 address in an IPv4-mapped IPv6 address (RFC 4291 §2.5.5.2). */
+const MAPPED_PREFIX_BITS = 96;
 
 /**
  * Reads a list of addresses and networks (`10.0.0.0/8`, `::1`) with commas between them.
  *
- * An IPv4 address that is written as an IPv6 one (`::ffff:10.0.0.1`) is the IPv4 address, so `::/0` covers no IPv4.
+ * An IPv4-mapped IPv6 address (`::ffff:10.0.0.1`) counts as the IPv4 address, so `::/0` covers no IPv4.
  *
- * @returns `undefined` for what is no such list; none for the empty text.
+ * @returns `undefined` where the text is no such list; an empty list for the empty text.
  */
 export function parseTrustedProxies(text: string): TrustedProxies | undefined {
   if (text.trim() === "") return [];
@@ -30,15 +34,15 @@ export function parseTrustedProxies(text: string): TrustedProxies | undefined {
 }
 
 /**
- * Finds whom a request comes from: the last hop on its way that is not one of the trusted proxies.
+ * Finds the address of the client: the last hop that is not a trusted proxy. Never throws.
  *
- * Where the peer is a trusted proxy, the hops are those of the header `X-Forwarded-For`, or without it of `Forwarded` (RFC 7239),
- * read from the end. What is no address (`unknown`, `_hidden`, rubbish) ends the search at the proxy that wrote it. Most proxies
- * append to the first and pass the second on as a client wrote it; one that writes `Forwarded` only must therefore drop the
- * `X-Forwarded-For` of a client.
+ * Where the peer is a trusted proxy, the hops are read from the header `X-Forwarded-For`, or without it from
+ * `Forwarded` (RFC 7239), from the end. An entry that is no address (`unknown`, `_hidden`, rubbish) ends the search at
+ * the proxy that wrote it. Most proxies append to `X-Forwarded-For` and pass a client's `Forwarded` on unchanged. So a
+ * proxy that writes only `Forwarded` must remove a client's `X-Forwarded-For`.
  *
  * @param peer The address at the other end of the socket.
- * @returns An address in its shortest spelling, IPv4 where it is one; a peer that cannot be read, as it is. Never throws.
+ * @returns The address in its shortest form, an IPv4-mapped one as IPv4; `peer` unchanged where it does not parse.
  */
 export function clientAddress(peer: string, headers: Headers, trusted: TrustedProxies): string {
   let address = parseAddress(peer);
@@ -53,8 +57,9 @@ export function clientAddress(peer: string, headers: Headers, trusted: TrustedPr
 }
 
 /**
- * What to count the requests of one client by: an IPv4 address as it is, of an IPv6 address the first 64 bits, in which
- * a client may pick any address (RFC 4291 §2.5.4), and anything else as it is. Never throws.
+ * Returns the key by which one client's connections are counted: an IPv4 address unchanged, and the /64 network of an
+ * IPv6 address, because a client may use any address within its /64 (RFC 4291 §2.5.4). Never throws; text that is no
+ * address is returned unchanged.
  */
 export function addressKey(address: string): string {
   const parsed = parseAddress(address);
@@ -64,7 +69,7 @@ export function addressKey(address: string): string {
   return `${ipaddr.fromByteArray(network)}/64`;
 }
 
-/** Strict, unlike the library: no octal, hexadecimal or shortened IPv4. */
+/** Parses an address more strictly than the library: no octal, hexadecimal or shortened IPv4. */
 function parseAddress(text: string): Address | undefined {
   if (text.length > ADDRESS_CHARACTERS_MAX) return undefined;
   const dotted = text.includes(".") ? text.slice(text.lastIndexOf(":") + 1) : undefined;
@@ -80,7 +85,7 @@ function parseNetwork(text: string): readonly [Address, number] | undefined {
   const isMapped = address.kind() === "ipv4" && addressText.includes(":");
   const bitsMax = address.kind() === "ipv4" ? 32 : 128;
   if (bitsText === undefined) return [address, bitsMax];
-  const bits = Number(bitsText) - (isMapped ? MAPPED_BITS : 0);
+  const bits = Number(bitsText) - (isMapped ? MAPPED_PREFIX_BITS : 0);
   return bits >= 0 && bits <= bitsMax ? [address, bits] : undefined;
 }
 
@@ -88,18 +93,18 @@ function isTrusted(address: Address, trusted: TrustedProxies): boolean {
   return trusted.some(([network, bits]) => network.kind() === address.kind() && address.match(network, bits));
 }
 
-/** The hops that the proxies wrote down, last first; `undefined` for one that is no address. */
+/** Yields the hops in the header, last first; `undefined` for an entry that is no address. */
 function* hopsFromTheEnd(headers: Headers): Generator<Address | undefined> {
   const forwardedFor = headers.get("x-forwarded-for");
   const list = forwardedFor ?? headers.get("forwarded");
   if (list === null) return;
   const elements = piecesFromTheEnd(list.slice(-HEADER_CHARACTERS_MAX), ",");
-  // Half an address may look like one.
+  // The first element may be cut, and the rest of a cut address may look like another address.
   if (list.length > HEADER_CHARACTERS_MAX) elements.pop();
   for (const element of elements) yield parseNode(forwardedFor === null ? readFor(element) : element);
 }
 
-/** The value of `for` in an element of Forwarded (RFC 7239 §4); the empty text where there is none, or more than one. */
+/** Returns the value of `for` in an element of Forwarded (RFC 7239 §4); empty where `for` is missing or repeated. */
 function readFor(element: string): string {
   const [pair = "", second] = piecesFromTheEnd(element, ";").filter((piece) => /^for=/i.test(piece));
   if (second !== undefined) return "";
@@ -107,7 +112,7 @@ function readFor(element: string): string {
   return quoted?.replaceAll(/\\(.)/g, "$1") ?? bare;
 }
 
-/** A node (RFC 7239 §6), or what stands for one in X-Forwarded-For; either with or without a port. */
+/** Parses a node of Forwarded (RFC 7239 §6) or an entry of X-Forwarded-For, with or without a port. */
 function parseNode(text: string): Address | undefined {
   const [, inBrackets] = /^\[([^\]]*:[^\]]*)\](?::\w+)?$/.exec(text) ?? [];
   const [, beforePort] = /^([^:]*):\w+$/.exec(text) ?? [];
@@ -115,9 +120,9 @@ function parseNode(text: string): Address | undefined {
 }
 
 /**
- * Splits at a separator outside of quotes (RFC 9110 §5.6.4), last piece first and without the space around each.
+ * Splits at a separator outside of quotes (RFC 9110 §5.6.4). Returns the pieces, trimmed, last first.
  *
- * It reads from the end, so that a quote which a client left open swallows nothing that a proxy has appended.
+ * The text is read from its end, so that a quote that a client left open hides nothing that a proxy appended.
  */
 function piecesFromTheEnd(text: string, separator: string): string[] {
   const pieces: string[] = [];

@@ -4,9 +4,9 @@ const KEY = /^[+/0-9A-Za-z]{22}==$/;
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 /**
- * Checks the client's half of the opening handshake (RFC 6455 §4.2.1), the same way on every runtime.
+ * Checks the client's opening handshake (RFC 6455 §4.2.1), in the same way on every runtime.
  *
- * @returns What to refuse the request with, or `undefined` for a request that can be upgraded.
+ * @returns The refusal, or `undefined` for a request that can be upgraded.
  */
 export function checkHandshake(request: Request): Refusal | undefined {
   const { headers } = request;
@@ -19,8 +19,8 @@ export function checkHandshake(request: Request): Refusal | undefined {
     return refusal(
       426,
       "upgrade_required",
-      "Cannot answer a plain GET here: this address speaks WebSocket. If you did connect with a WebSocket, a proxy on the way " +
-        "did not pass on the headers Upgrade and Connection; it must, and speak HTTP/1.1 to this server.",
+      "Cannot answer a plain GET here: this address speaks WebSocket. If you did connect with a WebSocket, a proxy on " +
+        "the way did not pass on the headers Upgrade and Connection; it must, and speak HTTP/1.1 to this server.",
       { Upgrade: "websocket", Connection: "Upgrade" },
     );
   }
@@ -43,7 +43,7 @@ export function checkHandshake(request: Request): Refusal | undefined {
   return undefined;
 }
 
-/** Whether a header that is a list has the token, in any case. */
+/** Returns whether the list in a header has the token, in upper or lower case. */
 function hasToken(list: string | null, token: string): boolean {
   return list?.split(",").some((entry) => entry.trim().toLowerCase() === token) ?? false;
 }

@@ -4,15 +4,17 @@ import { isId } from "../core/protocol/id.ts";
 import type { Authorization } from "./authorization.ts";
 import { boundedFetch } from "./bounded-fetch.ts";
 
-/** What tokens are checked with: a secret, a JWKS, or both. */
+/**
+ * The keys of accepted tokens, and the claims that they must have. At least one of `secret` and `jwksUrl` is needed.
+ */
 export interface JwtOptions {
-  /** Key of tokens signed with HS256, and of no others. At least 32 bytes as UTF-8 (RFC 7518 §3.2). */
+  /** Key of tokens signed with HS256. At least 32 bytes of UTF-8 (RFC 7518 §3.2). */
   readonly secret?: string | undefined;
-  /** Where the public keys of tokens signed with RS256, ES256 or EdDSA are (RFC 7517 §5), and of no others: http or https. */
+  /** URL (http or https) of the JWKS with the public keys of tokens signed with RS256, ES256 or EdDSA (RFC 7517 §5). */
   readonly jwksUrl?: string | undefined;
-  /** What `aud` must be or hold; without it, any or none is accepted. */
+  /** Required audience: `aud` must be this text, or a list that has it. Default: `aud` is not checked. */
   readonly audience?: string | undefined;
-  /** What `iss` must be; without it, any or none is accepted. */
+  /** Required issuer: `iss` must be this text. Default: `iss` is not checked. */
   readonly issuer?: string | undefined;
 }
 
@@ -24,26 +26,27 @@ const JWT_OPTION_KINDS = {
 } as const satisfies Record<keyof JwtOptions, OptionKind>;
 
 const SECRET_BYTES_MIN = 32;
-/** How far apart the clocks of the issuer and of the relay may be. */
+/** How much the clocks of the issuer and of the relay may differ. */
 const CLOCK_TOLERANCE_SECONDS = 3;
 const JWKS_TIMEOUT_MS = 5000;
-/** More than a thousand keys. */
+/** Enough for more than a thousand keys. */
 const JWKS_MAX_BYTES = 1_048_576;
 const JWKS_MAX_AGE_MS = 600_000;
-/** A token with an unknown key has the JWKS fetched again, unless it was fetched this short a time ago. */
+/** Time after a fetch in which a token with an unknown key does not cause another one. */
 const JWKS_COOLDOWN_MS = 30_000;
-/** Two attempts to fetch the JWKS start no closer to each other: the cooldown counts from the last success only. */
+/** Shortest time between two fetches of the JWKS. Needed because the cooldown counts from the last successful fetch. */
 const JWKS_RETRY_MS = 1000;
 
 const SECRET_ALGORITHMS = ["HS256"];
 const JWKS_ALGORITHMS = ["RS256", "ES256", "EdDSA"];
 
 const NO_TOKEN =
-  "Cannot connect: no token; send it as Authorization: Bearer <token>, as the subprotocol bearer.<token>, or as ?token=<token>";
+  "Cannot connect: no token; send it as Authorization: Bearer <token>, as the subprotocol bearer.<token>, " +
+  "or as ?token=<token>";
 
 const EXPIRED = "Cannot connect: the token has expired";
 
-/** What a client is told, by the code of what jose found wrong with its token. */
+/** The sentence for the client, by the code of jose's error. */
 const SENTENCES: Readonly<Record<string, string>> = {
   [errors.JWSSignatureVerificationFailed.code]: "Cannot connect: the token's signature is wrong",
   [errors.JOSEAlgNotAllowed.code]: "Cannot connect: tokens signed with this algorithm are not accepted",
@@ -51,21 +54,22 @@ const SENTENCES: Readonly<Record<string, string>> = {
   [errors.JWKSMultipleMatchingKeys.code]: "Cannot connect: the token does not say which key it is signed with (kid)",
 };
 
-/** The JWKS could not be had; not the client's fault. */
+/** The JWKS could not be fetched. The client's token may be good. */
 class KeysUnavailable extends Error {}
 
 /**
- * Lets in who has a JSON Web Token (RFC 7519) that one of the keys has signed, as the id in its `sub`.
+ * Makes an `authorize` that accepts clients with a JSON Web Token (RFC 7519) signed by one of the keys. The token's
+ * `sub` becomes the client's id.
  *
- * The token is looked for in the header `Authorization: Bearer`, then among the offered subprotocols as `bearer.<token>`,
- * then in the parameter `token`; the first that is found counts, good or bad. The algorithm decides which kind of key
- * checks it, so a public key never serves as a secret.
+ * The token is read from the header `Authorization: Bearer`, else from the offered subprotocol `bearer.<token>`, else
+ * from the query parameter `token`. The first of them that is there counts, good or bad. The algorithm decides which
+ * kind of key checks the token, so a public key is never used as a secret.
  *
- * @returns What decides on a request. It resolves to a refusal with 401 for a token that is missing or bad, 403 for a
- * `sub` that cannot be an id, 503 where the JWKS cannot be fetched; no message holds any part of the token. It rejects
- * only where a key itself is unfit (an RSA key of less than 2048 bits).
- * @throws {TypeError} Where an option does not exist or is of a wrong type.
- * @throws {RangeError} Where the options hold neither secret nor URL, a secret that is too short, or what is no URL.
+ * @returns The `authorize` function. It resolves to a refusal with 401 where the token is missing or bad, with 403
+ * where `sub` is no valid id, and with 503 where the JWKS cannot be fetched. No message has any part of the token. It
+ * rejects only where a key itself is unfit, such as an RSA key of less than 2048 bits.
+ * @throws {TypeError} When an option does not exist or is of a wrong type.
+ * @throws {RangeError} When there is neither `secret` nor `jwksUrl`, the secret is too short, or the URL is not valid.
  * @example
  * ```ts
  * import { createJwtAuthorize } from "hono-relay";
@@ -83,7 +87,7 @@ export function createJwtAuthorize(options: JwtOptions): (request: Request) => P
     throw new RangeError("Cannot check tokens: there is neither a secret nor the URL of a JWKS");
   }
   const secretKey = secret === undefined ? undefined : readSecret(secret);
-  const findPublicKey = jwksUrl === undefined ? undefined : createPublicKeys(jwksUrl);
+  const findPublicKey = jwksUrl === undefined ? undefined : createPublicKeySearch(jwksUrl);
   const findKey: JWTVerifyGetKey = (header, input) => {
     const key = SECRET_ALGORITHMS.includes(header.alg) ? secretKey : findPublicKey?.(header, input);
     if (key === undefined) throw new errors.JOSEAlgNotAllowed(header.alg);
@@ -111,7 +115,7 @@ export function createJwtAuthorize(options: JwtOptions): (request: Request) => P
         return refuse(503, "Cannot connect: the keys that tokens are checked with cannot be fetched; try again later");
       }
       if (error instanceof errors.JWTExpired) return { ...refuse(401, EXPIRED), expired: true };
-      if (error instanceof errors.JWTClaimValidationFailed) return refuse(401, sentenceOnClaim(error));
+      if (error instanceof errors.JWTClaimValidationFailed) return refuse(401, sentenceForClaim(error));
       if (error instanceof errors.JOSEError) {
         return refuse(401, SENTENCES[error.code] ?? "Cannot connect: the token cannot be read");
       }
@@ -130,8 +134,11 @@ function readSecret(secret: string): Uint8Array {
   return bytes;
 }
 
-/** The keys of a JWKS, fetched when first needed; a search rejects with KeysUnavailable where they cannot be had. */
-function createPublicKeys(jwksUrl: string): JWTVerifyGetKey {
+/**
+ * Returns a search in the JWKS, which is fetched for the first token. Rejects with KeysUnavailable when the fetch
+ * fails.
+ */
+function createPublicKeySearch(jwksUrl: string): JWTVerifyGetKey {
   let nextFetchAt = Number.NEGATIVE_INFINITY;
   const jwks = createRemoteJWKSet(readUrl(jwksUrl), {
     timeoutDuration: JWKS_TIMEOUT_MS,
@@ -148,16 +155,16 @@ function createPublicKeys(jwksUrl: string): JWTVerifyGetKey {
     try {
       return await jwks(header, input);
     } catch (error) {
-      const isTokensFault =
+      const isFaultOfToken =
         error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys;
-      throw isTokensFault ? error : new KeysUnavailable(undefined, { cause: error });
+      throw isFaultOfToken ? error : new KeysUnavailable(undefined, { cause: error });
     }
   };
 }
 
 function readUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  // With a user name or a password in it, fetch would refuse it each time.
+  // fetch refuses a URL with a user name or a password.
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "") {
     throw new RangeError("Cannot check tokens: the URL of the JWKS is not one of http or https without a user name");
   }
@@ -187,7 +194,7 @@ function readClaims({ sub, exp, rooms, to }: JWTPayload): Authorization {
   return {
     allow: true,
     id: sub,
-    // jose compares whole seconds; with the same tolerance here, who is let in is not told at once to go.
+    // jose compares whole seconds. With the same rounding and tolerance, an accepted client is not closed at once.
     ...(exp === undefined ? {} : { expiresAt: Math.ceil(exp + CLOCK_TOLERANCE_SECONDS) * 1000 }),
     ...(rooms === undefined ? {} : { rooms }),
     ...(to === undefined ? {} : { to }),
@@ -198,7 +205,7 @@ function isStrings(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((entry) => typeof entry === "string");
 }
 
-function sentenceOnClaim({ claim, reason }: errors.JWTClaimValidationFailed): string {
+function sentenceForClaim({ claim, reason }: errors.JWTClaimValidationFailed): string {
   if (reason === "missing") return `Cannot connect: the token has no ${claim}`;
   if (reason === "invalid") return `Cannot connect: the token's ${claim} is not a number`;
   if (claim === "nbf") return "Cannot connect: the token is not valid yet";

@@ -1,8 +1,8 @@
-/** From which origins (RFC 6454) pages may connect. */
+/** The origins (RFC 6454) whose pages may connect. */
 export interface OriginRules {
-  /** Every origin may, the opaque one (`null`) included. */
+  /** Whether every origin is allowed, the opaque origin (`null`) included. */
   readonly any: boolean;
-  /** Origins as URL spells them: lower case, without a default port. */
+  /** Allowed origins as URL writes them: lower case, without a default port. */
   readonly exact: ReadonlySet<string>;
   readonly subdomains: readonly SubdomainRule[];
 }
@@ -13,15 +13,15 @@ interface SubdomainRule {
   readonly end: string;
 }
 
-// Nothing of what else a URL may have: no user, path, query or fragment, and no empty label but a last one.
+// A scheme, a host and perhaps a port: no user name, path, query or fragment. A host may end in a dot.
 const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/(?:\[[0-9a-f:.]+\]|(?:[^\s.:/?#@\\[\]*%]+\.)*[^\s.:/?#@\\[\]*%]+\.?)(?::\d+)?$/;
 const SUBDOMAINS = /^([a-z][a-z0-9+.-]*:\/\/)\*\.([^[]+)$/;
 
 /**
- * Reads a list of origins with commas between them: `https://example.org`, `https://*.example.org` for the subdomains
+ * Parses a list of origins with commas between them: `https://example.org`, `https://*.example.org` for its subdomains
  * of any depth but not for example.org itself, or `*` for all.
  *
- * @returns `undefined` for what is no such list, the empty text included.
+ * @returns `undefined` where the text is no such list. The empty text is none.
  */
 export function parseOrigins(text: string): OriginRules | undefined {
   let any = false;
@@ -40,10 +40,10 @@ export function parseOrigins(text: string): OriginRules | undefined {
 }
 
 /**
- * Whether a request with this header `Origin` may open a WebSocket (RFC 6455 §10.2).
+ * Returns whether a request with this header `Origin` may open a WebSocket (RFC 6455 §10.2).
  *
- * @param origin Without one the request comes from no browser, and is allowed. `"null"`, a browser's word for an origin
- * that has no name, is allowed by `*` only, and so is what is no origin.
+ * @param origin A request without the header does not come from a page, and is allowed. `"null"`, which browsers send
+ * for an opaque origin, is allowed by `*` only, and so is text that is no origin.
  */
 export function allowsOrigin(rules: OriginRules, origin: string | null | undefined): boolean {
   if (rules.any || origin === null || origin === undefined) return true;
@@ -55,7 +55,7 @@ export function allowsOrigin(rules: OriginRules, origin: string | null | undefin
   );
 }
 
-/** The one spelling of an origin in lower case; `undefined` for what is none. */
+/** Returns an origin as URL writes it; `undefined` where the text, in lower case, is no origin. */
 function normalize(origin: string): string | undefined {
   if (!ORIGIN.test(origin) || !URL.canParse(origin)) return undefined;
   const { protocol, host } = new URL(origin);

@@ -1,42 +1,48 @@
 import type { Place } from "../core/link/places.ts";
 
-/** Milliseconds that a handshake may take, from its request to its open socket. */
-const HANDSHAKE_MS = 10_000;
+/** Longest time from the request to the open socket, in milliseconds. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
 
-/** A handshake that has a place and no connection yet. It gives its place back where it is abandoned, or not finished in time. */
+/**
+ * A handshake that holds a place and has no connection yet. It releases its place when it is abandoned or times out.
+ */
 export class PendingHandshake {
   readonly #place: Place;
   readonly #timer: ReturnType<typeof setTimeout>;
-  #onLate: () => void = () => {};
+  #onTimeout: () => void = () => {};
 
   constructor(place: Place) {
     this.#place = place;
     this.#timer = setTimeout(() => {
       place.release();
-      this.#onLate();
-    }, HANDSHAKE_MS);
+      this.#onTimeout();
+    }, HANDSHAKE_TIMEOUT_MS);
   }
 
-  /** Whether its time is over. */
-  get isLate(): boolean {
+  /** Whether the handshake has timed out. */
+  get hasTimedOut(): boolean {
     return this.#place.isReleased;
   }
 
-  /** Waits for the work, for as long as the handshake has time. @returns `undefined` where the time is over first. */
+  /** Waits for the work until the handshake times out. @returns The result; `undefined` after the timeout. */
   async wait<T>(work: Promise<T>): Promise<T | undefined> {
-    const late = new Promise<undefined>((resolve) => {
-      this.#onLate = () => resolve(undefined);
+    const timeout = new Promise<undefined>((resolve) => {
+      this.#onTimeout = () => resolve(undefined);
     });
-    return Promise.race([work, late]);
+    return Promise.race([work, timeout]);
   }
 
-  /** The socket is open. @returns The place, which belongs to the connection from now on; released where it came too late. */
+  /**
+   * Ends the handshake when the socket is open.
+   *
+   * @returns The connection's place, already released after the timeout.
+   */
   finish(): Place {
     clearTimeout(this.#timer);
     return this.#place;
   }
 
-  /** The socket will never open, or is gone. Harmless when repeated. */
+  /** Ends the handshake when its socket will never open, or is gone. Harmless when repeated. */
   readonly abandon = (): void => {
     clearTimeout(this.#timer);
     this.#place.release();

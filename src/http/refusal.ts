@@ -3,18 +3,23 @@ import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { CLOSE_CODES, type CloseCode } from "../core/link/close-codes.ts";
 import type { Authorization } from "./authorization.ts";
 
-/** Why a request for a connection is refused. */
+/** The reason why a request for a connection is refused. */
 export interface Refusal {
+  /** HTTP status. */
   readonly status: ContentfulStatusCode;
+  /** Code for programs, such as `unauthorized` or `full`; docs/protocol.md lists them. */
   readonly code: string;
+  /** Sentence for people. */
   readonly message: string;
+  /** Headers of the HTTP response. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Tells the same in a close frame; absent where the request cannot become a WebSocket. */
+  /** Code of a close frame with the same meaning; absent where the request cannot become a WebSocket. */
   readonly closeCode?: CloseCode;
 }
 
 const TRY_AGAIN = { headers: { "Retry-After": "1" }, closeCode: CLOSE_CODES.tryAgainLater } as const;
 
+/** The refusals that do not depend on the request. */
 export const REFUSALS = {
   busy: {
     status: 503,
@@ -47,7 +52,7 @@ export const REFUSALS = {
     headers: TRY_AGAIN.headers,
     closeCode: CLOSE_CODES.goingAway,
   },
-  late: {
+  authorizeTimedOut: {
     status: 503,
     code: "unavailable",
     message: "Cannot connect: nobody could say in time whether this client may",
@@ -73,7 +78,7 @@ export const REFUSALS = {
   },
 } as const satisfies Record<string, Refusal>;
 
-/** The refusal for a path at which there is nothing. */
+/** Returns the refusal for a path that leads to none of the routes. */
 export function notFound(path: string): Refusal {
   return {
     status: 404,
@@ -83,15 +88,15 @@ export function notFound(path: string): Refusal {
   };
 }
 
-/** The refusal where the app around the relay has left out a step; `message` says which. */
+/** Returns the refusal for an app that left out a step of mounting the relay; `message` says which step. */
 export function notAttached(message: string): Refusal {
   return { status: 500, code: "not_attached", message };
 }
 
-/** The refusal in the words of the app around the relay. */
-export function unauthorized(answer: Extract<Authorization, { allow: false }>): Refusal {
-  // JavaScript may leave it out, or put anything there.
-  const { status, message: text = "Cannot connect: this client may not", expired = false } = answer;
+/** Returns the refusal that the app's `authorize` decided on. */
+export function unauthorized(authorization: Extract<Authorization, { allow: false }>): Refusal {
+  // An app in JavaScript may leave the message out, or give any value.
+  const { status, message: text = "Cannot connect: this client may not", expired = false } = authorization;
   const message = String(text);
   if (status === 403) return { status, code: "forbidden", message, closeCode: CLOSE_CODES.forbidden };
   if (status === 503) return { status, code: "unavailable", message, closeCode: CLOSE_CODES.tryAgainLater };
@@ -99,7 +104,7 @@ export function unauthorized(answer: Extract<Authorization, { allow: false }>): 
   return { status, code: "unauthorized", message, headers: { "WWW-Authenticate": "Bearer" }, closeCode };
 }
 
-/** The refusal as an HTTP answer. */
+/** Makes an HTTP response of the refusal. */
 export function answer(c: Context, { status, code, message, headers = {} }: Refusal): Response {
   return c.json({ error: { code, message } }, status, headers);
 }
@@ -110,22 +115,24 @@ const encoder = new TextEncoder();
 const scratch = new Uint8Array(REASON_BYTES);
 const cutScratch = scratch.subarray(0, REASON_BYTES - encoder.encode("…").length);
 
-/** The refusal as a close frame: `<code>: <message>`, cut at a word where it is too long. */
+/**
+ * Makes a close frame of the refusal, with the reason `<code>: <message>`; a reason that is too long is cut at a word.
+ */
 export function closeFrame({ code, message }: Refusal, closeCode: CloseCode): CloseCode {
   const text = `${code}: ${message}`;
   const isWhole = encoder.encodeInto(text, scratch).read === text.length;
   return { ...closeCode, reason: isWhole ? text : cut(text, encoder.encodeInto(text, cutScratch).read) };
 }
 
-/** The text, cut at a word where it is longer than this many characters. */
+/** Returns the text, cut at a word where it is longer than `maxCharacters`. */
 export function shorten(text: string, maxCharacters: number): string {
   return text.length > maxCharacters ? cut(text, maxCharacters - 1) : text;
 }
 
-/** The beginning of the text and `…`: whole words, or this many characters where the last word is a long one. */
+/** Returns the first words of the text, and `…`. A long last word is cut after `characters` characters of the text. */
 function cut(text: string, characters: number): string {
   const space = text.lastIndexOf(" ", characters);
   const beginning = text.slice(0, space > characters / 2 ? space : characters);
-  // Not half of a surrogate pair.
+  // Drops the first half of a surrogate pair that was cut.
   return `${beginning.replace(/[\ud800-\udbff]$/, "")}…`;
 }

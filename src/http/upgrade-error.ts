@@ -1,4 +1,7 @@
-/** The server does not take part in upgrades: a step is missing in the app around the relay. The message says which. */
+/**
+ * The app around the relay left out a step of mounting it, so that its server cannot upgrade. The message says which
+ * step.
+ */
 export class UpgradeError extends Error {
   override readonly name = "UpgradeError";
 }

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createApp } from "../../../src/http/app.ts";
 import type { Authorization } from "../../../src/http/authorization.ts";
 import { startRelay } from "../fakes.ts";
-import { startDoor } from "./door-fakes.ts";
 import { HANDSHAKE } from "./good-handshake.ts";
+import { startUpgrader } from "./upgrader-fakes.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -15,8 +15,8 @@ afterEach(() => {
 const FULL = { status: 503, code: "full" };
 const TOO_MANY = { status: 429, code: "too_many_connections" };
 
-/** A door with one place, one for each address, and an `authorize` that answers when the test says so. */
-function startSlowDoor() {
+/** Starts an app with one place, one for each address, and an `authorize` that decides when the test says so. */
+function startSlowUpgrader() {
   const decisions: ((authorization: Authorization) => void)[] = [];
   const failures: ((reason: unknown) => void)[] = [];
   const authorize = () =>
@@ -24,7 +24,7 @@ function startSlowDoor() {
       decisions.push(resolve);
       failures.push(reject);
     });
-  return { ...startDoor({ authorize, maxConnectionsPerIp: 1 }, { maxConnections: 1 }), decisions, failures };
+  return { ...startUpgrader({ authorize, maxConnectionsPerIp: 1 }, { maxConnections: 1 }), decisions, failures };
 }
 
 describe.each([
@@ -32,7 +32,7 @@ describe.each([
   ["of one address", { maxConnectionsPerIp: 3 }, {}, TOO_MANY],
 ])("the places %s", (_whose, options, limits, refusal) => {
   test.each(["/ws", "/echo"])("are taken by requests for %s that are not answered yet", async (path) => {
-    const { ask, upgrades } = startDoor(options, limits);
+    const { ask, upgrades } = startUpgrader(options, limits);
     const answers = await Promise.all(Array.from({ length: 200 }, () => ask(path)));
     expect(answers.filter(({ status }) => status === 200).length).toBe(3);
     expect(answers.filter(({ code }) => code === refusal.code).length).toBe(197);
@@ -41,7 +41,7 @@ describe.each([
 
   test("are taken by requests that authorize has not decided on", async () => {
     const authorize = vi.fn(() => new Promise<Authorization>(() => {}));
-    const { ask } = startDoor({ ...options, authorize }, limits);
+    const { ask } = startUpgrader({ ...options, authorize }, limits);
     for (let times = 0; times < 3; times++) ask();
     expect(await ask()).toMatchObject(refusal);
     expect(authorize).toHaveBeenCalledTimes(3);
@@ -50,7 +50,7 @@ describe.each([
 
 describe("a place is given back once", () => {
   test("when the socket is gone", async () => {
-    const { ask, nextUpgrade } = startDoor({ maxConnectionsPerIp: 1 }, { maxConnections: 1 });
+    const { ask, nextUpgrade } = startUpgrader({ maxConnectionsPerIp: 1 }, { maxConnections: 1 });
     await ask();
     const upgrade = nextUpgrade();
     const client = upgrade.open();
@@ -63,7 +63,7 @@ describe("a place is given back once", () => {
   });
 
   test("when the runtime says that the socket will never open", async () => {
-    const { ask, nextUpgrade } = startDoor({ maxConnectionsPerIp: 1 }, { maxConnections: 1 });
+    const { ask, nextUpgrade } = startUpgrader({ maxConnectionsPerIp: 1 }, { maxConnections: 1 });
     await ask();
     const upgrade = nextUpgrade();
     upgrade.abandon();
@@ -74,7 +74,7 @@ describe("a place is given back once", () => {
   });
 
   test("when the socket has not opened 10 s after its request; one that opens later is closed", async () => {
-    const { ask, relay, nextUpgrade } = startDoor({ maxConnectionsPerIp: 1 }, { maxConnections: 1 });
+    const { ask, relay, nextUpgrade } = startUpgrader({ maxConnectionsPerIp: 1 }, { maxConnections: 1 });
     await ask();
     const late = nextUpgrade();
     vi.advanceTimersByTime(9999);
@@ -92,7 +92,7 @@ describe("a place is given back once", () => {
     ["refuses", { allow: false, status: 403, message: "Not you" }, 403],
     ["gives an id that is none", { allow: true, id: "no id" }, 403],
   ] as const)("when authorize %s", async (_what, authorization, status) => {
-    const { ask, relay, decisions } = startSlowDoor();
+    const { ask, relay, decisions } = startSlowUpgrader();
     const answer = ask();
     expect(relay.accepts).toBe(false);
     decisions[0]?.(authorization);
@@ -101,7 +101,7 @@ describe("a place is given back once", () => {
   });
 
   test("when authorize rejects", async () => {
-    const { ask, relay, failures } = startSlowDoor();
+    const { ask, relay, failures } = startSlowUpgrader();
     const answer = ask();
     failures[0]?.(new Error("a defect"));
     expect(await answer).toMatchObject({ status: 500 });
@@ -109,7 +109,7 @@ describe("a place is given back once", () => {
   });
 
   test("when authorize has not decided in 10 s: 503, and what it decides later counts for nothing", async () => {
-    const { ask, relay, decisions, upgrades } = startSlowDoor();
+    const { ask, relay, decisions, upgrades } = startSlowUpgrader();
     const answer = ask();
     await vi.advanceTimersByTimeAsync(10_000);
     expect(await answer).toMatchObject({ status: 503, code: "unavailable" });

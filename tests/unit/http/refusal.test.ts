@@ -4,7 +4,7 @@ import type { RefusedConnection } from "../../../src/core/session/observer.ts";
 import type { AppOptions } from "../../../src/http/app-options.ts";
 import type { Authorization } from "../../../src/http/authorization.ts";
 import { closeFrame, REFUSALS, shorten } from "../../../src/http/refusal.ts";
-import { startDoor } from "./door-fakes.ts";
+import { startUpgrader } from "./upgrader-fakes.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -28,7 +28,7 @@ describe("with ?refusal=close a refusal", () => {
     [{ connectRate: 0.1 }, 1013, `busy: ${REFUSALS.busy.message}`],
     [{ connectRatePerIp: 0.1 }, 1013, `too_many_attempts: ${REFUSALS.tooManyAttempts.message}`],
   ] as const)("of %j closes the connection with %i %s", async (options, code, reason) => {
-    const { ask, nextUpgrade, upgrades, relay } = startDoor(options as AppOptions);
+    const { ask, nextUpgrade, upgrades, relay } = startUpgrader(options as AppOptions);
     if ("connectRate" in options || "connectRatePerIp" in options) {
       await ask();
       nextUpgrade().open();
@@ -43,7 +43,7 @@ describe("with ?refusal=close a refusal", () => {
   });
 
   test("takes no place, nor more than 64 sockets at once; past them it is an HTTP answer", async () => {
-    const { ask, upgrades, nextUpgrade, relay } = startDoor(refusing({ status: 401, message: "Who?" }), {
+    const { ask, upgrades, nextUpgrade, relay } = startUpgrader(refusing({ status: 401, message: "Who?" }), {
       maxConnections: 1,
     });
     for (let times = 0; times < 70; times++) await ask("/ws?refusal=close");
@@ -60,7 +60,7 @@ describe("with ?refusal=close a refusal", () => {
 
   test("is told nothing but its origin's fault where a page of that origin may not connect", async () => {
     const authorize = vi.fn(() => ({ allow: true }) as const);
-    const { ask, nextUpgrade } = startDoor({ origins: "https://example.org", connectRate: 0.1, authorize });
+    const { ask, nextUpgrade } = startUpgrader({ origins: "https://example.org", connectRate: 0.1, authorize });
     const Origin = "https://evil.example";
     for (const path of ["/ws", "/nowhere", "/ws"]) {
       await ask(`${path}?refusal=close`, { Origin });
@@ -70,7 +70,7 @@ describe("with ?refusal=close a refusal", () => {
   });
 
   test("of a path at which there is nothing closes with 4504, and counts as an attempt to connect", async () => {
-    const { ask, nextUpgrade } = startDoor({ connectRatePerIp: 0.1 });
+    const { ask, nextUpgrade } = startUpgrader({ connectRatePerIp: 0.1 });
     for (const reason of [/^not_found: .*\/nowhere/, /^too_many_attempts: /]) {
       await ask("/nowhere?refusal=close");
       expect(nextUpgrade().open().connection.reasons).toEqual([expect.stringMatching(reason)]);
@@ -103,7 +103,7 @@ describe("the observer is told of a refused connection", () => {
     [`/${"x".repeat(300)}`, { status: 404, code: "not_found", path: `/${"x".repeat(198)}…` }],
   ])("at %s, once and without the query", async (path, expected) => {
     const refused: RefusedConnection[] = [];
-    const { ask } = startDoor({
+    const { ask } = startUpgrader({
       ...refusing({ status: 401, message: "Who?" }),
       observer: { refused: (connection) => refused.push(connection) },
     });
@@ -115,7 +115,7 @@ describe("the observer is told of a refused connection", () => {
 
   test("and one that throws changes nothing", async () => {
     const failures: unknown[] = [];
-    const { ask } = startDoor({
+    const { ask } = startUpgrader({
       ...refusing({ status: 401, message: "Who?" }),
       observer: {
         refused: () => {
@@ -130,7 +130,7 @@ describe("the observer is told of a refused connection", () => {
 
   test("and not of a page that asks for nothing but HTTP", async () => {
     const refused: unknown[] = [];
-    const { app } = startDoor({ observer: { refused: (connection) => refused.push(connection) } });
+    const { app } = startUpgrader({ observer: { refused: (connection) => refused.push(connection) } });
     expect((await app.request("/favicon.ico")).status).toBe(404);
     expect(refused).toEqual([]);
   });
@@ -138,7 +138,7 @@ describe("the observer is told of a refused connection", () => {
 
 test("the observer is told where a connection comes from, and what it speaks", async () => {
   const told: unknown[] = [];
-  const { ask, nextUpgrade } = startDoor({ observer: { connected: (id, details) => told.push([id, details]) } });
+  const { ask, nextUpgrade } = startUpgrader({ observer: { connected: (id, details) => told.push([id, details]) } });
   await ask("/ws", { Origin: "https://example.org", "Sec-WebSocket-Protocol": "relay.v1.text" });
   await ask("/ws");
   await ask("/echo");

@@ -15,7 +15,7 @@ export interface Upgrade {
 }
 
 /** The app over a runtime that keeps each upgrade that it was asked for. */
-export function startDoor(options: AppOptions = {}, limits: Partial<Limits> = {}) {
+export function startUpgrader(options: AppOptions = {}, limits: Partial<Limits> = {}) {
   const { relay, turn } = startRelay({ limits, ...(options.observer && { observer: options.observer }) });
   const upgrades: Upgrade[] = [];
   const app = createApp(

@@ -19,34 +19,37 @@ import type { Runtime } from "./runtime.ts";
 
 export type Granted = Extract<Authorization, { allow: true }>;
 
-/** What opens on a connection that was let in. */
-export interface Opening {
+/** The part of the relay that an accepted client is connected to. */
+export interface Endpoint {
+  /** Opens the relay's end of the connection. */
   open(connection: Connection, place: Place): Link;
   /** The subprotocol to answer. */
   readonly protocol: string | undefined;
 }
 
-/** Says what opens for a client that may connect; `undefined` where the relay has no session left for it. */
-export type Begin = (granted: Granted, client: ClientOrigin) => Opening | undefined;
+/**
+ * Returns the endpoint for a client that may connect; `undefined` where the relay has no session left for the client.
+ */
+export type FindEndpoint = (granted: Granted, client: ClientOrigin) => Endpoint | undefined;
 
-/** Sockets that are open at the same time only to tell their clients why they were refused. Further refusals are HTTP answers. */
-const MAX_REFUSING = 64;
+/** Sockets open at a time only to send a refusal as a close frame. Further refusals are HTTP responses. */
+const MAX_REFUSAL_SOCKETS = 64;
 
-/** Longest text of a refused request that the observer is told. */
+/** Longest text of a refused request that the observer gets, in characters. */
 const REPORTED_CHARACTERS = 200;
 
-const EVERYTHING: Granted = { allow: true };
+const ALLOW_EVERYTHING: Granted = { allow: true };
 
-/** Lets requests for a connection in, or tells them why not. */
-export class Door<E extends Env> {
+/** Upgrades requests for a connection, or refuses them. */
+export class Upgrader<E extends Env> {
   readonly #relay: Relay;
   readonly #runtime: Runtime<E>;
   readonly #options: AppOptions;
   readonly #observer: GuardedObserver;
-  /** Whether somebody is told of addresses. */
+  /** Whether the observer is told the addresses of clients. */
   readonly #reportsAddress: boolean;
   readonly #admission: Admission;
-  readonly #refusing = new Places(MAX_REFUSING);
+  readonly #refusalPlaces = new Places(MAX_REFUSAL_SOCKETS);
   readonly #origins: NonNullable<ReturnType<typeof parseOrigins>>;
   readonly #trusted: NonNullable<ReturnType<typeof parseTrustedProxies>>;
 
@@ -58,71 +61,84 @@ export class Door<E extends Env> {
     this.#observer = guardObserver(observer);
     this.#reportsAddress = observer?.connected !== undefined || observer?.refused !== undefined;
     this.#admission = new Admission(options);
-    this.#origins = listed("origins", options.origins ?? "*", parseOrigins);
-    this.#trusted = options.trustedProxies ? listed("trustedProxies", options.trustedProxies, parseTrustedProxies) : [];
+    this.#origins = parseOption("origins", options.origins ?? "*", parseOrigins);
+    this.#trusted = options.trustedProxies
+      ? parseOption("trustedProxies", options.trustedProxies, parseTrustedProxies)
+      : [];
   }
 
   /**
-   * Upgrades the request, or refuses it. It takes its place before anything waits, so that those who come together cannot all pass the same
-   * check, and those whose authorization takes its time are no more than may connect.
+   * Upgrades the request, or refuses it.
+   *
+   * The request takes its place before the first asynchronous step. Otherwise simultaneous requests could all pass the
+   * same check, and a slow `authorize` could be asked about more clients than may connect.
    */
-  async enter(c: Context<E>, begin: Begin): Promise<Response> {
-    const client = this.#client(c);
+  async upgrade(c: Context<E>, findEndpoint: FindEndpoint): Promise<Response> {
+    const client = this.#clientOrigin(c);
     const address = this.#addressKey(client);
-    const refusal = this.#admission.attempt(address) ?? checkHandshake(c.req.raw) ?? this.#checkOrigin(client.origin);
+    const refusal =
+      this.#admission.countAttempt(address) ?? checkHandshake(c.req.raw) ?? this.#checkOrigin(client.origin);
     if (refusal !== undefined) return this.#refuse(c, refusal, client);
     const place = this.#takePlace(address);
     if ("status" in place) return this.#refuse(c, place, client);
     const pending = new PendingHandshake(place);
     const { authorize } = this.#options;
-    const verdict = authorize === undefined ? EVERYTHING : await this.#decide(authorize, c.req.raw, pending);
+    const verdict = authorize === undefined ? ALLOW_EVERYTHING : await this.#decide(authorize, c.req.raw, pending);
     if ("allow" in verdict && !this.#relay.isShuttingDown) {
-      const opening = begin(verdict, client);
-      if (opening !== undefined) return this.#upgrade(c, pending, opening.open, opening.protocol);
+      const endpoint = findEndpoint(verdict, client);
+      if (endpoint !== undefined) return this.#startUpgrade(c, pending, endpoint.open, endpoint.protocol);
     }
     pending.abandon();
     return this.#refuse(c, "allow" in verdict ? notAccepting(this.#relay) : verdict, client);
   }
 
-  /** Reports what went wrong with an upgrade. */
+  /** Reports an error of an upgrade to the observer. */
   reportFailure(error: unknown): void {
     this.#observer.failed("upgrade", error);
   }
 
-  /** Refuses a request for a path at which there is nothing. */
-  turnAway(c: Context<E>, refusal: Refusal): Response {
+  /** Refuses a request whose path leads to none of the routes. */
+  refuseUnknownPath(c: Context<E>, refusal: Refusal): Response {
     if (c.req.header("upgrade")?.toLowerCase() !== "websocket") return answer(c, refusal);
-    const client = this.#client(c);
-    // What opens a socket counts as an attempt to connect.
-    const tooMany = asksForClose(c) ? this.#admission.attempt(this.#addressKey(client)) : undefined;
+    const client = this.#clientOrigin(c);
+    // A refusal by a close frame opens a socket, so it counts as an attempt to connect.
+    const tooMany = asksForClose(c) ? this.#admission.countAttempt(this.#addressKey(client)) : undefined;
     return this.#refuse(c, tooMany ?? refusal, client);
   }
 
   #takePlace(address: string): Place | Refusal {
     if (this.#admission.isFull(address)) return REFUSALS.tooManyConnections;
     if (!this.#relay.accepts) return notAccepting(this.#relay);
-    const leave = this.#admission.enter(address);
-    return this.#relay.takePlace(leave) ?? notAccepting(this.#relay);
+    const onReleased = this.#admission.countConnection(address);
+    return this.#relay.takePlace(onReleased) ?? notAccepting(this.#relay);
   }
 
   #checkOrigin(origin: string | undefined): Refusal | undefined {
     return allowsOrigin(this.#origins, origin) ? undefined : REFUSALS.forbiddenOrigin;
   }
 
-  /** Where the request comes from. The address costs some microseconds, and is found only where something depends on it. */
-  #client(c: Context<E>): ClientOrigin {
+  /**
+   * Returns where the request comes from. Finding the address takes some microseconds, so it is done only where it is
+   * used.
+   */
+  #clientOrigin(c: Context<E>): ClientOrigin {
     const origin = c.req.header("origin");
     if (!this.#admission.needsAddress && !this.#reportsAddress) return { address: undefined, origin };
     const peer = this.#runtime.peerAddress(c);
     return { address: peer && clientAddress(peer, c.req.raw.headers, this.#trusted), origin };
   }
 
-  /** What the client's connections are counted by. */
+  /** Returns the key by which the client's connections are counted. */
   #addressKey({ address = "unknown" }: ClientOrigin): string {
     return this.#admission.needsAddress ? addressKey(address) : "";
   }
 
-  #upgrade(c: Context<E>, pending: PendingHandshake, open: Opening["open"], protocol: string | undefined): Response {
+  #startUpgrade(
+    c: Context<E>,
+    pending: PendingHandshake,
+    open: Endpoint["open"],
+    protocol: string | undefined,
+  ): Response {
     try {
       return this.#runtime.upgradeWebSocket(
         c,
@@ -137,20 +153,20 @@ export class Door<E extends Env> {
   }
 
   /**
-   * Refuses by an HTTP answer, or, where the client has asked for that, by a close frame, which the page of a browser can read. A page of a
-   * forbidden origin is told nothing but that it is one.
+   * Refuses with an HTTP response, or with a close frame where the client asks for it: a browser shows the page a close
+   * frame, but no HTTP response. A page of a forbidden origin learns nothing but that its origin is forbidden.
    */
   #refuse(c: Context<E>, refusal: Refusal, client: ClientOrigin): Response {
     this.#report(c, refusal, client);
-    const told = this.#checkOrigin(client.origin) ?? refusal;
-    const canClose = told.closeCode !== undefined && asksForClose(c) && checkHandshake(c.req.raw) === undefined;
-    const place = canClose ? this.#refusing.take() : undefined;
-    if (told.closeCode === undefined || place === undefined) return answer(c, refusal);
+    const disclosed = this.#checkOrigin(client.origin) ?? refusal;
+    const canClose = disclosed.closeCode !== undefined && asksForClose(c) && checkHandshake(c.req.raw) === undefined;
+    const place = canClose ? this.#refusalPlaces.take() : undefined;
+    if (disclosed.closeCode === undefined || place === undefined) return answer(c, refusal);
     const relay = this.#relay;
-    const closeCode = closeFrame(told, told.closeCode);
+    const closeCode = closeFrame(disclosed, disclosed.closeCode);
     const { name } = negotiate(c.req.header("sec-websocket-protocol"), false);
-    const open: Opening["open"] = (connection, given) => relay.refuse(connection, closeCode, given);
-    return this.#upgrade(c, new PendingHandshake(place), open, name);
+    const open: Endpoint["open"] = (connection, given) => relay.refuse(connection, closeCode, given);
+    return this.#startUpgrade(c, new PendingHandshake(place), open, name);
   }
 
   #report(c: Context<E>, { status, code, message }: Refusal, { address, origin }: ClientOrigin): void {
@@ -164,7 +180,11 @@ export class Door<E extends Env> {
     });
   }
 
-  /** What the app decides. A refusal where it throws or rejects, whatever with: Hono catches nothing but an Error. */
+  /**
+   * Asks the app's `authorize`.
+   *
+   * @returns A refusal also where `authorize` throws or rejects, with any value: Hono itself catches only an Error.
+   */
   async #decide(
     authorize: NonNullable<AppOptions["authorize"]>,
     request: Request,
@@ -172,7 +192,7 @@ export class Door<E extends Env> {
   ): Promise<Granted | Refusal> {
     try {
       const authorization: unknown = await pending.wait(Promise.resolve(authorize(request)));
-      if (pending.isLate) return REFUSALS.late;
+      if (pending.hasTimedOut) return REFUSALS.authorizeTimedOut;
       if (!isAuthorization(authorization)) {
         throw new TypeError("Cannot let a client in: what authorize returned is no Authorization");
       }
@@ -186,7 +206,7 @@ export class Door<E extends Env> {
   }
 }
 
-/** Why the relay takes no connection. */
+/** Returns the refusal for a relay that takes no connection now. */
 export function notAccepting(relay: Relay): Refusal {
   return relay.isShuttingDown ? REFUSALS.shuttingDown : REFUSALS.full;
 }
@@ -195,14 +215,17 @@ function asksForClose(c: Context): boolean {
   return c.req.query("refusal") === "close";
 }
 
-/** Whether the app's answer is one: JavaScript may return anything, and what cannot be read must let nobody in. */
-function isAuthorization(answer: unknown): answer is Authorization {
-  if (typeof answer !== "object" || answer === null || !("allow" in answer)) return false;
-  if (answer.allow === true) return true;
-  return answer.allow === false && "status" in answer && [401, 403, 503].includes(Number(answer.status));
+/**
+ * Checks the value that `authorize` returned. JavaScript may return anything, and a malformed value must let no client
+ * in.
+ */
+function isAuthorization(value: unknown): value is Authorization {
+  if (typeof value !== "object" || value === null || !("allow" in value)) return false;
+  if (value.allow === true) return true;
+  return value.allow === false && "status" in value && [401, 403, 503].includes(Number(value.status));
 }
 
-function listed<List>(name: string, text: string, parse: (text: string) => List | undefined): List {
+function parseOption<List>(name: string, text: string, parse: (text: string) => List | undefined): List {
   const list = parse(text);
   if (list === undefined) throw new RangeError(`Cannot make a relay: ${name} is ${JSON.stringify(text)}`);
   return list;

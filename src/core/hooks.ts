@@ -1,5 +1,5 @@
 import { internal, refusedByApp, type SendError } from "./protocol/errors.ts";
-import { textOf } from "./protocol/frame.ts";
+import { toText } from "./protocol/frame.ts";
 import { Message } from "./protocol/message.ts";
 import type { Session } from "./session/session.ts";
 
@@ -82,5 +82,5 @@ export class Hooks {
 /** Gives a text as a string for the app to read: some runtimes hand it over as the bytes that came. */
 function asText(message: Message): Message {
   const { payload, kind } = message;
-  return kind === "bytes" || typeof payload === "string" ? message : new Message(textOf(payload), kind);
+  return kind === "bytes" || typeof payload === "string" ? message : new Message(toText(payload), kind);
 }

@@ -1,7 +1,7 @@
 import { configureSync, getJsonLinesFormatter, getLogger, type Logger } from "@logtape/logtape";
 import { getPrettyFormatter } from "@logtape/pretty";
 import { type Frame, frameText } from "../core/protocol/frame.ts";
-import { escapeUnseen } from "../core/protocol/unseen.ts";
+import { escapeUnprintable } from "../core/protocol/printable.ts";
 import type { RelayObserver } from "../core/session/observer.ts";
 import type { Config } from "./config.ts";
 import { LineBudget } from "./line-budget.ts";
@@ -19,7 +19,7 @@ export function openLog(config: Config["log"], isTerminal: boolean, write: (line
   const format = pretty
     ? getPrettyFormatter({ timestamp: "time", colors: isTerminal, wordWrap: false, icons: false })
     : getJsonLinesFormatter({ properties: "flatten", categorySeparator: "." });
-  const sink = (record: Parameters<typeof format>[0]): void => write(escapeUnseen(format(record).trimEnd()));
+  const sink = (record: Parameters<typeof format>[0]): void => write(escapeUnprintable(format(record).trimEnd()));
   configureSync({
     sinks: { sink },
     loggers: [

@@ -5,10 +5,10 @@ const PADDING = 0x3d;
 const decoder = new TextDecoder();
 
 /**
- * Bytes in base64 (RFC 4648 §4), with padding.
+ * Encodes bytes in base64 (RFC 4648 §4), with padding.
  *
- * Not by `btoa`, which takes a string: to make one of the bytes costs four times as much on V8.
- * `Uint8Array.prototype.toBase64` is not in Node 24 yet.
+ * `btoa` takes a string; on V8, making that string of the bytes costs four times as much as this function. Node 24 does
+ * not have `Uint8Array.prototype.toBase64` yet.
  */
 export function toBase64(bytes: Uint8Array): string {
   const text = new Uint8Array(Math.ceil(bytes.length / 3) * 4);
@@ -27,8 +27,9 @@ export function toBase64(bytes: Uint8Array): string {
 }
 
 /**
- * The bytes of base64 text, as `atob` takes it: padding and white space may be left out or stand there; `undefined`
- * where it is none.
+ * Decodes base64 text as leniently as `atob`: padding is optional, and white space is ignored.
+ *
+ * @returns `undefined` if the text is not base64.
  */
 export function fromBase64(text: string): Uint8Array | undefined {
   let binary: string;

@@ -1,7 +1,7 @@
 const encoder = new TextEncoder();
 
-/** ASCII text that many frames have in common. */
-export class Words {
+/** ASCII text that many frames contain, with its bytes. */
+export class FixedText {
   readonly text: string;
   readonly bytes: Uint8Array;
 
@@ -12,22 +12,24 @@ export class Words {
 }
 
 /**
- * What stands around the parts that a text frame has of its own: the opening, its address, its payload, its number, the closing, with
- * words between the three. So an entry puts a frame together from bytes that are there, instead of a string that is then encoded.
+ * Fixed text of a text frame, around the parts that differ from frame to frame. The frame is `start`, its address,
+ * `beforePayload`, its payload, `beforeNumber`, its number, `end`.
+ *
+ * An entry copies the encoded bytes of the fixed text, instead of encoding the whole frame each time.
  */
 export class Envelope {
-  readonly opening: Words;
-  readonly beforePayload: Words;
-  readonly beforeNumber: Words;
-  readonly closing: Words;
-  /** How long all of its words are. */
+  readonly start: FixedText;
+  readonly beforePayload: FixedText;
+  readonly beforeNumber: FixedText;
+  readonly end: FixedText;
+  /** Bytes of all fixed text together. */
   readonly size: number;
 
-  constructor(opening: string, beforePayload: string, beforeNumber: string, closing: string) {
-    this.opening = new Words(opening);
-    this.beforePayload = new Words(beforePayload);
-    this.beforeNumber = new Words(beforeNumber);
-    this.closing = new Words(closing);
-    this.size = opening.length + beforePayload.length + beforeNumber.length + closing.length;
+  constructor(start: string, beforePayload: string, beforeNumber: string, end: string) {
+    this.start = new FixedText(start);
+    this.beforePayload = new FixedText(beforePayload);
+    this.beforeNumber = new FixedText(beforeNumber);
+    this.end = new FixedText(end);
+    this.size = start.length + beforePayload.length + beforeNumber.length + end.length;
   }
 }

@@ -1,34 +1,35 @@
 import type { Envelope } from "./envelope.ts";
 
-/** What a frame carries: text as a string, or as UTF-8 bytes that the runtime has checked already; bytes as they are. */
+/** Content of a frame: text as a string, or as UTF-8 bytes that the runtime has validated; binary data as bytes. */
 export type Payload = string | Uint8Array;
 
-/** Where an entry keeps the bytes of a text that more than one receiver gets. */
+/** Where an entry keeps the encoded bytes of a text that goes to several receivers. */
 export interface SharedBytes {
   bytes: Uint8Array | undefined;
 }
 
 /**
- * One WebSocket message, without what the wire adds to it.
+ * One WebSocket message, without the header that the wire adds.
  *
- * It is an object, so that what an entry made of it for one receiver serves the next.
+ * It is an object, so that an entry can keep the bytes that it encoded for one receiver and write them to the next.
  */
 export class Frame {
   readonly payload: Payload;
-  /** Whether it travels as a binary frame. A text frame may still have its payload as UTF-8 bytes. */
+  /** Whether the frame is a binary frame. A text frame may have its payload as UTF-8 bytes, too. */
   readonly binary: boolean;
-  /** What stands around the payload in the same frame. Without one, the payload is all. */
+  /** Fixed text around the payload. Without an envelope the frame consists of the payload only. */
   readonly envelope: Envelope | undefined;
-  /** ASCII that an envelope has before the payload. */
+  /** ASCII text that the envelope puts before the payload. Empty without an envelope. */
   readonly address: string;
-  /** What an envelope has behind the payload: a whole number from 0 to 2^53 - 1. */
+  /** Number that the envelope puts behind the payload: a whole number from 0 to 2^53 - 1. */
   readonly number: number;
   /**
-   * The size without the digits of its number: bytes where the payload is bytes, UTF-16 units where it is a string, which is at
-   * least a third of its UTF-8. It bounds what waits within one turn; what is written is counted by the connection, in bytes.
+   * Size of the frame without the digits of its number: in bytes if the payload is bytes, in UTF-16 units if it is a
+   * string. A string has at most three times as many bytes in UTF-8. The relay counts this size until the frame is
+   * written; from then on it counts the bytes that the connection reports.
    */
   readonly size: number;
-  /** Whether the payload goes to more than one receiver; what is here then is for the entry alone. */
+  /** Present if the payload goes to several receivers. Only the entry uses the content. */
   shared: SharedBytes | undefined = undefined;
 
   constructor(payload: Payload, binary: boolean, envelope?: Envelope, address = "", number = 0) {
@@ -40,41 +41,41 @@ export class Frame {
     this.size = payload.length + (envelope === undefined ? 0 : address.length + envelope.size);
   }
 
-  /** The same with another number. */
+  /** Returns the same frame with another number. */
   numbered(number: number): Frame {
     const frame = new Frame(this.payload, this.binary, this.envelope, this.address, number);
     frame.shared = this.shared;
     return frame;
   }
 
-  /** Says that more than one receiver gets the payload. */
+  /** Marks the payload as going to several receivers. */
   share(): void {
     this.shared ??= { bytes: undefined };
   }
 }
 
 const encoder = new TextEncoder();
-// Without ignoreBOM it would swallow a byte order mark at the beginning.
+// Without ignoreBOM, the decoder drops a byte order mark at the beginning.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** The payload of a text frame as a string. */
-export function textOf(payload: Payload): string {
+/** Returns the payload of a text frame as a string. */
+export function toText(payload: Payload): string {
   return typeof payload === "string" ? payload : decoder.decode(payload);
 }
 
-/** The payload as bytes; a string as UTF-8. */
+/** Returns the payload as bytes; a string is encoded as UTF-8. */
 export function toBytes(payload: Payload): Uint8Array {
   return typeof payload === "string" ? encoder.encode(payload) : payload;
 }
 
-/** The whole text of a text frame, with its envelope. */
+/** Returns the whole text of a text frame, including its envelope. */
 export function frameText({ payload, envelope, address, number }: Frame): string {
-  if (envelope === undefined) return textOf(payload);
-  const { opening, beforePayload, beforeNumber, closing } = envelope;
-  return opening.text + address + beforePayload.text + textOf(payload) + beforeNumber.text + number + closing.text;
+  if (envelope === undefined) return toText(payload);
+  const { start, beforePayload, beforeNumber, end } = envelope;
+  return start.text + address + beforePayload.text + toText(payload) + beforeNumber.text + number + end.text;
 }
 
-/** Two payloads in one, as bytes where the second is bytes. */
+/** Puts a prefix before a payload. @returns Text as a string if the payload is a string, otherwise bytes. */
 export function prefixed(prefix: string, payload: Payload): Payload {
   if (typeof payload === "string") return prefix + payload;
   const before = encoder.encode(prefix);
@@ -84,7 +85,7 @@ export function prefixed(prefix: string, payload: Payload): Payload {
   return bytes;
 }
 
-/** How many bytes the payload is on the wire; a string as UTF-8. */
+/** Returns the bytes that the payload takes on the wire. A string is counted as UTF-8, without encoding it. */
 export function byteLength(payload: Payload): number {
   let bytes = payload.length;
   if (typeof payload !== "string") return bytes;
@@ -92,14 +93,14 @@ export function byteLength(payload: Payload): number {
     const unit = payload.charCodeAt(at);
     if (unit <= 0x7f) continue;
     bytes += unit > 0x7ff ? 2 : 1;
-    // A surrogate pair is four bytes, half of one three: U+FFFD stands in its place.
+    // A surrogate pair takes four bytes. A lone surrogate takes three: encoders write U+FFFD in its place.
     const isPair = (unit & 0xfc00) === 0xd800 && (payload.charCodeAt(at + 1) & 0xfc00) === 0xdc00;
     if (isPair) at++;
   }
   return bytes;
 }
 
-/** Whether the payload is longer than `maxBytes` as UTF-8. Looks at a string only when its length leaves that open. */
+/** Whether the payload is longer than `maxBytes` on the wire. Scans a string only if its length leaves that open. */
 export function isLongerThan(payload: Payload, maxBytes: number): boolean {
   if (payload.length > maxBytes) return true;
   if (typeof payload !== "string" || payload.length * 3 <= maxBytes) return false;

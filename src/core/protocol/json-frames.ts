@@ -3,13 +3,13 @@ import { ERROR_CODES } from "./errors.ts";
 
 const COUNT = "expected a whole number from 0 to 2^53 - 1";
 const count = z.int(COUNT).check(z.nonnegative(COUNT));
-/** A number that the client gives a frame, to be told what became of it. */
+/** A number that the client gives to a frame, and that its ack repeats. */
 const ackId = z.optional(count);
-/** An id or a room; whether it can be one is checked where it is looked up. */
+/** An id or a room's name. The router checks whether it is valid. */
 const name = z.string("expected a string");
 const encoding = z.optional(z.literal("base64", 'expected "base64"'));
 
-/** What may be sent: a JSON value, which must be there; with `encoding`, a string that is base64. */
+/** Data of a message: any JSON value, required. With `encoding` it is a string in base64, which the decoder checks. */
 const data = z.unknown().check(z.refine((value) => value !== undefined, "expected a value"));
 
 const ROOM_TYPES = ["join", "leave", "members"] as const;

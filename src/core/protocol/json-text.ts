@@ -1,27 +1,27 @@
 /**
- * Most levels of nested arrays and objects in one frame; the frame's own object is the first. Without a bound the
- * runtimes differ: Node 20 cannot write 5,000 levels again, Deno can write 500,000, and Bun 1.4 takes 1.4 s to fail at
- * 40,000.
+ * Maximum levels of nested arrays and objects in one frame; the frame's own object is the first. Without a limit the
+ * runtimes differ: Node 20 cannot serialize 5,000 levels, Deno can serialize 500,000, and Bun 1.4 takes 1.4 s to fail
+ * at 40,000.
  */
 export const MAX_DEPTH = 128;
 
-/** What is wrong with a text that should be a JSON object. */
+/** Why a text is not accepted as a JSON object. */
 export type JsonFault = "malformed" | "too deep" | "beyond a double";
 
-/** Receives a field of the object: its name, and where the text of its value starts and ends. */
+/** Receives a field of the object: its name, and the start and the end of its value's text, as indexes. */
 export type OnField = (name: string, start: number, end: number) => void;
 
-/** What may stand next: a value; the first member or the end of an array or object; a name; a comma or the end. */
+/** What is expected next: a value; the first member of an array or object, or its end; a name; a comma or the end. */
 const VALUE = 0;
 const FIRST = 1;
 const NAME = 2;
 const END = 3;
 
-/** No code unit: stands for the closing bracket where no level is open. */
-const NONE = -1;
+/** In place of a brackets bracket's code unit, while no level is open. */
+const NO_BRACKET = -1;
 
-/** Longest text of a name that is reported: more than any field of a frame takes, each character escaped. */
-const LONGEST_NAME = 64;
+/** Longest text of a name that is reported, with its quotes. No field of a frame needs as much, even with escapes. */
+const MAX_NAME_LENGTH = 64;
 
 const QUOTE = 0x22;
 const PLUS = 0x2b;
@@ -40,17 +40,17 @@ const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
 /**
- * Checks that a text is a JSON object (RFC 8259) and reports the object's own fields, without making values of them.
+ * Checks that a text is a JSON object (RFC 8259) and reports the object's own fields, without building their values.
  *
- * The work is linear in the text whatever it says, and nothing recurses. `JSON.parse` promises neither: `{},` repeated
+ * The time is linear in the length of any text, and nothing recurses. `JSON.parse` promises neither: repeated `{},`
  * costs it 20 times as much as text, and `{"999":0},` repeated to 1 MB takes Bun 1.4 two seconds and 840 MB.
  *
- * @returns `undefined` for a good object. Fields are also reported where the fault is "too deep" or "beyond a double".
+ * @returns `undefined` for a valid object. Fields are also reported if the fault is "too deep" or "beyond a double".
  */
 export function readObject(text: string, onField: OnField): JsonFault | undefined {
-  /** The bracket that ends each open level. */
-  const closing: number[] = [];
-  let ending = NONE;
+  /** Closing bracket of each open level. */
+  const brackets: number[] = [];
+  let bracket = NO_BRACKET;
   let expected = VALUE;
   let fault: JsonFault | undefined;
   let name = "";
@@ -62,33 +62,33 @@ export function readObject(text: string, onField: OnField): JsonFault | undefine
       continue;
     }
     if (unit === COMMA) {
-      if (expected !== END || ending === NONE) return "malformed";
-      expected = ending === CLOSE_OBJECT ? NAME : VALUE;
+      if (expected !== END || bracket === NO_BRACKET) return "malformed";
+      expected = bracket === CLOSE_OBJECT ? NAME : VALUE;
       at++;
       continue;
     }
-    if (unit === ending) {
+    if (unit === bracket) {
       if (expected !== END && expected !== FIRST) return "malformed";
-      closing.pop();
-      ending = closing[closing.length - 1] ?? NONE;
+      brackets.pop();
+      bracket = brackets[brackets.length - 1] ?? NO_BRACKET;
       at++;
     } else if (expected === END) {
       return "malformed";
-    } else if (expected === NAME || (expected === FIRST && ending === CLOSE_OBJECT)) {
+    } else if (expected === NAME || (expected === FIRST && bracket === CLOSE_OBJECT)) {
       const end = unit === QUOTE ? skipString(text, at) : -1;
       const colon = end < 0 ? -1 : skipSpace(text, end);
       if (text.charCodeAt(colon) !== COLON) return "malformed";
-      if (closing.length === 1) name = end - at > LONGEST_NAME ? "" : stringOf(text.slice(at, end));
+      if (brackets.length === 1) name = end - at > MAX_NAME_LENGTH ? "" : stringOf(text.slice(at, end));
       at = colon + 1;
       expected = VALUE;
       continue;
     } else {
-      if (closing.length === 1) start = at;
+      if (brackets.length === 1) start = at;
       const isNested = unit === OPEN_OBJECT || unit === OPEN_ARRAY;
-      if (ending === NONE && unit !== OPEN_OBJECT) return "malformed";
-      if (isNested && closing.length < MAX_DEPTH) {
-        ending = unit + 2;
-        closing.push(ending);
+      if (bracket === NO_BRACKET && unit !== OPEN_OBJECT) return "malformed";
+      if (isNested && brackets.length < MAX_DEPTH) {
+        bracket = unit + 2;
+        brackets.push(bracket);
         expected = FIRST;
         at++;
         continue;
@@ -99,14 +99,14 @@ export function readObject(text: string, onField: OnField): JsonFault | undefine
       else if (isBeyondDouble(text, at, end)) fault ??= "beyond a double";
       at = end;
     }
-    // A value has ended here.
+    // Every path that reaches this line is behind the end of a value.
     expected = END;
-    if (closing.length === 1) onField(name, start, at);
+    if (brackets.length === 1) onField(name, start, at);
   }
-  return expected === END && ending === NONE ? fault : "malformed";
+  return expected === END && bracket === NO_BRACKET ? fault : "malformed";
 }
 
-/** The string that a JSON string's text stands for, its quotes included. The text must be valid. */
+/** Returns the value of a JSON string. @param text The string with its quotes; it must be valid. */
 export function stringOf(text: string): string {
   return text.includes("\\") ? String(JSON.parse(text)) : text.slice(1, -1);
 }
@@ -121,7 +121,7 @@ function isSpace(unit: number): boolean {
   return unit === 0x20 || unit === 0x0a || unit === 0x0d || unit === 0x09;
 }
 
-/** The end of the string that starts at `start`; -1 where it has none, or holds what a JSON string may not. */
+/** Returns the index behind the string that starts at `start`; -1 if the string is not valid. */
 function skipString(text: string, start: number): number {
   for (let at = start + 1; at < text.length; at++) {
     const unit = text.charCodeAt(at);
@@ -142,7 +142,7 @@ function skipString(text: string, start: number): number {
 const HEX = /^[0-9a-fA-F]{4}$/;
 const ESCAPES = new Set(Array.from('"\\/bfnrt', (character) => character.charCodeAt(0)));
 
-/** The end of what is nested too deep, whose brackets alone are counted; -1 where it has none. */
+/** Returns the index behind the array or object that starts at `start`, counting only brackets; -1 if it has no end. */
 function skipNested(text: string, start: number): number {
   let depth = 0;
   for (let at = start; at >= 0 && at < text.length; ) {
@@ -191,9 +191,9 @@ function isDigit(unit: number): boolean {
   return unit >= ZERO && unit <= NINE;
 }
 
-/** Whether the scalar is a number that has no finite value as a double (IEEE 754). */
+/** Whether the scalar is a number outside the range of a double (IEEE 754). */
 function isBeyondDouble(text: string, start: number, end: number): boolean {
-  // `1e309` is the shortest.
+  // `1e309` is the shortest such number.
   if (end - start < 5 || text.charCodeAt(start) > NINE || text.charCodeAt(start) === QUOTE) return false;
   return !Number.isFinite(Number(text.slice(start, end)));
 }

@@ -1,7 +1,7 @@
 import { fromBase64, toBase64 } from "./base64.ts";
 import { Envelope } from "./envelope.ts";
 import { badFrame } from "./errors.ts";
-import { Frame, textOf, toBytes } from "./frame.ts";
+import { Frame, toBytes, toText } from "./frame.ts";
 import { clientFrame } from "./json-frames.ts";
 import { MAX_DEPTH, readObject, stringOf } from "./json-text.ts";
 import { Message } from "./message.ts";
@@ -9,14 +9,14 @@ import { owned } from "./owned.ts";
 import type { Command, Outcome, Protocol, RelayEvent } from "./protocol.ts";
 
 function decode(frame: Frame): Command {
-  if (frame.binary) return refused("relay.v1.json takes text frames", undefined);
-  const text = textOf(frame.payload);
+  if (frame.binary) return undecodable("relay.v1.json takes text frames", undefined);
+  const text = toText(frame.payload);
   return readUsualSend(text) ?? decodeAny(text);
 }
 
 /**
- * A `send` of a text, spelled as `JSON.stringify` does with nothing to escape, as most frames are. It can be read in
- * one way only, and nothing in it is left to check.
+ * Matches the most frequent frame: a `send` of a text without escapes, with its fields in the order of the client
+ * library. A frame that matches is valid JSON and satisfies the schema, so nothing is left to check.
  */
 const USUAL_SEND =
   /^\{"type":"send","to":"([A-Za-z0-9._~-]*)","data":"([ !#-[\]-\uffff]*)"(?:,"ackId":(0|[1-9]\d{0,14}))?\}$/;
@@ -28,17 +28,17 @@ function readUsualSend(text: string): Command | undefined {
   return { type: "send", to, message: new Message(data, "text"), ackId: ackId === undefined ? ackId : Number(ackId) };
 }
 
-/** Reads everything else that a client may send or get wrong, by JSON's grammar and the schema. */
+/** Decodes any other frame, valid or not, by JSON's grammar and the schema. */
 function decodeAny(text: string): Command {
   const fields: Fields = {};
-  /** The text of `data`: no value is made of it, and it goes on as it came. */
+  /** Text of the field `data`. It is forwarded as it came; no value is built from it. */
   let data: string | undefined;
   const fault = readObject(text, (name, start, end) => {
     if (name === "data") data = cutData(text, start, end);
     else if (isFieldName(name)) fields[name] = scalarOf(text.slice(start, end));
   });
-  if (fault === "malformed") return refused(FAULTS.malformed, undefined);
-  if (fault !== undefined) return refused(FAULTS[fault], ackIdOf(fields));
+  if (fault === "malformed") return undecodable(FAULTS.malformed, undefined);
+  if (fault !== undefined) return undecodable(FAULTS[fault], ackIdOf(fields));
   if (isPlainSend(fields) && data !== undefined) {
     return { type: "send", to: fields.to, message: toMessage(data), ackId: fields.ackId };
   }
@@ -46,14 +46,14 @@ function decodeAny(text: string): Command {
   if (!result.success) {
     const issue = result.error.issues[0];
     const field = issue === undefined || issue.path.length === 0 ? "the frame" : issue.path.join(".");
-    return refused(`${field}: ${issue?.message ?? "not expected"}`, ackIdOf(fields));
+    return undecodable(`${field}: ${issue?.message ?? "not expected"}`, ackIdOf(fields));
   }
   const command = result.data;
   switch (command.type) {
     case "send":
     case "publish": {
       const message = command.encoding === undefined ? toMessage(data ?? "") : bytesMessage(data ?? "");
-      if (message === undefined) return refused("data: not base64", command.ackId);
+      if (message === undefined) return undecodable("data: not base64", command.ackId);
       return command.type === "send"
         ? { type: "send", to: command.to, message, ackId: command.ackId }
         : { type: "publish", room: command.room, message, echo: command.echo ?? false, ackId: command.ackId };
@@ -70,13 +70,16 @@ function decodeAny(text: string): Command {
   }
 }
 
-/** Characters that a frame may have around its `data` for that to be kept as a part of it; a mailbox counts as many. */
-const KEPT_AROUND = 128;
+/** Characters around `data` that may stay in memory with it. A mailbox counts as many for each message. */
+const MAX_KEPT_AROUND = 128;
 
-/** The text of `data`, as a part of the frame's text, which it keeps alive, or as a copy where most of the frame would be kept for nothing. */
+/**
+ * Cuts the text of `data` from the frame's text. A slice keeps the whole frame in memory, so the text is copied if the
+ * rest of the frame is large.
+ */
 function cutData(text: string, start: number, end: number): string {
   const data = text.slice(start, end);
-  return text.length - data.length > KEPT_AROUND ? owned(data) : data;
+  return text.length - data.length > MAX_KEPT_AROUND ? owned(data) : data;
 }
 
 const FAULTS = {
@@ -85,7 +88,7 @@ const FAULTS = {
   "beyond a double": "it holds a number beyond the range of a double (IEEE 754)",
 } as const;
 
-/** The fields of frames, but for `data`. */
+/** Names of all fields of frames except `data`. */
 const FIELD_NAMES = ["type", "to", "room", "id", "encoding", "echo", "ackId", "sequenceId"] as const;
 type FieldName = (typeof FIELD_NAMES)[number];
 type Fields = Partial<Record<FieldName, unknown>>;
@@ -96,18 +99,15 @@ function isFieldName(name: string): name is FieldName {
   return fieldNames.has(name);
 }
 
-/**
- * The value of a field's text. No field but `data` is an array or an object: one stands for whatever the schema
- * refuses.
- */
+/** Returns the value of a field; `null` for an array or an object, which the schema refuses in any of these fields. */
 function scalarOf(text: string): unknown {
   if (text.startsWith('"')) return stringOf(text);
   return text.startsWith("{") || text.startsWith("[") ? null : JSON.parse(text);
 }
 
 /**
- * Whether the fields are those of a `send` without an encoding, as nearly all frames have them: what the schema says of
- * one, several times faster than the schema. What is none may still be a frame.
+ * Whether the fields are those of a `send` without an encoding, as in nearly all frames. Checks the same as the schema,
+ * several times faster. Other fields may still be valid.
  */
 function isPlainSend(fields: Fields): fields is { to: string; ackId: number | undefined } {
   if (fields.type !== "send" || typeof fields.to !== "string" || "encoding" in fields) return false;
@@ -118,37 +118,35 @@ function isAckId(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
-function refused(expected: string, ackId: number | undefined): Command {
+function undecodable(expected: string, ackId: number | undefined): Command {
   return { type: "refused", error: badFrame(expected), ackId };
 }
 
-/** The `ackId` of what is no frame, so that its sender is told under the number that it gave. */
+/** Returns the `ackId` of an invalid frame, so that the sender gets the error in an ack of this number. */
 function ackIdOf({ ackId }: Fields): number | undefined {
   return isAckId(ackId) ? ackId : undefined;
 }
 
-/** @param data The text of a JSON value. */
+/** Makes a message. @param data Text of a JSON value. */
 function toMessage(data: string): Message {
   return data.startsWith('"') ? new Message(stringOf(data), "text") : new Message(data, "json");
 }
 
-/** The bytes of a JSON string that is base64; `undefined` where the value is none. */
+/** Makes a message of a JSON string in base64. @returns `undefined` if the data is not one. */
 function bytesMessage(data: string): Message | undefined {
   const bytes = data.startsWith('"') ? fromBase64(stringOf(data)) : undefined;
   return bytes === undefined ? undefined : new Message(bytes, "bytes");
 }
 
-/** A message, around who it is from and its data; and one of a text that stands as it is between its quotes. */
+/** Envelopes of a message whose data is any JSON value, and of one whose data is a text that needs no escapes. */
 const MESSAGE = new Envelope('{"type":"message","from":"', '","data":', ',"sequenceId":', "}");
 const TEXT_MESSAGE = new Envelope('{"type":"message","from":"', '","data":"', '","sequenceId":', "}");
 
-/** Nearly all acks are these two. */
+/** Envelopes of the two most frequent acks. */
 const DELIVERED = new Envelope('{"type":"ack","ackId":', "", "", ',"outcome":"delivered"}');
 const QUEUED = new Envelope('{"type":"ack","ackId":', "", "", ',"outcome":"queued"}');
 
-/**
- * Text that JSON does not escape: neither control characters, `"` and `\`, nor what may be half of a surrogate pair.
- */
+/** Matches text that JSON does not escape: no control characters, no `"` or `\`, no surrogates. */
 const UNESCAPED = /^[ !#-[\]-\ud7ff\ue000-\uffff]*$/;
 
 function encodeMessage(from: string, room: string | undefined, { payload, kind }: Message): Frame {
@@ -156,13 +154,13 @@ function encodeMessage(from: string, room: string | undefined, { payload, kind }
   if (kind === "bytes") {
     return new Frame(`"${toBase64(toBytes(payload))}","encoding":"base64"`, false, MESSAGE, address);
   }
-  const text = textOf(payload);
+  const text = toText(payload);
   if (kind === "json") return new Frame(text, false, MESSAGE, address);
   if (UNESCAPED.test(text)) return new Frame(text, false, TEXT_MESSAGE, address);
   return new Frame(JSON.stringify(text), false, MESSAGE, address);
 }
 
-/** An outcome's fields as they stand in an ack. */
+/** Returns the fields of an ack that describe the outcome. */
 function outcomeFields(outcome: Outcome): Record<string, unknown> {
   if (outcome.outcome !== "failed") return { ...outcome };
   const { code, message, temporary } = outcome.error;
@@ -178,18 +176,18 @@ function encode(event: RelayEvent): Frame | undefined {
       if (outcome.outcome === "delivered" && outcome.recipients === undefined) {
         return new Frame("", false, DELIVERED, "", ackId);
       }
-      return inJson({ type: "ack", ackId, ...outcomeFields(outcome) });
+      return jsonFrame({ type: "ack", ackId, ...outcomeFields(outcome) });
     }
     case "error": {
       const { code, message, temporary } = event.error;
-      return inJson({ type: "error", error: { code, message, temporary } });
+      return jsonFrame({ type: "error", error: { code, message, temporary } });
     }
     case "welcome":
     case "resumeToken":
     case "presence":
     case "ping":
     case "pong":
-      return inJson(event);
+      return jsonFrame(event);
     case "members":
     case "whoami":
     case "help":
@@ -197,11 +195,11 @@ function encode(event: RelayEvent): Frame | undefined {
   }
 }
 
-function inJson(value: object): Frame {
+function jsonFrame(value: object): Frame {
   return new Frame(JSON.stringify(value), false);
 }
 
-/** `relay.v1.json`, for programs: numbered messages, an outcome for each frame that asks for one. */
+/** `relay.v1.json`, for programs: numbered messages, and an ack for each frame that has an `ackId`. */
 export const json: Protocol = {
   name: "relay.v1.json",
   numbersMessages: true,

@@ -1,9 +1,9 @@
 import type { Payload } from "./frame.ts";
 
-/** What somebody sent to an id or a room, whichever protocol spelled it. */
+/** A message that a client sent to an id or a room, independent of the protocol that encoded it. */
 export class Message {
   readonly payload: Payload;
-  /** `text`: a text, whatever it says. `json`: text that is a JSON value other than a string. `bytes`: anything. */
+  /** `text`: any text. `json`: the text of a JSON value that is not a string. `bytes`: binary data. */
   readonly kind: "text" | "json" | "bytes";
 
   constructor(payload: Payload, kind: Message["kind"]) {

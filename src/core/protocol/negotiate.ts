@@ -6,11 +6,11 @@ import { text } from "./text.ts";
 const SUBPROTOCOLS: readonly Protocol[] = [json, text];
 
 /**
- * Picks the protocol for a connection (RFC 6455 §4.2.2): the first among the client's offers that the relay speaks.
+ * Picks the protocol for a connection (RFC 6455 §4.2.2): the first of the client's offers that the relay supports.
  *
- * @param offers The header `Sec-WebSocket-Protocol`, names with commas between them.
- * @param withSender Whether a plain delivery names its sender.
- * @returns The classic, which has no name to answer, where nothing that is spoken was offered.
+ * @param offers Value of the header `Sec-WebSocket-Protocol`: names separated by commas.
+ * @param withSender Whether deliveries of the plain protocol name their sender.
+ * @returns The plain protocol, which has no name to answer, if the client offered none that the relay supports.
  */
 export function negotiate(offers: string | null | undefined, withSender: boolean): Protocol {
   for (const offer of offers?.split(",") ?? []) {

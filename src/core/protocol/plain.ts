@@ -11,13 +11,13 @@ const NEEDS_TEXT =
 function decode(frame: Frame): Command {
   const { payload, binary } = frame;
   const address = readAddress(payload);
-  if (address === undefined) return refused("it is not id:message");
-  if (address.text === "") return refused(NEEDS_TEXT);
+  if (address === undefined) return undecodable("it is not id:message");
+  if (address.text === "") return undecodable(NEEDS_TEXT);
   const message = new Message(payloadFrom(payload, address.messageStart), binary ? "bytes" : "text");
   return { type: "send", to: address.text, message, ackId: undefined };
 }
 
-function refused(expected: string): Command {
+function undecodable(expected: string): Command {
   return { type: "refused", error: badFrame(expected), ackId: undefined };
 }
 
@@ -29,14 +29,14 @@ function encodeError(error: SendError): Frame {
   return new Frame(`:error ${error.code} ${error.message}${hint(error)}`, false);
 }
 
-/** Which protocol has what the client tried to use, where its address shows that. The subject of `bad_id` is quoted. */
+/** Names the protocol that the client needs, if its bad address looks like a room or JSON. The subject is quoted. */
 function hint({ code, subject = "" }: SendError): string {
   if (code !== "bad_id") return "";
   if (subject.startsWith('"#')) return "; a room needs relay.v1.text or relay.v1.json";
   return subject.startsWith('"{') ? "; a JSON frame needs relay.v1.json" : "";
 }
 
-/** The classic: `id:message` in, `message` out. */
+/** The plain protocol: `id:message` in, `message` out. */
 export const plain: Protocol = {
   name: undefined,
   numbersMessages: false,
@@ -47,7 +47,7 @@ export const plain: Protocol = {
   },
 };
 
-/** The classic with its sender: `id:message` in, `sender:message` out. */
+/** The plain protocol with `?from=1`: `id:message` in, `sender:message` out. */
 export const plainFrom: Protocol = {
   name: undefined,
   numbersMessages: false,

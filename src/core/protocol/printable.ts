@@ -1,8 +1,11 @@
 import { type Payload, toBytes } from "./frame.ts";
 
-/** Control characters but the tab, and Unicode's two separators: what a terminal obeys, or what starts a line. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+/** Control characters other than the tab, and Unicode's two separators: a terminal obeys them, or starts a new line. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern looks for them.
 const UNPRINTABLE = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028\u2029]/;
+
+/** The unprintable characters that `JSON.stringify` does not escape. */
+const UNPRINTABLE_IN_JSON = /[\u007f-\u009f\u2028\u2029]/g;
 
 const TAB = 0x09;
 const LINE_FEED = 0x0a;
@@ -11,8 +14,8 @@ const DELETE = 0x7f;
 const NEXT_LINE = 0x85;
 
 /**
- * What a byte of UTF-8 is here: any other, a line break, a control character, the first byte of what may be one or the
- * other.
+ * Kinds of bytes in UTF-8: 0 for a printable one, a line break, a control character, and the first byte of a sequence
+ * that may be either.
  */
 const BREAK = 1;
 const CONTROL = 2;
@@ -27,15 +30,24 @@ KINDS[0xc2] = LEAD_OF_C1;
 KINDS[0xe2] = LEAD_OF_SEPARATOR;
 
 /**
- * A text fit to be one message among the lines of a terminal.
+ * Makes a text safe to show as one message among the lines of a terminal.
  *
- * A line break (LF, CR, CRLF, VT, FF, NEL, U+2028, U+2029) becomes LF and a tab, so that no line of a message can be
- * taken for the beginning of another message. Any other control character but the tab becomes its picture (U+2400 to
- * U+2421), or U+FFFD where it has none. The result has at most three times the bytes.
+ * A line break (LF, CR, CRLF, VT, FF, NEL, U+2028, U+2029) becomes LF and a tab, so that no line of a message looks
+ * like the start of another message. Any other control character except the tab becomes its picture (U+2400 to U+2421), or
+ * U+FFFD if it has none.
+ *
+ * @returns The text itself if it is printable; otherwise UTF-8 of at most three times its bytes.
  */
 export function printable(text: Payload): Payload {
   const isPrintable = typeof text === "string" ? !UNPRINTABLE.test(text) : !hasUnprintable(text);
-  return isPrintable ? text : escaped(toBytes(text));
+  return isPrintable ? text : replaceUnprintable(toBytes(text));
+}
+
+/** Escapes the control characters and line separators that JSON leaves unescaped, as JSON allows. */
+export function escapeUnprintable(json: string): string {
+  return json.replace(UNPRINTABLE_IN_JSON, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  });
 }
 
 function hasUnprintable(bytes: Uint8Array): boolean {
@@ -46,7 +58,7 @@ function hasUnprintable(bytes: Uint8Array): boolean {
   return false;
 }
 
-/** How many bytes the unprintable character takes that starts with a byte of this kind; 0 where none does. */
+/** Returns the length of the unprintable character at `at`, whose first byte is of this kind, in bytes; 0 if none. */
 function lengthOf(kind: number, bytes: Uint8Array, at: number): number {
   const next = bytes[at + 1] ?? 0;
   if (kind === LEAD_OF_C1) return next < 0xa0 ? 2 : 0;
@@ -54,7 +66,7 @@ function lengthOf(kind: number, bytes: Uint8Array, at: number): number {
   return bytes[at] === CARRIAGE_RETURN && next === LINE_FEED ? 2 : 1;
 }
 
-function escaped(bytes: Uint8Array): Uint8Array {
+function replaceUnprintable(bytes: Uint8Array): Uint8Array {
   const shown = new Uint8Array(bytes.length * 3);
   let end = 0;
   for (let at = 0; at < bytes.length; ) {
@@ -79,7 +91,7 @@ function escaped(bytes: Uint8Array): Uint8Array {
   return shown.slice(0, end);
 }
 
-/** Writes a character from U+0800 to U+FFFF; returns where it ends. */
+/** Writes a character from U+0800 to U+FFFF as UTF-8. @returns The index behind it. */
 function writeCharacter(target: Uint8Array, start: number, character: number): number {
   target[start] = 0xe0 | (character >> 12);
   target[start + 1] = 0x80 | ((character >> 6) & 0x3f);

@@ -2,14 +2,14 @@ import type { SendError } from "./errors.ts";
 import type { Frame } from "./frame.ts";
 import type { Message } from "./message.ts";
 
-/** What a client asks of the relay with one frame. `ackId`: it wants to be told the outcome under this number. */
+/** One frame of a client, decoded. If it has an `ackId`, the relay answers with an ack of this number. */
 export type Command =
   | { readonly type: "send"; readonly to: string; readonly message: Message; readonly ackId: number | undefined }
   | {
       readonly type: "publish";
       readonly room: string;
       readonly message: Message;
-      /** Whether the sender gets it too. */
+      /** Whether the sender receives the message, too. */
       readonly echo: boolean;
       readonly ackId: number | undefined;
     }
@@ -19,36 +19,36 @@ export type Command =
   | { readonly type: "whoami" | "ping" | "pong" | "help" }
   | { readonly type: "refused"; readonly error: SendError; readonly ackId: number | undefined };
 
-/** What became of one command. */
+/** Outcome of one command. `original`: outcome of the earlier send that this one repeats. */
 export type Outcome =
   | { readonly outcome: "delivered" | "queued"; readonly recipients?: number }
   | { readonly outcome: "done"; readonly members?: readonly string[] }
   | { readonly outcome: "failed"; readonly error: SendError; readonly original?: Outcome };
 
-/** The outcome of a command that failed. */
+/** Returns the outcome of a command that failed with the error. */
 export function failed(error: SendError): Outcome {
   return { outcome: "failed", error };
 }
 
-/** What a client is told first. */
+/** The first frame that the relay sends to a client. */
 export interface Welcome {
   readonly type: "welcome";
   readonly id: string;
-  /** Good for one resume, within `resumeMs` of losing the connection. */
+  /** Resumes the session once, within `resumeMs` of losing the connection. */
   readonly resumeToken: string;
-  /** Whether this is the session that the token of the handshake stood for. */
+  /** Whether the client continues the session that its token named. */
   readonly resumed: boolean;
-  /** Whether everything that was sent to the session while it was away is here or follows. */
+  /** Whether the client receives every message that was sent to it while it was away. */
   readonly recovered: boolean;
   readonly heartbeatMs: number;
   readonly resumeMs: number;
   readonly limits: { readonly maxMessageBytes: number; readonly maxUnackedSends: number };
 }
 
-/** What the relay tells a client by itself, other than messages. */
+/** A frame of the relay to a client, other than a message, before it is encoded. */
 export type RelayEvent =
   | Welcome
-  /** A new token in place of the one that the client has, which stays good until the next. */
+  /** Replaces the client's token. The token before stays valid until the next one is issued. */
   | { readonly type: "resumeToken"; readonly resumeToken: string }
   | { readonly type: "ack"; readonly ackId: number; readonly outcome: Outcome }
   | { readonly type: "error"; readonly error: SendError }
@@ -57,21 +57,26 @@ export type RelayEvent =
   | {
       readonly type: "presence";
       readonly id: string;
-      /** Absent where the id itself is watched. */
+      /** Absent if the client watches the id. */
       readonly room: string | undefined;
       readonly event: "joined" | "left" | "online" | "offline";
     }
   | { readonly type: "ping" | "pong" | "help" };
 
-/** How frames spell messages. Pure: the same frame always reads the same, and no input makes it throw. */
+/** Decodes and encodes frames. Implementations keep no state and never throw, whatever the frame. */
 export interface Protocol {
-  /** Its name as a WebSocket subprotocol; none for the classic. */
+  /** Name of the WebSocket subprotocol; absent for the plain protocol. */
   readonly name: string | undefined;
-  /** Whether its messages are numbered, so that a session can be resumed: then a delivery has an envelope. */
+  /** Whether messages are numbered, so that a session can be resumed. Encoded messages then have an envelope. */
   readonly numbersMessages: boolean;
+  /** Decodes a client's frame. @returns The command `refused` if the frame is not valid. */
   decode(frame: Frame): Command;
-  /** A delivery, the same for all receivers that speak this protocol. `room` where it was published there. */
+  /**
+   * Encodes a message. The frame is the same for all receivers of this protocol.
+   *
+   * @param room The room that the message was published in; absent if it was sent to an id.
+   */
   encodeMessage(from: string, room: string | undefined, message: Message): Frame;
-  /** Anything else; `undefined` where this protocol has no words for it. */
+  /** Encodes any other frame of the relay. @returns `undefined` if this protocol does not have the event. */
   encode(event: RelayEvent): Frame | undefined;
 }

@@ -1,6 +1,6 @@
 import { payloadFrom, readAddress } from "./address.ts";
 import { badFrame } from "./errors.ts";
-import { Frame, prefixed, textOf } from "./frame.ts";
+import { Frame, prefixed, toText } from "./frame.ts";
 import { MAX_ID_LENGTH } from "./id.ts";
 import { Message } from "./message.ts";
 import { printable } from "./printable.ts";
@@ -15,35 +15,35 @@ const HELP = ":help id:message, #room:message, :join room, :leave room, :who roo
 function decode(frame: Frame): Command {
   const { payload, binary } = frame;
   const address = readAddress(payload, MAX_ID_LENGTH + 1);
-  if (address === undefined) return refused(NO_MESSAGE);
+  if (address === undefined) return undecodable(NO_MESSAGE);
   const { text, messageStart } = address;
   if (text === "") {
-    return binary ? refused("a command is a text frame") : readCommand(textOf(payloadFrom(payload, messageStart)));
+    return binary ? undecodable("a command is a text frame") : readCommand(toText(payloadFrom(payload, messageStart)));
   }
   const message = new Message(payloadFrom(payload, messageStart), binary ? "bytes" : "text");
   if (!text.startsWith("#")) return { type: "send", to: text, message, ackId: undefined };
   return { type: "publish", room: text.slice(1), message, echo: false, ackId: undefined };
 }
 
-/** A command to the relay, without its colon. A line's end that a terminal's program left there does not count. */
+/** Reads a command to the relay, without its colon. White space at the end is ignored: terminal programs leave some. */
 function readCommand(text: string): Command {
-  // Not split at every space: a frame may be a megabyte of them.
+  // Split at the first space only: a frame may be a megabyte of spaces.
   const line = text.trimEnd();
   const space = line.indexOf(" ");
   const name = space < 0 ? line : line.slice(0, space);
   const room = space < 0 ? undefined : line.slice(space + 1);
   for (const bare of BARE_COMMANDS) {
-    if (name === bare) return room === undefined ? { type: bare } : refused(`:${bare} takes nothing after it`);
+    if (name === bare) return room === undefined ? { type: bare } : undecodable(`:${bare} takes nothing after it`);
   }
   for (const [word, type] of Object.entries(ROOM_COMMANDS)) {
     if (name !== word) continue;
-    if (room === undefined) return refused(`:${word} needs a room`);
-    return room.includes(" ") ? refused("a room's name has no spaces") : { type, room, ackId: undefined };
+    if (room === undefined) return undecodable(`:${word} needs a room`);
+    return room.includes(" ") ? undecodable("a room's name has no spaces") : { type, room, ackId: undefined };
   }
-  return refused(NO_COMMAND);
+  return undecodable(NO_COMMAND);
 }
 
-function refused(expected: string): Command {
+function undecodable(expected: string): Command {
   return { type: "refused", error: badFrame(expected), ackId: undefined };
 }
 
@@ -70,10 +70,7 @@ function encodeLine(event: RelayEvent): string | undefined {
   }
 }
 
-/**
- * `relay.v1.text`, for people at a terminal: `sender:message` out, and lines of the relay's own that begin with a
- * colon.
- */
+/** `relay.v1.text`, for people at a terminal: messages out as `sender:message`, and lines of the relay as `:word`. */
 export const text: Protocol = {
   name: "relay.v1.text",
   numbersMessages: false,

@@ -170,13 +170,13 @@ function writeHeader(target: Buffer, at: number, first: number, length: number):
 function writeContent(target: Buffer, start: number, frame: Frame): number {
   const { envelope, address, number } = frame;
   if (envelope === undefined) return writePayload(target, start, frame);
-  let at = writeWords(target, start, envelope.opening.bytes);
+  let at = writeFixedText(target, start, envelope.start.bytes);
   at = writeAscii(target, at, address);
-  at = writeWords(target, at, envelope.beforePayload.bytes);
+  at = writeFixedText(target, at, envelope.beforePayload.bytes);
   at = writePayload(target, at, frame);
-  at = writeWords(target, at, envelope.beforeNumber.bytes);
+  at = writeFixedText(target, at, envelope.beforeNumber.bytes);
   at = writeNumber(target, at, number);
-  return writeWords(target, at, envelope.closing.bytes);
+  return writeFixedText(target, at, envelope.end.bytes);
 }
 
 function writePayload(target: Buffer, at: number, { payload, shared }: Frame): number {
@@ -191,7 +191,7 @@ function writeBytes(target: Buffer, at: number, bytes: Uint8Array): number {
 }
 
 /** So few bytes are written sooner one by one than by a call into the runtime. */
-function writeWords(target: Buffer, at: number, bytes: Uint8Array): number {
+function writeFixedText(target: Buffer, at: number, bytes: Uint8Array): number {
   for (let i = 0; i < bytes.length; i++) target[at + i] = bytes[i] ?? 0;
   return at + bytes.length;
 }

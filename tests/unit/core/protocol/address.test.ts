@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { payloadFrom, readAddress } from "../../../../src/core/protocol/address.ts";
-import { textOf } from "../../../../src/core/protocol/frame.ts";
+import { toText } from "../../../../src/core/protocol/frame.ts";
 import { anyBytes, anyId, anyText } from "../../arbitraries.ts";
 
 const utf8 = new TextEncoder();
@@ -49,7 +49,7 @@ describe("an address", () => {
             payloadFrom(frame, asText?.messageStart ?? 0),
             payloadFrom(utf8.encode(frame), asBytes?.messageStart ?? 0),
           ];
-          expect(rest.map(textOf)).toEqual([rest[0], rest[0]]);
+          expect(rest.map(toText)).toEqual([rest[0], rest[0]]);
         },
       ),
       { numRuns: 2000 },
@@ -72,5 +72,5 @@ test("the message behind an address is not copied", () => {
   const bytes = utf8.encode("2:hello");
   const message = payloadFrom(bytes, 2);
   bytes[2] = 0x48;
-  expect(textOf(message)).toBe("Hello");
+  expect(toText(message)).toBe("Hello");
 });

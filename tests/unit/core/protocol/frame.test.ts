@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Envelope } from "../../../../src/core/protocol/envelope.ts";
-import { byteLength, Frame, frameText, isLongerThan, textOf } from "../../../../src/core/protocol/frame.ts";
+import { byteLength, Frame, frameText, isLongerThan, toText } from "../../../../src/core/protocol/frame.ts";
 
 const utf8 = new TextEncoder();
 
@@ -37,12 +37,12 @@ describe("the size of a message", () => {
 
 describe("the text of a frame", () => {
   test("is the same whether it came as a string or as UTF-8", () => {
-    expect(textOf("您好啊")).toBe("您好啊");
-    expect(textOf(utf8.encode("您好啊"))).toBe("您好啊");
+    expect(toText("您好啊")).toBe("您好啊");
+    expect(toText(utf8.encode("您好啊"))).toBe("您好啊");
   });
 
   test("keeps a byte order mark that the client sent", () => {
-    expect(textOf(utf8.encode("\ufeffhi"))).toBe("\ufeffhi");
+    expect(toText(utf8.encode("\ufeffhi"))).toBe("\ufeffhi");
   });
 
   test("counts for the outbox with what is at least a third of its bytes", () => {

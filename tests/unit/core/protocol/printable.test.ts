@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { textOf } from "../../../../src/core/protocol/frame.ts";
+import { toText } from "../../../../src/core/protocol/frame.ts";
 import { printable } from "../../../../src/core/protocol/printable.ts";
 import { asPrintable } from "../../../printable.ts";
 import { anyText } from "../../arbitraries.ts";
@@ -9,7 +9,7 @@ const utf8 = new TextEncoder();
 
 /** The text as it is shown, given as a string and as UTF-8; both must be the same. */
 function shown(text: string): string {
-  const [one, other] = [printable(text), printable(utf8.encode(text))].map(textOf);
+  const [one, other] = [printable(text), printable(utf8.encode(text))].map(toText);
   expect(one).toBe(other);
   return one ?? "";
 }

@@ -2,13 +2,14 @@ import { fanIn } from "./fan-in.ts";
 import { idle } from "./idle.ts";
 import { latencyAlone, latencyBesideIdle } from "./latency.ts";
 import type { Load } from "./load.ts";
-import { pingPong1, pingPong16, pingPongJson, pingPongKib } from "./ping-pong.ts";
+import { pingPong1, pingPong16, pingPongJson, pingPongKib, pingPongMeeting } from "./ping-pong.ts";
 import { publish } from "./publish.ts";
 import { scale100, scale1000, scale10000 } from "./scale.ts";
 
 /** All loads, in the order of the report. A new load is a file of its own and a name here. */
 export const LOADS: readonly Load[] = [
   pingPong1,
+  pingPongMeeting,
   pingPong16,
   pingPongKib,
   fanIn,

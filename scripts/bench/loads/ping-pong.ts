@@ -5,18 +5,26 @@ import type { Figures } from "../round.ts";
 import { type Load, MESSAGE_COLUMNS } from "./load.ts";
 
 export interface PingPongOptions {
+  /** Messages that each client has in flight. */
   readonly inFlight: number;
   readonly messageBytes: number;
+  /**
+   * Which client sends when a message has arrived. `sender`: the client that sent it, so that each client has exactly
+   * `inFlight` messages in flight. `receiver`: the client that got it, so that messages of a pair can meet at one
+   * client, and leave it together. Default: `receiver`.
+   */
+  readonly next?: "sender" | "receiver";
 }
 
 const CLIENTS = 100;
 const WARM_UP_SECONDS = 2;
 
-/** Clients in pairs. A client that receives a message sends one, so that each has the same count in flight. */
+/** Clients in pairs. Each message that arrives is followed by another one. */
 export class PingPong {
   readonly #crowd: Crowd;
   readonly #clients: readonly Client[];
   readonly #inFlight: number;
+  readonly #isSendersTurn: boolean;
   #messages = 0;
   /** Messages in flight. Counts down after the run only. */
   #outstanding = 0;
@@ -26,6 +34,7 @@ export class PingPong {
     this.#crowd = crowd;
     this.#clients = clients;
     this.#inFlight = options.inFlight;
+    this.#isSendersTurn = options.next === "sender";
     const message = "x".repeat(options.messageBytes);
     for (const client of clients) {
       const other = client.index ^ 1;
@@ -37,8 +46,9 @@ export class PingPong {
 
   readonly #onMessages = (client: Client, messages: number): void => {
     this.#messages += messages;
-    if (this.#isRunning) client.send(messages);
-    else this.#outstanding -= messages;
+    if (!this.#isRunning) this.#outstanding -= messages;
+    else if (this.#isSendersTurn) this.#clients[client.index ^ 1]?.send(messages);
+    else client.send(messages);
   };
 
   /** Runs for this many seconds, then waits for the messages in flight. @returns The figures of the run. */
@@ -78,7 +88,12 @@ function pingPongLoad(name: string, title: string, options: PingPongOptions, dia
   };
 }
 
-export const pingPong1 = pingPongLoad("a", "100 clients in pairs, 1 message in flight each, 64 B", {
+export const pingPong1 = pingPongLoad("a", "100 clients in pairs, exactly 1 message in flight each, 64 B", {
+  inFlight: 1,
+  messageBytes: 64,
+  next: "sender",
+});
+export const pingPongMeeting = pingPongLoad("a-meet", "100 clients in pairs with 2 messages that may meet, 64 B", {
   inFlight: 1,
   messageBytes: 64,
 });

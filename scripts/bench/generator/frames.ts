@@ -142,7 +142,8 @@ export class Scanner {
     while (at < length) {
       const headerBytes = length - at < 2 ? 2 : headerLength(chunk[at + 1] ?? 0);
       if (length - at < headerBytes) {
-        this.#held = chunk.slice(at, length);
+        // A copy: `slice` of a Buffer is a view, and the runtime reads into the same memory again.
+        this.#held = new Uint8Array(chunk.subarray(at, length));
         at = length;
         break;
       }
@@ -158,7 +159,7 @@ export class Scanner {
       } else if (seen === "ack") {
         this.acks++;
       } else if (end > length) {
-        this.#held = chunk.slice(at, length);
+        this.#held = new Uint8Array(chunk.subarray(at, length));
         at = length;
         break;
       } else {

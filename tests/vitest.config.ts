@@ -1,5 +1,5 @@
 import { defineConfig } from "vitest/config";
-import type { Reporter, TestModule } from "vitest/node";
+import { BaseSequencer, type Reporter, type TestModule, type TestSpecification } from "vitest/node";
 
 const inCi = process.env.CI !== undefined && process.env.CI !== "";
 
@@ -13,12 +13,26 @@ const failOnSkips: Reporter = {
   },
 };
 
+/** Folders whose files take long, the longest first. Started last, one of them would run alone at the end. */
+const SLOW_FOLDERS = ["/tests/chaos/", "/tests/conformance/", "/tests/package/"];
+
+class SlowFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const index = SLOW_FOLDERS.findIndex((folder) => moduleId.includes(folder));
+      return index < 0 ? SLOW_FOLDERS.length : index;
+    };
+    return (await super.sort(files)).sort((one, other) => rank(one) - rank(other));
+  }
+}
+
 export default defineConfig({
   test: {
     root: new URL("..", import.meta.url).pathname,
     include: ["tests/{unit,conformance,chaos,browser,package,interop}/**/*.test.ts"],
     // Each file starts its own servers, and the suite must pass on a machine with two cores.
     maxWorkers: 2,
+    sequence: { sequencer: SlowFirst },
     testTimeout: 30_000,
     // The first start of a runtime compiles everything.
     hookTimeout: 90_000,

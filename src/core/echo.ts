@@ -1,6 +1,7 @@
 import type { Connection } from "./link/connection.ts";
 import type { Ending } from "./link/ending.ts";
-import { Link, type LinkCare, type LinkOwner } from "./link/link.ts";
+import { Link, type LinkContext } from "./link/link.ts";
+import type { LinkOwner } from "./link/link-owner.ts";
 import type { Place } from "./link/places.ts";
 import { Rate } from "./link/rate.ts";
 import { rateLimited } from "./protocol/errors.ts";
@@ -20,16 +21,16 @@ export class Echo implements LinkOwner {
   readonly rate: Rate | undefined;
   readonly #observer: RelayObserver;
 
-  constructor(connection: Connection, care: LinkCare, observer: RelayObserver, { place, client }: EchoOptions) {
+  constructor(connection: Connection, context: LinkContext, observer: RelayObserver, { place, client }: EchoOptions) {
     this.#observer = observer;
-    this.rate = Rate.of(care.limits);
-    this.link = new Link(connection, care, this, place);
+    this.rate = Rate.of(context.limits);
+    this.link = new Link(connection, context, this, place);
     observer.connected?.("echo", { address: client?.address, origin: client?.origin, protocol: "echo" });
   }
 
-  received(frame: Frame): void {
+  onFrame(frame: Frame): void {
     this.#observer.received?.("echo", frame);
-    if (!this.link.allows(frame.payload, 1)) {
+    if (!this.link.isWithinRate(frame.payload, 1)) {
       const { code, message } = rateLimited();
       this.link.send(new Frame(`:error ${code} ${message}`, false));
       return;
@@ -38,23 +39,23 @@ export class Echo implements LinkOwner {
     if (this.link.send(answer)) this.#observer.sent?.("echo", answer);
   }
 
-  ponged(): void {
+  onPong(): void {
     this.#observer.beat?.("echo");
   }
 
-  missed(misses: number): void {
+  onMiss(misses: number): void {
     this.#observer.missed?.("echo", misses);
   }
 
-  beat(): void {}
+  onBeat(): void {}
 
-  evicted(): void {}
+  onEviction(): void {}
 
-  ended(ending: Ending): void {
+  onEnd(ending: Ending): void {
     this.#observer.left?.("echo", ending);
   }
 
-  failed(error: unknown): void {
+  onError(error: unknown): void {
     this.#observer.failed?.("echo", error);
   }
 }

@@ -122,7 +122,7 @@ export class Relay {
   async #drain(): Promise<void> {
     this.#accepting = false;
     this.#sessions.stop();
-    this.#links.close(CLOSE_CODES.goingAway);
+    this.#links.startClosing(CLOSE_CODES.goingAway);
     this.#sessions.closeAway(CLOSE_CODES.goingAway);
     await this.#links.drain();
   }

@@ -38,7 +38,7 @@ const MAX_IDS_OF_LOST_MAIL = 4096;
 
 /** The sessions of a relay: begins them, goes on with them after a lost connection, and ends them. */
 export class Sessions implements SessionRelay {
-  readonly care: Links;
+  readonly links: Links;
   readonly catchUps = new CatchUps();
   readonly resumeMs: number;
   readonly observer: RelayObserver;
@@ -57,7 +57,7 @@ export class Sessions implements SessionRelay {
 
   constructor({ links, observer, hooks, heartbeatMs, resumeMs, ids, signer }: SessionsOptions) {
     const { limits } = links;
-    this.care = links;
+    this.links = links;
     this.resumeMs = resumeMs;
     this.observer = observer;
     this.#heartbeatMs = heartbeatMs;
@@ -78,7 +78,7 @@ export class Sessions implements SessionRelay {
 
   /** Whether a client that shakes hands like this gets a session: a new one counts against `maxSessions`. */
   hasRoomFor(handshake: Handshake): boolean {
-    return this.#registry.size < this.care.limits.maxSessions || this.#standsFor(handshake) !== undefined;
+    return this.#registry.size < this.links.limits.maxSessions || this.#standsFor(handshake) !== undefined;
   }
 
   /** What the sessions hold now. */
@@ -99,11 +99,11 @@ export class Sessions implements SessionRelay {
     const known = this.#tokens.trace(resume);
     const isTheirs = known?.protocol === protocol && (id === undefined || id === known.id);
     if (isTheirs && attempt !== undefined && attempt <= known.attempt) {
-      return this.care.refuse(connection, CLOSE_CODES.replaced, place);
+      return this.links.refuse(connection, CLOSE_CODES.replaced, place);
     }
     const session = isTheirs ? this.#tokens.find(resume) : undefined;
     if (session === undefined && !this.hasRoomFor(handshake)) {
-      return this.care.refuse(connection, CLOSE_CODES.tryAgainLater, place);
+      return this.links.refuse(connection, CLOSE_CODES.tryAgainLater, place);
     }
     if (session === undefined) return this.#begin(connection, protocol, handshake, place);
     session.countAttempt(attempt);
@@ -129,7 +129,7 @@ export class Sessions implements SessionRelay {
     this.#away.add(session, ending);
     this.observer.away?.(session.id, ending);
     this.#membership.tellPresence(session, "offline");
-    for (let first = this.#away.first; first !== undefined && this.care.budget.away.isOver; first = this.#away.first) {
+    for (let first = this.#away.first; first !== undefined && this.links.budget.away.isOver; first = this.#away.first) {
       if (first.isNamed && first.waitingMessages > 0) this.#rememberLoss(first.id);
       this.#away.end(first);
     }
@@ -211,7 +211,7 @@ export class Sessions implements SessionRelay {
   }
 
   #welcome(session: Session, told: Pick<Welcome, "resumeToken" | "resumed" | "recovered">): void {
-    const { maxMessageBytes } = this.care.limits;
+    const { maxMessageBytes } = this.links.limits;
     session.welcome({
       type: "welcome",
       id: session.id,

@@ -3,7 +3,7 @@ import type { Connection } from "../../src/core/link/connection.ts";
 import type { Ending } from "../../src/core/link/ending.ts";
 import { Heartbeat, type Monitored, Pulse } from "../../src/core/link/heartbeat.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/core/link/limits.ts";
-import type { Link, LinkCare } from "../../src/core/link/link.ts";
+import type { Link, LinkContext } from "../../src/core/link/link.ts";
 import { MemoryBudget } from "../../src/core/link/memory-budget.ts";
 import { type Schedule, Turn } from "../../src/core/link/turn.ts";
 import { type Frame, frameText } from "../../src/core/protocol/frame.ts";
@@ -75,7 +75,7 @@ export class FakeConnection implements Connection {
 /** A connection that a heartbeat looks after, with the times at which it did what. */
 export class FakeMonitored implements Monitored {
   readonly pulse = new Pulse();
-  ended = false;
+  isOver = false;
   arrivedBytes = 0;
   /** What the client does on a ping. */
   answers: () => void = () => {};
@@ -85,7 +85,7 @@ export class FakeMonitored implements Monitored {
   lostAt: number | undefined = undefined;
   #arrivedAtPing = 0;
 
-  hasStirred(): boolean {
+  hasReceivedSincePing(): boolean {
     return this.arrivedBytes !== this.#arrivedAtPing;
   }
 
@@ -96,17 +96,17 @@ export class FakeMonitored implements Monitored {
     return true;
   }
 
-  visited(): void {
+  onVisit(): void {
     this.visits++;
   }
 
-  missed(misses: number): void {
+  onMiss(misses: number): void {
     this.counted.push(misses);
   }
 
-  lost(): void {
+  onLost(): void {
     this.lostAt = Date.now();
-    this.ended = true;
+    this.isOver = true;
   }
 }
 
@@ -141,23 +141,27 @@ export class FakeTurn {
 }
 
 /** What links share, with their own heartbeat and the given limits. */
-export function fakeCare(turn: FakeTurn, limits: Partial<Limits> = {}, released: (link: Link) => void = () => {}) {
+export function fakeContext(
+  turn: FakeTurn,
+  limits: Partial<Limits> = {},
+  onSocketGone: (link: Link) => void = () => {},
+) {
   return {
     limits: { ...DEFAULT_LIMITS, ...limits },
     budget: new MemoryBudget({ ...DEFAULT_LIMITS, ...limits }),
     turn: new Turn(turn.schedule),
     heartbeat: new Heartbeat({ intervalMs: BEAT_MS, misses: 3 }),
     closeTimeoutMs: 2000,
-    opened: () => {},
-    released,
-  } satisfies LinkCare;
+    onOpen: () => {},
+    onSocketGone,
+  } satisfies LinkContext;
 }
 
 /** A session of a relay that does nothing, without a connection. */
 export function fakeSession(id: string, protocol: Protocol = plain): Session {
-  const care = fakeCare(new FakeTurn());
+  const links = fakeContext(new FakeTurn());
   return new Session(id, protocol, {
-    care,
+    links,
     catchUps: new CatchUps(),
     resumeMs: 30_000,
     observer: {},
@@ -182,14 +186,14 @@ export class FakeClient {
 
   /** Sends a frame, and lets the turn end. */
   says(payload: string | Uint8Array): void {
-    this.link.receive(payload, typeof payload !== "string");
+    this.link.onMessage(payload, typeof payload !== "string");
     this.#turn.end();
   }
 
   /** Its close frame came and the socket is gone. */
   leaves(): void {
-    this.link.closing(1000, "");
-    this.link.closed(1000, "");
+    this.link.onPeerClosing(1000, "");
+    this.link.onSocketGone(1000, "");
   }
 
   get heard(): string[] {

@@ -26,7 +26,7 @@ export class JsonClient extends FakeClient {
 
   /** Its network is gone: no close frame comes. */
   vanishes(): void {
-    this.link.closed(1006, "");
+    this.link.onSocketGone(1006, "");
   }
 
   /** Everything that it was told, in order, but pings. */

@@ -1,13 +1,16 @@
-/** Why the relay closes a connection: RFC 6455 §7.4.1 where it fits; 4000–4499 reconnect, 4500–4999 do not. */
+/**
+ * A close code with its reason. Codes are those of RFC 6455 §7.4.1 if one fits. After 4000–4499 a client should
+ * reconnect, after 4500–4999 it should not.
+ */
 export interface CloseCode {
   readonly code: number;
   /** At most 123 bytes of UTF-8 (RFC 6455 §5.5.1). */
   readonly reason: string;
-  /** Whether a client gains anything by connecting again. */
+  /** Whether a client should connect again. */
   readonly reconnect: boolean;
 }
 
-/** Every code that the relay itself closes with; docs/protocol.md lists them with those of the WebSocket layer. */
+/** Close codes of the relay. docs/protocol.md lists them together with the codes of the WebSocket layer. */
 export const CLOSE_CODES = {
   goingAway: { code: 1001, reason: "The relay is shutting down", reconnect: true },
   rateExceeded: { code: 1008, reason: "The client kept sending more than it may", reconnect: false },
@@ -24,9 +27,9 @@ export const CLOSE_CODES = {
 } as const satisfies Record<string, CloseCode>;
 
 /**
- * Whether who closes with this code, client or relay, means the session to go on over another connection: 4000–4499.
- * 1006 is no code that anybody can send: the connection was lost.
+ * Whether a session can be resumed after its connection closed with this code: the client or the relay sent 4000–4499,
+ * or the connection was lost. 1006 stands for a lost connection: neither side can send it.
  */
-export function meansReturn(code: number): boolean {
+export function allowsResume(code: number): boolean {
   return code === 1006 || (code >= 4000 && code <= 4499);
 }

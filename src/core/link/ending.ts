@@ -1,26 +1,26 @@
-import { type CloseCode, meansReturn } from "./close-codes.ts";
+import { allowsResume, type CloseCode } from "./close-codes.ts";
 
-/** How a connection ended: with a code, if one was sent, and by whom. */
+/** How a connection ended: which side ended it, and with which close code. */
 export interface Ending {
   readonly by: "client" | "relay" | "heartbeat";
-  /** RFC 6455 §7.4.1; 1006 where no close frame came. */
+  /** Close code of RFC 6455 §7.4.1; 1006 if no close frame came. */
   readonly code: number;
   readonly reason: string;
-  /** Whether the client may come back to its session: the connection was lost, or closed with a code that says so. */
+  /** Whether the client may resume its session: the connection was lost, or its close code allows that. */
   readonly mayReturn: boolean;
 }
 
-/** Codes with which a runtime ends a connection by itself (RFC 6455 §7.4.1): the client broke the protocol. */
+/** Codes with which a runtime closes the connection of a client that broke the protocol (RFC 6455 §7.4.1). */
 const RUNTIME_CODES: readonly number[] = [1002, 1007, 1008, 1009];
 
 /** Describes the end of a connection that the relay closes with the code. */
 export function endedByRelay({ code, reason }: CloseCode): Ending {
-  return { by: "relay", code, reason, mayReturn: meansReturn(code) };
+  return { by: "relay", code, reason, mayReturn: allowsResume(code) };
 }
 
-/** Describes the end of a connection that its client closed or lost, or that the runtime closed for breaking the protocol. */
+/** Describes the end of a connection that the client closed or lost, or that the runtime closed for an error. */
 export function endedBySocket(code: number, reason: string): Ending {
-  return { by: RUNTIME_CODES.includes(code) ? "relay" : "client", code, reason, mayReturn: meansReturn(code) };
+  return { by: RUNTIME_CODES.includes(code) ? "relay" : "client", code, reason, mayReturn: allowsResume(code) };
 }
 
 /** Describes the end of a connection that missed too many beats. */

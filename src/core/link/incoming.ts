@@ -1,17 +1,25 @@
 import { GRACE_MS, type MemoryBudget } from "./memory-budget.ts";
 
-/** Raw bytes of one message, beyond twice the largest message, that a client may send before the message is complete. */
+/** Bytes of one message, beyond twice the largest message, that a client may send before the message is complete. */
 const RAW_SLACK_BYTES = 65_536;
 
-/** Process memory that one counted byte stands for, of the four that the budget reckons with: there is no second copy yet. */
+/**
+ * Bytes of an incomplete message for each byte that the memory budget counts. For other data, a counted byte stands for
+ * four bytes of the process; an incomplete message has no second copy yet.
+ */
 const HELD_PER_COUNTED = 2;
 
-/** Raw bytes within which a message of at most `maxMessageBytes` must be complete, its frames' headers and control frames between them included. */
+/**
+ * Returns the bytes within which a message must be complete. They include the headers of its fragments, and the control
+ * frames between those.
+ *
+ * @param maxMessageBytes Bytes of the largest message's payload.
+ */
 export function maxRawBytes(maxMessageBytes: number): number {
   return 2 * maxMessageBytes + RAW_SLACK_BYTES;
 }
 
-/** Counts in the memory budget what the runtime holds of one connection's incomplete message. */
+/** Counts one connection's incomplete message, which the runtime holds, in the memory budget. */
 export class Incoming {
   readonly #budget: MemoryBudget;
   #bytes = 0;
@@ -21,24 +29,26 @@ export class Incoming {
     this.#budget = budget;
   }
 
-  /** Time since which the message is incomplete, by `performance.now()`; `Infinity` where nothing is counted. */
+  /** Time since which the message is incomplete, by `performance.now()`; `Infinity` if nothing is counted. */
   get waitingSince(): number {
     return this.#since;
   }
 
   /**
-   * Counts the bytes in place of those counted before. Where the budget has no room, a message that has been coming for
-   * less than a second may go over it, within a bound for all: others that hold memory have a second to go on as well.
+   * Counts the bytes in place of those counted before. In its first second, a message may exceed the budget, within a
+   * limit for all incomplete messages: other holders of memory, too, have a second before they are evicted.
    *
-   * @param since Time since which the connection's own bytes wait: it takes memory from those alone that wait for longer.
-   * @returns Whether the budget has room for them; where it has none, the count stays as it is.
+   * @param heldBytes Process memory that the incomplete message takes.
+   * @param since Time since which the own bytes of the connection wait. Only connections that have waited longer are
+   * evicted.
+   * @returns `false` if the budget has no room; the count then stays as it is.
    */
   hold(heldBytes: number, since: number): boolean {
     const bytes = Math.ceil(heldBytes / HELD_PER_COUNTED);
     const more = bytes - this.#bytes;
     const budget = this.#budget;
     const now = performance.now();
-    if (more > 0 && !budget.fits(this.#bytes, more) && !budget.allows(this.#bytes, more, since)) {
+    if (more > 0 && !budget.hasRoomFor(this.#bytes, more) && !budget.makeRoomFor(this.#bytes, more, since)) {
       const isNew = this.#bytes === 0 || now - this.#since < GRACE_MS;
       if (!isNew || budget.incoming.bytes + more > budget.incoming.max) return false;
     }
@@ -47,7 +57,7 @@ export class Incoming {
     return true;
   }
 
-  /** Gives all back: the message is complete, or the socket is gone. */
+  /** Gives all bytes back: the message is complete, or the socket is gone. */
   release(): void {
     this.#count(-this.#bytes);
     this.#since = Number.POSITIVE_INFINITY;

@@ -1,32 +1,35 @@
-/** What one relay and one connection may take up. */
+/** Limits of a relay, of a session and of a connection. Each must be positive; `Infinity` sets none. */
 export interface Limits {
-  /** The largest frame that a client may send, in bytes of payload, its address included. */
+  /** Largest frame that a client may send, in bytes of its payload, including the address. */
   readonly maxMessageBytes: number;
-  /** With more than this waiting for a connection, in bytes, further messages to it are refused. */
+  /** Backlog of one connection, in bytes, above which the relay refuses further messages to it. */
   readonly maxBufferedBytes: number;
-  /** Memory for all that clients make the relay hold, in bytes: messages that wait, sessions that are away, rooms and watches. One that is counted takes four. */
+  /**
+   * Process memory for everything that clients make the relay hold, in bytes: queued messages, sessions that are away,
+   * rooms and watches. The relay counts a quarter of these bytes, as each counted byte takes four of the process.
+   */
   readonly maxTotalBufferedBytes: number;
-  /** Connections open at the same time. */
+  /** Connections that may be open at the same time. */
   readonly maxConnections: number;
-  /** Sessions at the same time, those without a connection among them. */
+  /** Sessions that may exist at the same time, including those without a connection. */
   readonly maxSessions: number;
   /** Rooms that one session may be in. */
   readonly maxRoomsPerSession: number;
   /** Ids that one session may watch. */
   readonly maxWatchesPerSession: number;
-  /** Messages that wait for one session: those that it did not acknowledge, and those that came while it was away. */
+  /** Messages in the mailbox of one session: unacknowledged ones, and those that came while it was away. */
   readonly maxMailboxMessages: number;
-  /** The same in bytes; UTF-16 units where a message is kept as a string. */
+  /** Bytes of the messages in the mailbox of one session; UTF-16 units for messages that are kept as strings. */
   readonly maxMailboxBytes: number;
-  /** Frames that one session may send in a second, over all its connections. */
+  /** Frames per second that one session may send, over all its connections. */
   readonly maxMessagesPerSecond: number;
-  /** Frames that it may send at once after a pause, at most twice what it may in a second. */
+  /** Frames that one session may send at once after a pause; never more than twice `maxMessagesPerSecond`. */
   readonly maxMessageBurst: number;
-  /** Bytes of payload that one session may send in a second; text counts as UTF-8. */
+  /** Bytes of payload per second that one session may send; text counts as UTF-8. */
   readonly maxBytesPerSecond: number;
 }
 
-/** The limits of a relay that was given none. */
+/** Limits of a relay whose options set none. */
 export const DEFAULT_LIMITS: Limits = {
   maxMessageBytes: 1_048_576,
   maxBufferedBytes: 1_048_576,
@@ -45,5 +48,5 @@ export const DEFAULT_LIMITS: Limits = {
 /** Beats that a connection may stay over `maxBufferedBytes` before it is closed. */
 export const SLOW_BEATS = 3;
 
-/** Sends whose outcome a session remembers, so that the same `ackId` again sends nothing twice. */
+/** Outcomes that a session remembers, so that a send that is repeated with its `ackId` is not delivered twice. */
 export const REMEMBERED_ACKS = 256;

@@ -2,7 +2,8 @@ import type { CloseCode } from "./close-codes.ts";
 import type { Connection } from "./connection.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { Limits } from "./limits.ts";
-import { Link, type LinkCare, type LinkOwner } from "./link.ts";
+import { Link, type LinkContext } from "./link.ts";
+import type { LinkOwner } from "./link-owner.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import type { Place } from "./places.ts";
 import { type Schedule, Turn } from "./turn.ts";
@@ -15,15 +16,15 @@ export interface LinksOptions {
   readonly schedule: Schedule;
 }
 
-/** The links of all open sockets of a relay, and what they share. */
-export class Links implements LinkCare {
+/** All links of a relay whose sockets are open, and the context that they share. */
+export class Links implements LinkContext {
   readonly limits: Limits;
   readonly budget: MemoryBudget;
   readonly turn: Turn;
   readonly heartbeat: Heartbeat;
   readonly closeTimeoutMs: number;
   readonly #links = new Set<Link>();
-  #lastReleased = (): void => {};
+  #onLastSocketGone = (): void => {};
 
   constructor({ limits, heartbeatMs, heartbeatMisses, closeTimeoutMs, schedule }: LinksOptions) {
     this.limits = limits;
@@ -34,47 +35,47 @@ export class Links implements LinkCare {
       intervalMs: heartbeatMs,
       misses: heartbeatMisses,
       schedule,
-      ticked: () => this.budget.recount(),
+      onTick: () => this.budget.recount(),
     });
   }
 
-  /** Number of open sockets, those that are closing among them. */
+  /** Number of open sockets, including those that are closing. */
   get size(): number {
     return this.#links.size;
   }
 
-  opened(link: Link): void {
+  onOpen(link: Link): void {
     this.#links.add(link);
   }
 
-  released(link: Link): void {
+  onSocketGone(link: Link): void {
     this.#links.delete(link);
-    if (this.#links.size === 0) this.#lastReleased();
+    if (this.#links.size === 0) this.#onLastSocketGone();
   }
 
   /**
-   * Closes a connection with the code; nothing begins with it.
+   * Closes a new connection with the code; no session begins.
    *
    * @param place Released when the socket is gone.
    */
   refuse(connection: Connection, closeCode: CloseCode, place?: Place): Link {
     const link = new Link(connection, this, NOBODY, place);
-    link.close(closeCode);
+    link.startClosing(closeCode);
     return link;
   }
 
-  /** Stops the heartbeat and closes every connection with the code. */
-  close(closeCode: CloseCode): void {
+  /** Stops the heartbeat, and starts closing every connection with the code. */
+  startClosing(closeCode: CloseCode): void {
     this.heartbeat.stop();
-    for (const link of this.#links) link.close(closeCode);
+    for (const link of this.#links) link.startClosing(closeCode);
   }
 
-  /** Waits until every socket is gone; drops those that are still there after `closeTimeoutMs`. */
+  /** Waits until every socket is gone. Drops those that are still open after `closeTimeoutMs`. */
   async drain(): Promise<void> {
     if (this.#links.size === 0) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, this.closeTimeoutMs);
-      this.#lastReleased = () => {
+      this.#onLastSocketGone = () => {
         clearTimeout(timer);
         resolve();
       };
@@ -86,11 +87,11 @@ export class Links implements LinkCare {
 /** Owner of a refused connection; ignores every event. */
 const NOBODY: LinkOwner = {
   rate: undefined,
-  received() {},
-  ponged() {},
-  missed() {},
-  beat() {},
-  ended() {},
-  evicted() {},
-  failed() {},
+  onFrame() {},
+  onPong() {},
+  onMiss() {},
+  onBeat() {},
+  onEnd() {},
+  onEviction() {},
+  onError() {},
 };

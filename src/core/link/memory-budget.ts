@@ -1,48 +1,50 @@
 import type { Limits } from "./limits.ts";
 
 /**
- * Process memory that one counted byte stands for: the byte itself, its copy in a runtime's write buffer, characters that take two bytes,
- * and what passed before it and is not collected yet.
+ * Process memory that one counted byte stands for: the byte itself, its copy in a runtime's write buffer, characters
+ * that take two bytes, and garbage that is not collected yet.
  */
 const COST = 4;
 
-/** Age of the sum, in milliseconds, from which it is counted again before anything is refused. */
+/** Age of the count, in milliseconds, above which the backlogs are counted again before bytes are refused. */
 const STALE_MS = 10;
 
-/** Time that a backlog may wait, in milliseconds, before its owner can be closed for somebody else's sake. */
+/** Time that a backlog may wait, in milliseconds, before its owner may be evicted. */
 export const GRACE_MS = 1000;
 
 /**
- * Part of the budget that is left to owners that hold little: messages to clients that read, and acks, for want of which
- * a client is closed.
+ * Part of the budget that is reserved for owners that hold little: messages to clients that read, and acks. A client
+ * whose ack is refused loses its connection.
  */
-const LITTLE_SHARE = 1 / 8;
+const RESERVED_SHARE = 1 / 8;
 
-/** What an owner of that part may hold, in bytes. */
-const LITTLE_BYTES = 16_384;
+/** Bytes that an owner may hold in the reserved part. */
+const RESERVED_OWNER_BYTES = 16_384;
 
-/** Part of its time that a relay without memory may spend on finding out who holds it. */
+/** Maximum part of its time that a relay without memory spends on searching for connections to evict. */
 const SEARCH_SHARE = 0.1;
 
-/** Bytes in the hands of a runtime, which shrink without notice as the operating system takes them. */
+/** Bytes in the buffer of a runtime. They shrink without notice when the operating system takes some. */
 export interface Backlog {
-  /** Asks the runtime what is left, and counts the difference. */
+  /** Asks the runtime for the bytes that are left, and counts the difference. */
   recount(): void;
 }
 
-/** A connection that holds memory, and can be made to give it back. */
+/** A connection that holds memory, and that can be made to give it back. */
 export interface Holder {
-  /** Whether it holds messages that nobody was promised. */
-  readonly hasSpare: boolean;
-  /** Drops messages that nobody was promised. */
-  dropSpare(): void;
-  /** Since when the oldest byte that it holds waits, by `performance.now()`; `Infinity` where it holds nothing, 0 where it is closing. */
+  /** Whether it keeps messages for a client that never acknowledges: the relay does not promise to keep those. */
+  readonly hasUnpromisedMessages: boolean;
+  /** Drops these messages. */
+  dropUnpromisedMessages(): void;
+  /**
+   * Time since which its oldest byte waits, by `performance.now()`; `Infinity` if it holds none, 0 if it is closing.
+   */
   readonly waitingSince: number;
-  /** Closes the connection, so that its bytes go. Tells nobody before this turn's work is done. */
+  /** Closes the connection and frees its bytes. Reports the end later, not within this call. */
   evict(): void;
 }
 
-/** A part of the budget with a bound of its own, shared by the dynamic threshold: nobody may have more of it than is left for the others. */
+/** A part of the budget with a limit of its own. No owner may hold more of it than is left for the others. */
 export class Pool {
   readonly max: number;
   bytes = 0;
@@ -55,66 +57,70 @@ export class Pool {
     return this.bytes > this.max;
   }
 
-  /** Whether an owner that holds `held` bytes of the pool may have `more`. */
-  fits(held: number, more: number): boolean {
+  /** Whether an owner that holds `held` bytes of the pool may hold `more` bytes more. */
+  hasRoomFor(held: number, more: number): boolean {
     return held + more <= this.max - this.bytes;
   }
 }
 
 /**
- * All memory that strangers can make one relay hold, in counted bytes; each stands for four bytes of the process.
+ * Memory budget of one relay, for everything that strangers can make it hold. It counts bytes; each counted byte stands
+ * for four bytes of the process.
  *
- * An owner may hold as much as is left for the others (the dynamic threshold of shared-memory switches): 2,000 receivers that have stopped
- * reading share the bound evenly, and leave as much free as each has. Sessions that are away share a half, and the rooms and watches of
- * those that are online a quarter. Where a connection has no room although it reads, the budget takes it from those that do not: first
- * messages that nobody was promised, then the connections whose backlogs have waited longest.
+ * No owner may hold more than is left for the others (the dynamic threshold of shared-memory switches). So 2,000
+ * receivers that do not read share the budget evenly, and leave as much free as each of them holds. Sessions that are
+ * away share one half, the rooms and watches of sessions that are online one quarter.
+ *
+ * If a client that reads needs memory, the budget takes it from clients that do not: first messages that it did not
+ * promise to keep, then the connections whose bytes have waited longest.
  */
 export class MemoryBudget {
-  /** What sessions without a connection hold. */
+  /** Bytes of sessions without a connection. */
   readonly away: Pool;
-  /** Rooms and watches of sessions with a connection. */
+  /** Bytes of the rooms and watches of sessions with a connection. */
   readonly names: Pool;
-  /** Incomplete messages of all clients, as far as they may go over the budget for a moment. */
+  /** Bytes of incomplete messages. They may exceed the budget for a moment, but not this pool. */
   readonly incoming: Pool;
   readonly #max: number;
-  /** What is there for owners that hold more than a little. */
+  /** Limit for owners that hold more than a little. */
   readonly #commonMax: number;
   readonly #holders: () => Iterable<Holder>;
   readonly #backlogs = new Set<Backlog>();
   #bytes = 0;
   #countedAt = 0;
   #refusals = 0;
-  /** From the latest search, the best to take from last. */
-  #spare: Holder[] = [];
+  /** Results of the latest search. Memory is taken from the last holder first. */
+  #withUnpromised: Holder[] = [];
   #stalled: Holder[] = [];
-  #searchAt = 0;
+  /** Earliest time of the next search, by `performance.now()`. */
+  #nextSearchAt = 0;
 
-  /** @param holders Every open connection. */
+  /** @param holders Returns every open connection. */
   constructor(limits: Pick<Limits, "maxTotalBufferedBytes">, holders: () => Iterable<Holder> = () => []) {
     this.#max = limits.maxTotalBufferedBytes / COST;
-    this.#commonMax = this.#max * (1 - LITTLE_SHARE);
+    this.#commonMax = this.#max * (1 - RESERVED_SHARE);
     this.away = new Pool(this.#max / 2);
     this.names = new Pool(this.#max / 4);
     this.incoming = new Pool(this.#max / 2);
     this.#holders = holders;
   }
 
-  /** All that is held, in counted bytes. */
+  /** Counted bytes of all owners. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** How often something was refused for want of memory. */
+  /** Number of requests that were refused because there was no memory. */
   get refusals(): number {
     return this.#refusals;
   }
 
-  /** Adds bytes to the sum, or takes them off where they are negative. */
+  /** Adds bytes to the count; a negative number takes them off. */
   count(bytes: number): void {
     this.#bytes += bytes;
   }
 
-  /** Has the backlog counted again from time to time. */
+  /** Recounts the backlog from time to time, until `unwatch`. */
   watch(backlog: Backlog): void {
     this.#backlogs.add(backlog);
   }
@@ -123,8 +129,8 @@ export class MemoryBudget {
     this.#backlogs.delete(backlog);
   }
 
-  /** Whether an owner that holds `held` bytes may have `more` without anybody giving way. */
-  fits(held: number, more: number): boolean {
+  /** Whether an owner that holds `held` bytes may hold `more` bytes more, without an eviction. */
+  hasRoomFor(held: number, more: number): boolean {
     const wanted = held + more;
     if (this.#hasLeft(wanted)) return true;
     if (performance.now() - this.#countedAt < STALE_MS) return false;
@@ -133,24 +139,23 @@ export class MemoryBudget {
   }
 
   /**
-   * Whether an owner that holds `held` bytes may have `more`. Others give way where they have let their bytes wait for
-   * longer.
+   * Makes room for an owner that holds `held` bytes and needs `more`. Takes memory from connections whose bytes have
+   * waited longer than the owner's.
    *
-   * @param since Since when the owner's own bytes wait; `Infinity` where it has none. An owner never gives way to itself.
+   * @param since Time since which the owner's own bytes wait; `Infinity` if it has none. So an owner never evicts itself.
+   * @returns Whether the owner may have the bytes; they are not counted yet.
    */
-  allows(held: number, more: number, since: number): boolean {
-    if (this.fits(held, more) || this.#takeFor(held + more, since)) return true;
+  makeRoomFor(held: number, more: number, since: number): boolean {
+    return this.hasRoomFor(held, more) || this.#takeMemoryFor(held + more, since) || this.countRefusal();
+  }
+
+  /** Counts a refusal that was decided elsewhere, because a pool had no bytes left. @returns `false`. */
+  countRefusal(): false {
     this.#refusals++;
     return false;
   }
 
-  /** Says that something was refused for want of a pool's bytes. */
-  refuse(): false {
-    this.#refusals++;
-    return false;
-  }
-
-  /** Counts the backlogs again. */
+  /** Recounts all backlogs. */
   recount(): void {
     this.#countedAt = performance.now();
     for (const backlog of this.#backlogs) backlog.recount();
@@ -161,24 +166,24 @@ export class MemoryBudget {
   }
 
   #maxFor(wanted: number): number {
-    return wanted <= LITTLE_BYTES ? this.#max : this.#commonMax;
+    return wanted <= RESERVED_OWNER_BYTES ? this.#max : this.#commonMax;
   }
 
-  /** Takes bytes from those who read less than the owner whose own bytes wait since then. @returns Whether that was enough. */
-  #takeFor(wanted: number, since: number): boolean {
+  /** Takes memory from connections whose bytes have waited since before `since`. @returns Whether that was enough. */
+  #takeMemoryFor(wanted: number, since: number): boolean {
     if (wanted > this.#maxFor(wanted)) return false;
     const now = performance.now();
-    if (now >= this.#searchAt) this.#search(now);
+    if (now >= this.#nextSearchAt) this.#search(now);
     while (!this.#hasLeft(wanted)) {
-      const spare = this.#spare.pop();
-      if (spare !== undefined) {
-        spare.dropSpare();
+      const withUnpromised = this.#withUnpromised.pop();
+      if (withUnpromised !== undefined) {
+        withUnpromised.dropUnpromisedMessages();
         continue;
       }
       const stalled = this.#stalled.pop();
       if (stalled === undefined) return false;
       const { waitingSince } = stalled;
-      // It may have gone on reading since the search.
+      // The client may have read again since the search.
       if (waitingSince > now - GRACE_MS) continue;
       if (waitingSince >= since) {
         this.#stalled.push(stalled);
@@ -190,14 +195,14 @@ export class MemoryBudget {
   }
 
   #search(now: number): void {
-    this.#spare = [];
+    this.#withUnpromised = [];
     this.#stalled = [];
     for (const holder of this.#holders()) {
-      if (holder.hasSpare) this.#spare.push(holder);
+      if (holder.hasUnpromisedMessages) this.#withUnpromised.push(holder);
       if (holder.waitingSince <= now - GRACE_MS) this.#stalled.push(holder);
     }
     this.#stalled.sort((one, other) => other.waitingSince - one.waitingSince);
     const end = performance.now();
-    this.#searchAt = end + Math.max(STALE_MS, (end - now) / SEARCH_SHARE);
+    this.#nextSearchAt = end + Math.max(STALE_MS, (end - now) / SEARCH_SHARE);
   }
 }

@@ -6,149 +6,153 @@ import type { Backlog, Holder, MemoryBudget } from "./memory-budget.ts";
 import type { Flushable, Turn } from "./turn.ts";
 import { UnsentAcks } from "./unsent-acks.ts";
 
-/** What the outboxes of a relay share. */
-export interface OutboxCare {
+/** What all outboxes of a relay share. */
+export interface OutboxContext {
   readonly limits: Pick<Limits, "maxBufferedBytes">;
   readonly budget: MemoryBudget;
   readonly turn: Turn;
-  /** Tells the time, in ticks. */
-  readonly heartbeat: Pick<Heartbeat, "now" | "beatsSince">;
+  /** Counts the beats for which a connection has been slow. */
+  readonly heartbeat: Pick<Heartbeat, "currentTick" | "beatsSince">;
 }
 
-/** What waits to be written to one connection. Its bytes count until the operating system has taken them, or the socket is gone. */
+/**
+ * Frames that wait to be written to one connection. Its backlog, which are these frames and the bytes in the runtime's
+ * buffer, counts in the memory budget until the operating system has taken it or the socket is gone.
+ */
 export class Outbox implements Backlog, Flushable {
   readonly #connection: Connection;
-  readonly #care: OutboxCare;
+  readonly #context: OutboxContext;
   #frames: Frame[] = [];
   #size = 0;
-  /** What the runtime had not handed on when it was last asked, in bytes. */
-  #unsent = 0;
-  /** Bytes of these that waited already at `#waitingSince`. */
-  #marked = 0;
+  /** Bytes in the runtime's buffer at the last recount. */
+  #unsentBytes = 0;
+  /** Those of `#unsentBytes` that were in the buffer at `#waitingSince`. */
+  #markedBytes = 0;
   #waitingSince = 0;
-  /** The tick since which more waits than may; -1 while that is not so. */
-  #slowSince = -1;
+  /** Tick since which the backlog is full; -1 while it is not. */
+  #slowSinceTick = -1;
   #acks: UnsentAcks | undefined = undefined;
 
-  constructor(connection: Connection, care: OutboxCare) {
+  constructor(connection: Connection, context: OutboxContext) {
     this.#connection = connection;
-    this.#care = care;
+    this.#context = context;
   }
 
   /**
-   * Whether a frame of this size may be added: no more waits than may, and there is memory for it.
+   * Whether a frame of this size may be added: the backlog is not full, and the memory budget has room for it.
    *
-   * @param holder The connection; takes memory only from others whose bytes have waited for longer than its own.
+   * @param holder The connection. Connections whose bytes have waited longer than its own may be evicted.
    */
-  hasRoomFor(size: number, holder: Holder): boolean {
-    const waiting = this.bufferedBytes();
-    return !this.#isOver(waiting) && this.#hasMemoryFor(waiting, size, holder);
+  makeRoomFor(size: number, holder: Holder): boolean {
+    const backlogBytes = this.bufferedBytes();
+    return !this.#isOver(backlogBytes) && this.#makeMemoryFor(backlogBytes, size, holder);
   }
 
   /**
-   * Whether a frame that can also be sent later may be added: half of what may wait is left for frames that cannot. One
-   * such frame may always be on its way.
+   * Whether a frame that can wait may be added: half of the backlog stays free for frames that cannot. An empty backlog
+   * takes a frame of any size.
    */
-  isReadyFor(size: number, holder: Holder): boolean {
-    const waiting = this.bufferedBytes();
-    if (waiting > 0 && waiting + size > this.#care.limits.maxBufferedBytes / 2) return false;
-    return this.#hasMemoryFor(waiting, size, holder);
+  makeRoomForCatchUp(size: number, holder: Holder): boolean {
+    const backlogBytes = this.bufferedBytes();
+    if (backlogBytes > 0 && backlogBytes + size > this.#context.limits.maxBufferedBytes / 2) return false;
+    return this.#makeMemoryFor(backlogBytes, size, holder);
   }
 
-  /** Whether more waits than may. */
+  /** Whether the backlog is full. */
   isSlow(): boolean {
     return this.#isOver(this.bufferedBytes());
   }
 
-  /** Whether more than may was found to wait so many beats ago, and still waits. */
+  /** Whether the backlog has been full for this number of beats, at every look at it. */
   isSlowFor(beats: number): boolean {
-    return this.isSlow() && this.#care.heartbeat.beatsSince(this.#slowSince) >= beats;
+    return this.isSlow() && this.#context.heartbeat.beatsSince(this.#slowSinceTick) >= beats;
   }
 
-  /** Adds a frame; it is written at the end of this turn, in the order of adding. */
+  /** Adds a frame. All frames are written at the end of this turn, in the order of adding. */
   add(frame: Frame): void {
     this.#size += frame.size;
-    this.#care.budget.count(frame.size);
-    if (this.#frames.push(frame) === 1) this.#care.turn.add(this);
+    this.#context.budget.count(frame.size);
+    if (this.#frames.push(frame) === 1) this.#context.turn.add(this);
   }
 
-  /** Counts the next frame as an ack until the operating system has taken it. */
+  /** Counts the next frame as an ack, until the operating system has taken it. */
   countAck(): void {
     this.#acks ??= new UnsentAcks();
     this.#acks.add();
   }
 
-  /** Whether the operating system has not taken so many acks yet. */
+  /** Whether at least this number of acks wait for the operating system. */
   hasUnsentAcks(acks: number): boolean {
-    // The runtime is asked only where that can make a difference.
-    if (this.#acks === undefined || this.#acks.atMost < acks) return false;
+    // The runtime is asked only if its answer can make a difference.
+    if (this.#acks === undefined || this.#acks.maxCount < acks) return false;
     return this.#acks.count(this.#connection.bufferedBytes()) >= acks;
   }
 
-  /** Bytes on their way to the operating system: in this outbox, and in the runtime's own buffer. */
+  /** Returns the size of the backlog: of this outbox, and of the runtime's own buffer. */
   bufferedBytes(): number {
-    // Not all that waits was written here: a runtime answers pings by itself.
+    // The runtime's buffer also holds bytes that were not written here: a runtime answers pings by itself.
     this.recount();
-    return this.#size + this.#unsent;
+    return this.#size + this.#unsentBytes;
   }
 
   /**
-   * Since when the oldest byte in the runtime's buffer waits at the least, by `performance.now()`; `Infinity` where none does. A client that
-   * takes one of many now and then gets no younger by it: all that waited at one moment must be taken.
+   * Time since which the oldest byte in the runtime's buffer waits at the least, by `performance.now()`; `Infinity` if
+   * the buffer is empty. Moves on only when the client has taken every byte that was in the buffer at that time: a
+   * client that takes a byte now and then is as slow as one that takes none.
    */
   get waitingSince(): number {
     this.recount();
-    return this.#unsent === 0 ? Number.POSITIVE_INFINITY : this.#waitingSince;
+    return this.#unsentBytes === 0 ? Number.POSITIVE_INFINITY : this.#waitingSince;
   }
 
-  /** Asks the runtime what it has not handed on. */
+  /** Asks the runtime for the bytes in its buffer, and counts the difference in the memory budget. */
   recount(): void {
     const unsent = this.#connection.bufferedBytes();
-    if (unsent === this.#unsent) return;
-    this.#care.budget.count(unsent - this.#unsent);
-    if (unsent === 0) this.#care.budget.unwatch(this);
-    else if (this.#unsent === 0) this.#care.budget.watch(this);
-    this.#marked -= Math.max(0, this.#unsent - unsent);
-    this.#unsent = unsent;
-    if (unsent === 0 || this.#marked > 0) return;
-    this.#marked = unsent;
+    if (unsent === this.#unsentBytes) return;
+    this.#context.budget.count(unsent - this.#unsentBytes);
+    if (unsent === 0) this.#context.budget.unwatch(this);
+    else if (this.#unsentBytes === 0) this.#context.budget.watch(this);
+    this.#markedBytes -= Math.max(0, this.#unsentBytes - unsent);
+    this.#unsentBytes = unsent;
+    if (unsent === 0 || this.#markedBytes > 0) return;
+    this.#markedBytes = unsent;
     this.#waitingSince = performance.now();
   }
 
-  /** Writes all that waits, now. */
+  /** Writes all frames now. */
   flush(): void {
     const frames = this.#frames;
     if (frames.length === 0) return;
     this.#frames = [];
-    this.#care.budget.count(-this.#size);
+    this.#context.budget.count(-this.#size);
     this.#size = 0;
-    // What was taken until now and what is added now would cancel each other out.
-    if (this.#unsent > 0) this.recount();
+    // Without it, bytes taken since the last recount and bytes added below would cancel each other out.
+    if (this.#unsentBytes > 0) this.recount();
     this.#connection.write(frames);
     this.recount();
-    this.#acks?.flushed(frames, this.#unsent);
+    this.#acks?.onFlush(frames, this.#unsentBytes);
   }
 
-  /** Drops what was not written: the link is over. What the runtime holds counts on. */
+  /** Drops all frames: the link has ended. Bytes in the runtime's buffer still count. */
   discard(): void {
     this.#frames = [];
-    this.#care.budget.count(-this.#size);
+    this.#context.budget.count(-this.#size);
     this.#size = 0;
     this.recount();
   }
 
-  #isOver(waiting: number): boolean {
-    const { limits, heartbeat } = this.#care;
-    if (waiting <= limits.maxBufferedBytes) {
-      this.#slowSince = -1;
+  #isOver(backlogBytes: number): boolean {
+    const { limits, heartbeat } = this.#context;
+    if (backlogBytes <= limits.maxBufferedBytes) {
+      this.#slowSinceTick = -1;
       return false;
     }
-    if (this.#slowSince < 0) this.#slowSince = heartbeat.now;
+    if (this.#slowSinceTick < 0) this.#slowSinceTick = heartbeat.currentTick;
     return true;
   }
 
-  #hasMemoryFor(waiting: number, size: number, holder: Holder): boolean {
-    const { budget } = this.#care;
-    return budget.fits(waiting, size) || budget.allows(waiting, size, holder.waitingSince);
+  #makeMemoryFor(backlogBytes: number, size: number, holder: Holder): boolean {
+    const { budget } = this.#context;
+    return budget.hasRoomFor(backlogBytes, size) || budget.makeRoomFor(backlogBytes, size, holder.waitingSince);
   }
 }

@@ -1,40 +1,43 @@
 /** A bounded number of places, each held by one connection or by a handshake that may become one. */
 export class Places {
   readonly #max: number;
-  #taken = 0;
-  /** One function for all places: a closure for each would cost each connection its memory. */
+  #used = 0;
+  /** One function for all places: a closure per place would cost memory per connection. */
   readonly #giveBack = (): void => {
-    this.#taken--;
+    this.#used--;
   };
 
   constructor(max: number) {
     this.#max = max;
   }
 
-  /** Number of places that are taken. */
-  get taken(): number {
-    return this.#taken;
+  /** Number of places that are in use. */
+  get used(): number {
+    return this.#used;
   }
 
-  /** Whether no place is left. */
+  /** Whether every place is in use. */
   get areFull(): boolean {
-    return this.#taken >= this.#max;
+    return this.#used >= this.#max;
   }
 
   /**
    * Takes a place.
    *
    * @param onReleased Runs once, when the place is released.
-   * @returns `undefined` where no place is left.
+   * @returns `undefined` if no place is left.
    */
   take(onReleased?: () => void): Place | undefined {
     if (this.areFull) return undefined;
-    this.#taken++;
+    this.#used++;
     return new Place(this.#giveBack, onReleased);
   }
 }
 
-/** One place, taken until it is released. It lives as long as its connection, so its callbacks must hold nothing of the request. */
+/**
+ * One place, in use until it is released. It lives as long as its connection, so its callbacks must not keep the
+ * request in memory.
+ */
 export class Place {
   #giveBack: (() => void) | undefined;
   #onReleased: (() => void) | undefined;

@@ -2,17 +2,18 @@ import { byteLength, type Payload } from "../protocol/frame.ts";
 import type { Limits } from "./limits.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
-/** Refused frames that are forgiven, as a multiple of the burst; they are forgotten at a quarter of a burst a second. */
+/** Refused frames until a client counts as excessive, in bursts. A quarter of a burst is forgiven per second. */
 const FORGIVEN_BURSTS = 5;
 
-/** The burst that counts for this where there is no bound on messages. */
+/** Burst for this purpose, in frames, if the number of messages is unlimited. */
 const DEFAULT_BURST = 100;
 
-export type Verdict = "allowed" | "refused" | "enough";
+/** `excessive`: refused, and the client keeps sending although its frames are refused. */
+export type Verdict = "allowed" | "refused" | "excessive";
 
 /**
- * How much one client may send: messages and bytes a second, with room for bursts. It belongs to the session and not to
- * its connection, so that nobody gets a full bucket by connecting again.
+ * Rate of one client, in messages and bytes per second, with bursts. It belongs to the session, not to the connection:
+ * otherwise a client that reconnects would get full token buckets.
  */
 export class Rate {
   readonly #messages: TokenBucket | undefined;
@@ -21,7 +22,7 @@ export class Rate {
   readonly #burst: number;
   readonly #byteBurst: number;
 
-  /** @returns `undefined` where the limits set no rate: then nothing is counted. */
+  /** Creates the rate that the limits set. @returns `undefined` if they set none. */
   static of(limits: Limits): Rate | undefined {
     return Number.isFinite(limits.maxMessagesPerSecond) || Number.isFinite(limits.maxBytesPerSecond)
       ? new Rate(limits)
@@ -34,7 +35,7 @@ export class Rate {
     this.#burst = Math.max(1, Math.min(maxMessageBurst, maxMessagesPerSecond * 2));
     const isMessageBound = Number.isFinite(maxMessagesPerSecond);
     if (isMessageBound) this.#messages = new TokenBucket(maxMessagesPerSecond, this.#burst, now);
-    // One message of the largest size must always have a chance.
+    // A full bucket must allow one message of the largest size.
     this.#byteBurst = Math.max(maxBytesPerSecond * 2, maxMessageBytes);
     if (Number.isFinite(maxBytesPerSecond)) this.#bytes = new TokenBucket(maxBytesPerSecond, this.#byteBurst, now);
     const forgiven = isMessageBound ? this.#burst : DEFAULT_BURST;
@@ -42,11 +43,11 @@ export class Rate {
   }
 
   /**
-   * Counts a frame that came from the client.
+   * Counts a frame of the client.
    *
-   * @param frames How many frames of its size it counts as, for what it causes; never as more than half a burst, so
-   * that it stays possible.
-   * @returns `enough` where it is refused, and too many were before it.
+   * @param frames Number of frames that it counts as, because of the work that it causes. Capped at half a burst, so
+   * that a full bucket always allows the frame.
+   * @returns `excessive` if the frame is refused, and too many were refused before it.
    */
   count(payload: Payload, frames: number): Verdict {
     const now = performance.now();
@@ -54,7 +55,7 @@ export class Rate {
     const isAllowed =
       this.#messages?.take(messages, now) !== false && this.#bytes?.take(this.#weight(payload, frames), now) !== false;
     if (isAllowed) return "allowed";
-    return this.#refusals.take(1, now) ? "refused" : "enough";
+    return this.#refusals.take(1, now) ? "refused" : "excessive";
   }
 
   #weight(payload: Payload, frames: number): number {

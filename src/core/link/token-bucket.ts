@@ -1,11 +1,11 @@
-/** A rate with room for bursts: holds up to `capacity` tokens, and gets `perSecond` new ones each second. */
+/** Token bucket: holds up to `capacity` tokens, and gains `perSecond` tokens per second. */
 export class TokenBucket {
   readonly #capacity: number;
   readonly #perMs: number;
   #tokens: number;
   #filledAt: number;
 
-  /** @param nowMs The present time, by a clock that nobody sets (`performance.now()`); the bucket is full. */
+  /** Creates a full bucket. @param nowMs The present time, by a clock that cannot jump (`performance.now()`). */
   constructor(perSecond: number, capacity: number, nowMs: number) {
     this.#capacity = capacity;
     this.#perMs = perSecond / 1000;
@@ -13,7 +13,7 @@ export class TokenBucket {
     this.#filledAt = nowMs;
   }
 
-  /** Takes so many tokens where there are as many; otherwise none. */
+  /** Takes the tokens. @returns `false` if the bucket holds fewer; it then loses none. */
   take(tokens: number, nowMs: number): boolean {
     this.#fill(nowMs);
     if (this.#tokens < tokens) return false;
@@ -21,7 +21,7 @@ export class TokenBucket {
     return true;
   }
 
-  /** Whether nothing was taken lately: a new bucket would be the same. */
+  /** Whether the bucket is full, and so no different from a new one. */
   isFull(nowMs: number): boolean {
     this.#fill(nowMs);
     return this.#tokens >= this.#capacity;

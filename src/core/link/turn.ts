@@ -1,16 +1,15 @@
-/** Calls the function once, at the end of this turn of the event loop. */
+/** Runs the callback once, at the end of this turn of the event loop. */
 export type Schedule = (callback: () => void) => void;
 
-/** Frames that are to be written at the end of a turn. */
+/** Holds frames that must be written at the end of a turn. */
 export interface Flushable {
   /** Writes the frames. */
   flush(): void;
 }
 
 /**
- * Every outbox of a relay that has frames to write in this turn of the event loop.
- *
- * The first frame of a turn schedules one flush; the flush writes each waiting connection once.
+ * The outboxes of a relay that have frames to write at the end of this turn of the event loop. The first of them
+ * schedules one flush for all, so each connection is written once per turn.
  */
 export class Turn {
   readonly #schedule: Schedule;
@@ -20,7 +19,7 @@ export class Turn {
     this.#schedule = schedule;
   }
 
-  /** Has the outbox flushed at the end of this turn. */
+  /** Flushes the outbox at the end of this turn. Add each outbox once per turn. */
   add(outbox: Flushable): void {
     if (this.#waiting.push(outbox) === 1) this.#schedule(this.#flush);
   }

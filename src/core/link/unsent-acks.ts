@@ -1,24 +1,24 @@
 import type { Frame } from "../protocol/frame.ts";
 
-/** Largest header of a frame (RFC 6455 §5.2) and most digits of its number. */
-const FRAME_BYTES = 26;
+/** Largest header of a frame (RFC 6455 §5.2), and the digits of its largest number. */
+const MAX_FRAME_EXTRA_BYTES = 26;
 
-/** What a runtime may count for one write besides its bytes. */
-const WRITE_BYTES = 512;
+/** Bytes that a runtime may count for one write in addition to the bytes written. */
+const MAX_WRITE_EXTRA_BYTES = 512;
 
-/** UTF-8 bytes of a UTF-16 unit at the most. */
-const UNIT_BYTES = 3;
+/** Maximum UTF-8 bytes of one UTF-16 unit. */
+const MAX_UNIT_BYTES = 3;
 
-/** Acks that went to the runtime in one write. */
+/** The acks that one write passed to the runtime. */
 interface Written {
   readonly acks: number;
-  /** Bytes written before that write, at the most. */
+  /** Maximum bytes written before that write. */
   readonly start: number;
 }
 
 /**
- * Counts the acks of one connection that the operating system has certainly not taken yet. Bytes are estimated at their
- * most, and the acks of one write count until the first byte of it may have gone: no ack counts that may have left.
+ * Counts the acks of one connection that the operating system has certainly not taken yet. Writes are estimated at
+ * their maximum size, and the acks of a write count only while its first byte is certainly still there.
  */
 export class UnsentAcks {
   #inOutbox = 0;
@@ -32,38 +32,38 @@ export class UnsentAcks {
   }
 
   /**
-   * Notes that the outbox was written.
+   * The outbox wrote all its frames.
    *
-   * @param unsentBytes Bytes that the operating system has not taken since.
+   * @param unsentBytes Bytes in the runtime's buffer after the write.
    */
-  flushed(frames: readonly Frame[], unsentBytes: number): void {
+  onFlush(frames: readonly Frame[], unsentBytes: number): void {
     if (unsentBytes === 0) {
       this.#forgetWritten();
     } else {
       if (this.#inOutbox > 0) this.#written.push({ acks: this.#inOutbox, start: this.#writtenBytes });
-      this.#writtenBytes += WRITE_BYTES;
-      for (const frame of frames) this.#writtenBytes += mostBytes(frame);
+      this.#writtenBytes += MAX_WRITE_EXTRA_BYTES;
+      for (const frame of frames) this.#writtenBytes += maxBytes(frame);
       this.#inRuntime += this.#inOutbox;
     }
     this.#inOutbox = 0;
   }
 
-  /** Acks that were counted and not found to be taken yet; `count` gives fewer or as many. */
-  get atMost(): number {
+  /** Upper bound of what `count` returns. Does not need the runtime's buffered bytes. */
+  get maxCount(): number {
     return this.#inOutbox + this.#inRuntime;
   }
 
-  /** Acks that the operating system has not taken. @param unsentBytes Bytes that it has not taken. */
+  /** Returns the acks that the operating system has not taken. @param unsentBytes Bytes in the runtime's buffer. */
   count(unsentBytes: number): number {
     if (unsentBytes === 0) this.#forgetWritten();
-    let left = 0;
-    // A write waits as a whole only where more waits than it and those after it.
+    let taken = 0;
+    // A write is certainly complete in the buffer only if the buffer holds at least that write and all later ones.
     for (const { acks, start } of this.#written) {
       if (this.#writtenBytes - start < unsentBytes) break;
       this.#inRuntime -= acks;
-      left++;
+      taken++;
     }
-    if (left > 0) this.#written.splice(0, left);
+    if (taken > 0) this.#written.splice(0, taken);
     return this.#inOutbox + this.#inRuntime;
   }
 
@@ -74,7 +74,7 @@ export class UnsentAcks {
   }
 }
 
-/** Bytes that the frame takes on the wire at the most. */
-function mostBytes({ size, payload }: Frame): number {
-  return FRAME_BYTES + size + (typeof payload === "string" ? payload.length * (UNIT_BYTES - 1) : 0);
+/** Returns the maximum bytes that the frame takes on the wire. */
+function maxBytes({ size, payload }: Frame): number {
+  return MAX_FRAME_EXTRA_BYTES + size + (typeof payload === "string" ? payload.length * (MAX_UNIT_BYTES - 1) : 0);
 }

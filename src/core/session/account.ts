@@ -34,19 +34,19 @@ export class Account {
 
   /** Whether so much more mail may be kept without anybody giving way. */
   fitsMail(bytes: number): boolean {
-    return this.#fitsAway(bytes) && this.#budget.fits(this.#mail, bytes);
+    return this.#fitsAway(bytes) && this.#budget.hasRoomFor(this.#mail, bytes);
   }
 
   /** Whether so much more mail may be kept. @param since Since when its mail waits. */
   allowsMail(bytes: number, since: number): boolean {
-    if (!this.#fitsAway(bytes)) return this.#budget.refuse();
-    return this.#budget.allows(this.#mail, bytes, since);
+    if (!this.#fitsAway(bytes)) return this.#budget.countRefusal();
+    return this.#budget.makeRoomFor(this.#mail, bytes, since);
   }
 
   /** Whether so many more bytes of names may be kept. @param since Since when the bytes of its connection wait. */
   allowsNames(bytes: number, since: number): boolean {
-    if (!this.#budget.names.fits(this.#names, bytes)) return this.#budget.refuse();
-    return this.#budget.allows(this.#names, bytes, since);
+    if (!this.#budget.names.hasRoomFor(this.#names, bytes)) return this.#budget.countRefusal();
+    return this.#budget.makeRoomFor(this.#names, bytes, since);
   }
 
   /**
@@ -88,7 +88,7 @@ export class Account {
   }
 
   #fitsAway(bytes: number): boolean {
-    return !this.#isAway || this.#budget.away.fits(this.#mail + this.#names, bytes);
+    return !this.#isAway || this.#budget.away.hasRoomFor(this.#mail + this.#names, bytes);
   }
 
   #move(sign: 1 | -1): void {

@@ -23,10 +23,10 @@ export class CatchUp {
 
   /** Sends what the connection has room for. @returns Whether there is nothing left to do. */
   proceed(): boolean {
-    if (this.#link.ended) return true;
+    if (this.#link.isOver) return true;
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
-      if (!this.#link.isReadyFor(next.size)) return false;
-      this.#link.sendAnyway(next);
+      if (!this.#link.makeRoomForCatchUp(next.size)) return false;
+      this.#link.sendUnchecked(next);
       this.#sentSequenceId = next.number;
     }
     this.#done();

@@ -97,8 +97,8 @@ export class Mailbox {
   }
 
   /** Drops the oldest messages while it is so. */
-  loseWhile(isSo: () => boolean): void {
-    while (this.messages > 0 && isSo()) this.#loseFirst();
+  dropOldestWhile(condition: () => boolean): void {
+    while (this.messages > 0 && condition()) this.#loseFirst();
   }
 
   /** A message for this session could not be kept. */

@@ -1,7 +1,8 @@
 import { CLOSE_CODES, type CloseCode } from "../link/close-codes.ts";
 import type { Connection } from "../link/connection.ts";
 import type { Ending } from "../link/ending.ts";
-import { Link, type LinkCare, type LinkOwner } from "../link/link.ts";
+import { Link, type LinkContext } from "../link/link.ts";
+import type { LinkOwner } from "../link/link-owner.ts";
 import type { Place } from "../link/places.ts";
 import { Rate } from "../link/rate.ts";
 import type { TokenBucket } from "../link/token-bucket.ts";
@@ -33,7 +34,7 @@ export interface CommandRouter {
 
 /** What a session needs from the relay that it belongs to. */
 export interface SessionRelay {
-  readonly care: LinkCare;
+  readonly links: LinkContext;
   readonly catchUps: CatchUps;
   /** Milliseconds that a session may be without a connection. */
   readonly resumeMs: number;
@@ -94,11 +95,11 @@ export class Session implements LinkOwner {
     this.id = id;
     this.protocol = protocol;
     this.#relay = relay;
-    this.rate = Rate.of(relay.care.limits);
-    this.#account = new Account(relay.care.budget);
+    this.rate = Rate.of(relay.links.limits);
+    this.#account = new Account(relay.links.budget);
     this.rooms = new Names(this.#account);
     this.watched = new Names(this.#account);
-    if (protocol.numbersMessages) this.mailbox = new Mailbox(relay.care.limits, this.#account);
+    if (protocol.numbersMessages) this.mailbox = new Mailbox(relay.links.limits, this.#account);
   }
 
   /** The latest of its client's attempts to connect that reached it; -1 where none was counted. */
@@ -144,7 +145,7 @@ export class Session implements LinkOwner {
    */
   attach(connection: Connection, { grant = {}, expiresInMs }: Terms, place?: Place): Link {
     const old = this.#link;
-    const link = new Link(connection, this.#relay.care, this, place);
+    const link = new Link(connection, this.#relay.links, this, place);
     this.#stopCatchUp();
     this.#account.comeBack();
     this.#link = link;
@@ -152,9 +153,9 @@ export class Session implements LinkOwner {
     this.#acks = this.#acks?.forNextConnection();
     clearTimeout(this.#expiry);
     if (expiresInMs !== undefined) {
-      this.#expiry = setTimeout(() => link.close(CLOSE_CODES.expired), Math.min(expiresInMs, LONGEST_TIMER_MS));
+      this.#expiry = setTimeout(() => link.startClosing(CLOSE_CODES.expired), Math.min(expiresInMs, LONGEST_TIMER_MS));
     }
-    old?.close(CLOSE_CODES.replaced);
+    old?.startClosing(CLOSE_CODES.replaced);
     return link;
   }
 
@@ -166,7 +167,7 @@ export class Session implements LinkOwner {
     this.#stopCatchUp();
     clearTimeout(this.#expiry);
     this.end({ by: "relay", code, reason, mayReturn: false });
-    link?.close(closeCode);
+    link?.startClosing(closeCode);
   }
 
   /** Sends again all that was not acknowledged. @param done Called when all of it is on its way. */
@@ -226,13 +227,13 @@ export class Session implements LinkOwner {
       mailbox.add(body);
       return "queued";
     }
-    if (!isKept && !link.hasRoomFor(body.size)) return tooSlow(this.id);
+    if (!isKept && !link.makeRoomFor(body.size)) return tooSlow(this.id);
     return this.#handOver(link, isKept ? mailbox.add(body) : mailbox.pass(body));
   }
 
   #handOver(link: Link, frame: Frame): Delivery {
-    if (link.ended) return "queued";
-    link.sendAnyway(frame);
+    if (link.isOver) return "queued";
+    link.sendUnchecked(frame);
     this.#relay.observer.sent?.(this.id, frame);
     return "delivered";
   }
@@ -250,13 +251,13 @@ export class Session implements LinkOwner {
    */
   tell(event: RelayEvent, frame = this.protocol.encode(event)): void {
     if (frame === undefined || this.#link === undefined) return;
-    if (!this.#link.send(frame) && event.type === "ack") this.#link.close(CLOSE_CODES.tooSlow);
+    if (!this.#link.send(frame) && event.type === "ack") this.#link.startClosing(CLOSE_CODES.tooSlow);
   }
 
   /** Tells the client what must not be refused, whatever waits already: its welcome, a new token. */
   tellAnyway(event: RelayEvent): void {
     const frame = this.protocol.encode(event);
-    if (frame !== undefined) this.#link?.sendAnyway(frame);
+    if (frame !== undefined) this.#link?.sendUnchecked(frame);
   }
 
   /** Tells the sender what became of its command: under its `ackId`, or, without one, only what went wrong. */
@@ -301,7 +302,7 @@ export class Session implements LinkOwner {
     this.#account.close();
   }
 
-  received(frame: Frame): void {
+  onFrame(frame: Frame): void {
     this.#relay.observer.received?.(this.id, frame);
     const command = this.protocol.decode(frame);
     const isFree = this.#isOwed(command, frame);
@@ -316,7 +317,7 @@ export class Session implements LinkOwner {
 
   #isWithinRate(frame: Frame, command: Command): boolean {
     if (this.rate === undefined) return true;
-    return this.#link?.allows(frame.payload, this.#relay.router.weigh(this, command)) === true;
+    return this.#link?.isWithinRate(frame.payload, this.#relay.router.weigh(this, command)) === true;
   }
 
   /**
@@ -331,21 +332,21 @@ export class Session implements LinkOwner {
     return isAnswer && isShort;
   }
 
-  ponged(): void {
+  onPong(): void {
     this.#relay.observer.beat?.(this.id);
   }
 
-  missed(misses: number): void {
+  onMiss(misses: number): void {
     this.#relay.observer.missed?.(this.id, misses);
   }
 
-  beat(): void {
+  onBeat(): void {
     this.#isAsked = true;
     this.tell({ type: "ping" });
     this.#relay.beat(this);
   }
 
-  ended(ending: Ending, link: Link): void {
+  onEnd(ending: Ending, link: object): void {
     if (link !== this.#link) return;
     this.#link = undefined;
     this.#stopCatchUp();
@@ -358,7 +359,7 @@ export class Session implements LinkOwner {
     }
   }
 
-  evicted(link: Link): void {
+  onEviction(link: object): void {
     if (link !== this.#link) return;
     if (this.#canGoAway) this.#countAway();
     else this.mailbox?.clear();
@@ -371,7 +372,7 @@ export class Session implements LinkOwner {
   /** From now on all that it holds is what an absent client holds; mail for which that has no room is lost. */
   #countAway(): void {
     if (!this.#account.goAway(this.#acks?.size ?? 0)) return;
-    this.mailbox?.loseWhile(() => !this.#account.fitsAway);
+    this.mailbox?.dropOldestWhile(() => !this.#account.fitsAway);
   }
 
   #stopCatchUp(): void {
@@ -390,7 +391,7 @@ export class Session implements LinkOwner {
     Promise.resolve(result).catch((error: unknown) => this.report(error));
   }
 
-  failed(error: unknown): void {
+  onError(error: unknown): void {
     this.report(error);
     this.tell({ type: "error", error: internal() });
   }

@@ -60,7 +60,7 @@ export const upgradeWebSocket: UpgradeWebSocket<BunEnv> = (c, open, protocol, ab
   if (data.open !== undefined) {
     throw new UpgradeError(`Cannot upgrade: the websocket of Bun.serve is not the relay's; ${HOW_TO_SERVE}`);
   }
-  watchResponse(c, () => data.link?.close(CLOSE_CODES.forbidden));
+  watchResponse(c, () => data.link?.startClosing(CLOSE_CODES.forbidden));
   return response;
 };
 
@@ -97,17 +97,17 @@ export function createBunWebSocket(options: BunWebSocketOptions): WebSocketHandl
       const { data } = ws;
       data.link = data.open?.(new BunConnection(ws));
       data.open = data.abandon = undefined;
-      if (data.closed !== undefined) data.link?.closed(data.closed.code, data.closed.reason);
+      if (data.closed !== undefined) data.link?.onSocketGone(data.closed.code, data.closed.reason);
     },
     message(ws, message) {
       collectInTime(message.length);
-      ws.data.link?.receive(message, typeof message !== "string");
+      ws.data.link?.onMessage(message, typeof message !== "string");
     },
     ping(ws) {
-      ws.data.link?.pong();
+      ws.data.link?.onPong();
     },
     pong(ws) {
-      ws.data.link?.pong();
+      ws.data.link?.onPong();
     },
     drain(ws) {
       ws.data.drained?.();
@@ -116,7 +116,7 @@ export function createBunWebSocket(options: BunWebSocketOptions): WebSocketHandl
       const { data } = ws;
       data.closed = { code: code === 1006 ? codeBehind(reason) : code, reason };
       if (data.link === undefined) data.abandon?.();
-      else data.link.closed(data.closed.code, data.closed.reason);
+      else data.link.onSocketGone(data.closed.code, data.closed.reason);
     },
   };
 }

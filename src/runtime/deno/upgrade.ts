@@ -34,7 +34,7 @@ export function createDenoUpgrade(options: DenoUpgradeOptions): UpgradeWebSocket
     let pending: { readonly open: Open; readonly abandon: () => void } | undefined = { open, abandon };
     const closed = (code: number, reason: string): void => {
       if (link === undefined) pending?.abandon();
-      else link.closed(code, reason);
+      else link.onSocketGone(code, reason);
     };
     let connection: DenoConnection | undefined;
     // A throw in one of these would end the process (Deno 2.9); none of what they call throws.
@@ -50,7 +50,7 @@ export function createDenoUpgrade(options: DenoUpgradeOptions): UpgradeWebSocket
     };
     socket.onmessage = ({ data }) => {
       const isText = typeof data === "string";
-      link?.receive(isText ? data : new Uint8Array(data), !isText);
+      link?.onMessage(isText ? data : new Uint8Array(data), !isText);
     };
     socket.onerror = () => {};
     // Comes twice at times, with code 0 where no close frame came, and with 1001 where idleTimeout has ended it (Deno 2.9). Of the

@@ -104,10 +104,10 @@ export class Intake {
     if (heldBytes > UNCOUNTED_BYTES) {
       this.#isHeld = true;
       // What follows is read and dropped: the client's end is behind it.
-      if (this.#ws.link?.receiving(heldBytes, rawBytes) === false) this.#isDiscarding = true;
+      if (this.#ws.link?.onPartialMessage(heldBytes, rawBytes) === false) this.#isDiscarding = true;
     } else if (this.#isHeld) {
       this.#isHeld = false;
-      this.#ws.link?.receiving(0, 0);
+      this.#ws.link?.onPartialMessage(0, 0);
     }
   }
 

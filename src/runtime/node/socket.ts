@@ -21,22 +21,22 @@ export class RelaySocket extends WebSocket {
     switch (event) {
       case "message":
         // With nodebuffer, the default, `ws` gives one Buffer; text is UTF-8 that it has checked.
-        link?.receive(data as Buffer, detail === true);
+        link?.onMessage(data as Buffer, detail === true);
         return true;
       case "ping":
         this.#answer(data as Buffer);
-        link?.pong();
+        link?.onPong();
         return true;
       case "pong":
-        link?.pong();
+        link?.onPong();
         return true;
       case "error":
         // Only what came from the client and breaks the protocol is an error here. Bun's ws reports 1006 for it when it is gone.
-        if (data instanceof Error) link?.closing(codeBehind(data), data.message);
+        if (data instanceof Error) link?.onPeerClosing(codeBehind(data), data.message);
         return true;
       case "close":
         this.clients?.delete(this);
-        link?.closed(Number(data), String(detail));
+        link?.onSocketGone(Number(data), String(detail));
         return true;
       default:
         return false;
@@ -68,13 +68,13 @@ export class RelaySocket extends WebSocket {
    */
   answeredClose(): void {
     const { _closeCode: code = 1006 } = this as { _closeCode?: number };
-    this.link?.closing(code, "");
+    this.link?.onPeerClosing(code, "");
   }
 
   /** `ws` 8.23 calls this for a client's close frame too, and reports it by an event only when the socket is gone. */
   override close(code?: number, reason?: string | Buffer): void {
     super.close(code, reason);
-    this.link?.closing(code ?? 1005, reason?.toString() ?? "");
+    this.link?.onPeerClosing(code ?? 1005, reason?.toString() ?? "");
   }
 }
 

@@ -38,7 +38,7 @@ class Wire implements ClientSocket, Connection {
   }
 
   send(text: string): void {
-    this.#later(() => this.#link?.receive(text, false));
+    this.#later(() => this.#link?.onMessage(text, false));
   }
 
   write(frames: readonly Frame[]): void {
@@ -57,7 +57,7 @@ class Wire implements ClientSocket, Connection {
     if (this.#isClosing) return;
     this.#isClosing = true;
     this.#later(() => {
-      this.#link?.closed(code, reason);
+      this.#link?.onSocketGone(code, reason);
       this.onclose?.({ code, reason } as never); // As its type in ClientSocket asks.
     });
   }
@@ -70,7 +70,7 @@ class Wire implements ClientSocket, Connection {
   cut(relayNoticesMs: number, clientNoticesMs: number): void {
     if (this.#isCut) return;
     this.#isCut = true;
-    setTimeout(() => this.#link?.closed(1006, ""), relayNoticesMs);
+    setTimeout(() => this.#link?.onSocketGone(1006, ""), relayNoticesMs);
     setTimeout(() => this.onclose?.({ code: 1006, reason: "" } as never), clientNoticesMs); // As its type asks.
   }
 

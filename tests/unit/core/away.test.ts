@@ -27,8 +27,8 @@ function outcomes(sender: JsonClient, messages: readonly unknown[], firstAckId =
 describe("how a connection ends decides whether its session is away or over", () => {
   test.each([1006, 4000, 4001, 4499])("closed by its client with %i it is away", (code) => {
     const { relay, sender, receiver } = connectTwo();
-    receiver.link.closing(code, "");
-    receiver.link.closed(code, "");
+    receiver.link.onPeerClosing(code, "");
+    receiver.link.onSocketGone(code, "");
     expect(relay.holdings.sessions).toBe(2);
     expect(outcomes(sender, ["hi"])).toEqual(["queued"]);
   });
@@ -37,7 +37,7 @@ describe("how a connection ends decides whether its session is away or over", ()
     "closed by its client with %i it is over",
     (code) => {
       const { relay, sender, receiver, resume } = connectTwo();
-      receiver.link.closing(code, "");
+      receiver.link.onPeerClosing(code, "");
       expect(relay.holdings.sessions).toBe(1);
       expect(outcomes(sender, ["hi"])).toEqual(["no_such_id"]);
       expect(resume(receiver).welcome.resumed).toBe(false);
@@ -47,7 +47,7 @@ describe("how a connection ends decides whether its session is away or over", ()
   test("given up by the heartbeat it is away", () => {
     const { relay, sender, receiver } = connectTwo();
     for (let tenths = 0; tenths < 41; tenths++) {
-      sender.link.pong();
+      sender.link.onPong();
       passBeats(0.1);
     }
     expect(receiver.did.at(-1)).toBe("terminate");
@@ -191,6 +191,6 @@ test("shutting down ends who is away as well, and leaves no timer", async () => 
   expect(relay.holdings.sessions).toBe(0);
   const late = connectJson();
   expect(late.did).toEqual(["close 1001"]);
-  late.link.closed(1001, "");
+  late.link.onSocketGone(1001, "");
   expect(vi.getTimerCount()).toBe(0);
 });

@@ -95,7 +95,7 @@ describe("a client that does not wait for its acks", () => {
   test("is refused what is over the 256 whose acks have not left, and may send it again later", () => {
     const { turn, connectJson } = startJsonRelay();
     const [sender, receiver] = [connectJson(), connectJson()];
-    for (let ackId = 1; ackId <= 300; ackId++) sender.link.receive(sendTo("2", ackId), false);
+    for (let ackId = 1; ackId <= 300; ackId++) sender.link.onMessage(sendTo("2", ackId), false);
     turn.end();
     expect(receiver.data).toEqual(Array.from({ length: 256 }, (_, index) => index + 1));
     const failures = sender.all("ack").filter(({ outcome }) => outcome === "failed");
@@ -118,10 +118,10 @@ describe("a client that does not wait for its acks", () => {
   test("is not refused the repeats after a resume, of which the acks left with the connection before", () => {
     const { turn, connectJson, resume } = startJsonRelay();
     const [sender, receiver] = [connectJson(), connectJson()];
-    for (let ackId = 1; ackId <= 200; ackId++) sender.link.receive(sendTo("2", ackId), false);
+    for (let ackId = 1; ackId <= 200; ackId++) sender.link.onMessage(sendTo("2", ackId), false);
     sender.vanishes();
     const back = resume(sender);
-    for (let ackId = 1; ackId <= 256; ackId++) back.link.receive(sendTo("2", ackId), false);
+    for (let ackId = 1; ackId <= 256; ackId++) back.link.onMessage(sendTo("2", ackId), false);
     turn.end();
     expect(receiver.data).toEqual(Array.from({ length: 256 }, (_, index) => index + 1));
   });

@@ -51,7 +51,7 @@ test("an echo takes no id and is no session", () => {
 test("an echo is looked after and observed like any connection", () => {
   const { client, events, left } = openEcho();
   client.says("hi");
-  client.link.pong();
+  client.link.onPong();
   expect(events).toEqual(["connected echo", "received echo", "sent echo", "beat echo"]);
   client.leaves();
   expect(left).toEqual([{ id: "echo", ending: { by: "client", code: 1000, reason: "", mayReturn: false } }]);

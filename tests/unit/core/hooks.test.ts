@@ -101,7 +101,7 @@ describe("onOpen and onClose", () => {
     connect().leaves();
     expect(calls).toEqual(["open 1", "open 2", "close 2"]);
     back.leaves();
-    back.link.closed(1006, "");
+    back.link.onSocketGone(1006, "");
     expect(calls.at(-1)).toBe("close 1");
     expect(calls.length).toBe(4);
   });
@@ -148,7 +148,7 @@ test("an id that is given to somebody else ends the old session, which closes wi
   const sender = connectJson();
   const now = connectJson({ id: "alice" });
   expect(old.did.at(-1)).toBe("close 4500");
-  old.link.closed(4500, "");
+  old.link.onSocketGone(4500, "");
   sender.sends("alice", "hi", 1);
   expect([old.data, now.data]).toEqual([[], ["hi"]]);
   expect(relay.holdings.sessions).toBe(2);

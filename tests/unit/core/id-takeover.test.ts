@@ -39,7 +39,7 @@ describe("a client that proves an id, and has no token of the session that has i
     sender.sends("alice", "hi", 1);
     const next = connectJson(alice);
     expect([open.did.at(-1), next.data]).toEqual(["close 4500", ["hi"]]);
-    open.link.closed(4500, "");
+    open.link.onSocketGone(4500, "");
     expect(sender.sends("alice", "more", 2)?.outcome).toBe("delivered");
     expect([open.data, next.data]).toEqual([["hi"], ["hi", "more"]]);
   });

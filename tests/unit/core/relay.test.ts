@@ -55,9 +55,9 @@ describe("a message", () => {
     const { turn, connect } = startRelay();
     const [one, two, three] = [connect(), connect(), connect()];
     for (const words of ["a", "b", "c"]) {
-      one.link.receive(`3:${words}`, false);
-      two.link.receive(`3:${words.toUpperCase()}`, false);
-      one.link.receive(`2:${words}`, false);
+      one.link.onMessage(`3:${words}`, false);
+      two.link.onMessage(`3:${words.toUpperCase()}`, false);
+      one.link.onMessage(`2:${words}`, false);
     }
     expect(turn.scheduled).toBe(1);
     turn.end();
@@ -69,7 +69,7 @@ describe("a message", () => {
 test("where no schedule is given, what one frame brought about is written before the turn goes on", async () => {
   const relay = new Relay();
   const connection = new FakeConnection();
-  relay.open(connection).receive("1:a", false);
+  relay.open(connection).onMessage("1:a", false);
   expect(connection.did).toEqual([]);
   await Promise.resolve();
   expect(connection.did).toEqual(["write a"]);
@@ -121,7 +121,7 @@ describe("an id", () => {
   test("ends with its client's close frame, before the socket is gone", () => {
     const { relay, connect } = startRelay();
     const [one, two] = [connect(), connect()];
-    two.link.closing(1000, "");
+    two.link.onPeerClosing(1000, "");
     one.says("2:too late");
     expect(one.heard).toEqual([expect.stringContaining(":error no_such_id ")]);
     expect(two.did).toEqual([]);
@@ -133,7 +133,7 @@ describe("an id", () => {
     const [one, two] = [connect(), connect()];
     for (let beats = 0; beats < 5; beats++) {
       passBeats(0.8);
-      one.link.pong();
+      one.link.onPong();
     }
     expect(two.did.at(-1)).toBe("terminate");
     one.says("2:anyone?");
@@ -145,8 +145,8 @@ describe("an id", () => {
     const [one, two] = [connect(), connect()];
     two.leaves();
     const three = connect();
-    two.link.closed(1006, "");
-    two.link.receive("3:from the grave", false);
+    two.link.onSocketGone(1006, "");
+    two.link.onMessage("3:from the grave", false);
     one.says("3:hi");
     expect(three.heard).toEqual(["hi"]);
   });
@@ -169,7 +169,7 @@ describe("an observer", () => {
     const one = connect();
     const two = connect({ protocol: plainFrom });
     one.says("2:hi");
-    two.link.pong();
+    two.link.onPong();
     one.leaves();
     expect(events).toEqual(["connected 1", "connected 2", "received 1 2:hi", "sent 2 1:hi", "beat 2"]);
     passBeats(4);

@@ -62,7 +62,7 @@ describe("a client that lost its connection", () => {
     const [sender, old] = [connect(), connectJson()];
     const back = resume(old);
     expect(old.did.at(-1)).toBe("close 4500");
-    old.link.closed(4500, "");
+    old.link.onSocketGone(4500, "");
     old.says(JSON.stringify({ type: "send", to: "1", data: "from the grave" }));
     sender.says("2:hi");
     expect([back.data, old.data, sender.heard]).toEqual([["hi"], [], []]);

@@ -33,7 +33,7 @@ describe("shutting down", () => {
     const [one, two] = [connect(), connect()];
     const echo = new FakeConnection();
     relay.openEcho(echo);
-    one.link.receive("2:last words", false);
+    one.link.onMessage("2:last words", false);
     shutDown(relay);
     expect(one.did).toEqual(["close 1001"]);
     expect(two.did).toEqual(["write last words", "close 1001"]);
@@ -45,10 +45,10 @@ describe("shutting down", () => {
     const { relay, connect } = startRelay();
     const [one, two] = [connect(), connect()];
     const { isDone } = shutDown(relay);
-    one.link.closed(1001, "");
+    one.link.onSocketGone(1001, "");
     await vi.advanceTimersByTimeAsync(CLOSE_TIMEOUT_MS - 1);
     expect(isDone()).toBe(false);
-    two.link.closed(1001, "");
+    two.link.onSocketGone(1001, "");
     await vi.advanceTimersByTimeAsync(0);
     expect(isDone()).toBe(true);
     expect([one.did, two.did]).toEqual([["close 1001"], ["close 1001"]]);
@@ -59,7 +59,7 @@ describe("shutting down", () => {
     const { relay, connect } = startRelay();
     const [polite, mute] = [connect(), connect()];
     const { isDone } = shutDown(relay);
-    polite.link.closed(1001, "");
+    polite.link.onSocketGone(1001, "");
     await vi.advanceTimersByTimeAsync(CLOSE_TIMEOUT_MS - 1);
     expect(mute.did).toEqual(["close 1001"]);
     expect(isDone()).toBe(false);
@@ -72,11 +72,11 @@ describe("shutting down", () => {
   test("waits for those who were closing already", async () => {
     const { relay, connect } = startRelay();
     const one = connect();
-    one.link.closing(1000, "");
+    one.link.onPeerClosing(1000, "");
     const { isDone } = shutDown(relay);
     await vi.advanceTimersByTimeAsync(1);
     expect(isDone()).toBe(false);
-    one.link.closed(1000, "");
+    one.link.onSocketGone(1000, "");
     await vi.advanceTimersByTimeAsync(0);
     expect(isDone()).toBe(true);
     expect(one.did).toEqual([]);
@@ -91,10 +91,10 @@ describe("shutting down", () => {
     expect(relay.accepts).toBe(false);
     const late = connect();
     expect(late.did).toEqual(["close 1001"]);
-    one.link.closed(1001, "");
+    one.link.onSocketGone(1001, "");
     await vi.advanceTimersByTimeAsync(0);
     expect(isDone()).toBe(false);
-    late.link.closed(1001, "");
+    late.link.onSocketGone(1001, "");
     await vi.advanceTimersByTimeAsync(0);
     expect(isDone()).toBe(true);
   });
@@ -104,7 +104,7 @@ describe("shutting down", () => {
     const one = connect();
     const first = shutDown(relay);
     const second = shutDown(relay);
-    one.link.closed(1001, "");
+    one.link.onSocketGone(1001, "");
     await vi.advanceTimersByTimeAsync(0);
     expect([first.isDone(), second.isDone()]).toEqual([true, true]);
   });

@@ -38,7 +38,7 @@ describe("with ?refusal=close a refusal", () => {
     expect(upgrades.map(({ protocol }) => protocol)).toEqual(["relay.v1.json"]);
     const client = nextUpgrade().open();
     expect([client.did, client.connection.reasons]).toEqual([[`close ${code}`], [reason]]);
-    client.link.closed(code, "");
+    client.link.onSocketGone(code, "");
     expect(relay.holdings).toMatchObject({ connections, sessions });
   });
 
@@ -52,7 +52,7 @@ describe("with ?refusal=close a refusal", () => {
     expect(await ask("/ws?refusal=close")).toMatchObject({ status: 401, code: "unauthorized" });
     const client = nextUpgrade().open();
     expect(await ask("/ws?refusal=close")).toMatchObject({ status: 401 });
-    client.link.closed(4501, "");
+    client.link.onSocketGone(4501, "");
     expect(await ask("/ws?refusal=close")).toMatchObject({ status: 200 });
     for (const { abandon } of upgrades) abandon();
     expect(await ask("/ws?refusal=close")).toMatchObject({ status: 200 });

@@ -65,7 +65,7 @@ describe("who watches an id", () => {
     const [watcher, two] = [connectJson(), connectJson()];
     watcher.asks({ type: "watch", id: "2" });
     resume(two);
-    two.link.closed(4500, "");
+    two.link.onSocketGone(4500, "");
     watcher.asks({ type: "ping" });
     expect(watcher.news).toEqual(["2 online"]);
   });

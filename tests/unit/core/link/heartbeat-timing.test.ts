@@ -27,7 +27,7 @@ function talk(silences: readonly number[], phase: number): { monitored: FakeMoni
   const heardAt = [Date.now()];
   for (const silence of silences) {
     vi.advanceTimersByTime(silence);
-    heartbeat.heard(monitored);
+    heartbeat.onSignOfLife(monitored);
     heardAt.push(Date.now());
   }
   passBeats(6);

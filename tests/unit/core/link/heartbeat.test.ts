@@ -59,7 +59,7 @@ describe("a connection in silence", () => {
     const monitored = monitor();
     passBeats(3.7);
     expect(monitored.counted).toEqual([1, 2]);
-    heartbeat.heard(monitored);
+    heartbeat.onSignOfLife(monitored);
     expect(monitored.pulse.misses).toBe(0);
     passBeats(3.7);
     expect(monitored.counted).toEqual([1, 2, 1, 2]);
@@ -69,7 +69,7 @@ describe("a connection in silence", () => {
 
 test("a connection that ended is neither asked nor counted", () => {
   const monitored = monitor();
-  monitored.ended = true;
+  monitored.isOver = true;
   passBeats(5);
   expect([monitored.pings, monitored.counted, monitored.visits]).toEqual([[], [], 0]);
 });
@@ -86,8 +86,8 @@ test("a connection that was removed is forgotten at once, and the others of its 
 
 test("a visit that ends another connection of the same tick leaves that one alone", () => {
   const [first, second] = [monitor(), monitor()];
-  first.visited = () => {
-    second.ended = true;
+  first.onVisit = () => {
+    second.isOver = true;
     heartbeat.remove(second);
   };
   passBeats(5);
@@ -96,8 +96,8 @@ test("a visit that ends another connection of the same tick leaves that one alon
 
 test("a connection that ends when it is visited is not asked", () => {
   const monitored = monitor();
-  monitored.visited = () => {
-    monitored.ended = true;
+  monitored.onVisit = () => {
+    monitored.isOver = true;
   };
   passBeats(5);
   expect(monitored.pings).toEqual([]);
@@ -107,7 +107,7 @@ test("every connection is visited at least once a beat, talking or not", () => {
   const [talking, silent] = [monitor(), monitor()];
   for (let ticks = 0; ticks < 15; ticks++) {
     vi.advanceTimersByTime(TICK_MS);
-    heartbeat.heard(talking);
+    heartbeat.onSignOfLife(talking);
   }
   expect(talking.visits).toBeGreaterThanOrEqual(3);
   expect(silent.visits).toBeGreaterThanOrEqual(3);
@@ -170,7 +170,7 @@ describe("ten thousand connections", () => {
     vi.advanceTimersByTime(BEAT_MS + 2 * TICK_MS);
     while (turn.scheduled > 0) turn.end();
     expect(pings()).toBe(MANY);
-    for (const monitored of connections) monitored.answers = () => many.heard(monitored);
+    for (const monitored of connections) monitored.answers = () => many.onSignOfLife(monitored);
     passBeats(1);
     while (turn.scheduled > 0) turn.end();
     expect(pings()).toBe(2 * MANY);
@@ -210,12 +210,12 @@ describe("time", () => {
   });
 
   test("is told in whole beats since a tick", () => {
-    const { now } = heartbeat;
+    const { currentTick } = heartbeat;
     passBeats(2);
     vi.advanceTimersByTime(-1 + BEAT_MS);
-    expect(heartbeat.beatsSince(now)).toBe(2);
+    expect(heartbeat.beatsSince(currentTick)).toBe(2);
     vi.advanceTimersByTime(1);
-    expect(heartbeat.beatsSince(now)).toBe(3);
+    expect(heartbeat.beatsSince(currentTick)).toBe(3);
   });
 });
 

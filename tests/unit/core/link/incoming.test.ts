@@ -32,29 +32,29 @@ describe("what a runtime holds of an incomplete message", () => {
 describe("a link whose message is incomplete", () => {
   test("is closed with 1008 when more came than any message takes", () => {
     const { link, connection } = openLink({ maxMessageBytes: 1000 });
-    expect(link.receiving(10, maxRawBytes(1000))).toBe(true);
-    expect(link.receiving(10, maxRawBytes(1000) + 1)).toBe(false);
+    expect(link.onPartialMessage(10, maxRawBytes(1000))).toBe(true);
+    expect(link.onPartialMessage(10, maxRawBytes(1000) + 1)).toBe(false);
     expect(connection.did).toEqual(["close 1008"]);
   });
 
   test("is closed with 4003 when there is no memory for the message; others are served", () => {
     const { link, connection } = openLink({ maxTotalBufferedBytes: MEBIBYTE });
-    expect(link.receiving(900_000, 900_000)).toBe(false);
+    expect(link.onPartialMessage(900_000, 900_000)).toBe(false);
     expect(connection.did).toEqual(["close 4003"]);
   });
 
   test("counts as waiting until the message is complete", () => {
     const { link } = openLink();
     expect(link.waitingSince).toBe(Number.POSITIVE_INFINITY);
-    link.receiving(100_000, 100_000);
+    link.onPartialMessage(100_000, 100_000);
     expect(link.waitingSince).toBeLessThanOrEqual(performance.now());
-    link.receiving(0, 0);
+    link.onPartialMessage(0, 0);
     expect(link.waitingSince).toBe(Number.POSITIVE_INFINITY);
   });
 
   test("that is evicted is dropped at once, and gives back what it held", () => {
     const { link, connection } = openLink();
-    link.receiving(100_000, 100_000);
+    link.onPartialMessage(100_000, 100_000);
     link.evict();
     expect(connection.did).toEqual(["close 4000", "terminate"]);
     expect(link.waitingSince).toBe(Number.POSITIVE_INFINITY);
@@ -63,9 +63,9 @@ describe("a link whose message is incomplete", () => {
 
   test("lets the runtime hold nothing more when the socket is gone", () => {
     const { link } = openLink();
-    link.receiving(100_000, 100_000);
-    link.closed(1006, "");
+    link.onPartialMessage(100_000, 100_000);
+    link.onSocketGone(1006, "");
     expect(link.waitingSince).toBe(Number.POSITIVE_INFINITY);
-    expect(link.receiving(200_000, 200_000)).toBe(false);
+    expect(link.onPartialMessage(200_000, 200_000)).toBe(false);
   });
 });

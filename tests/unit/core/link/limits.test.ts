@@ -19,7 +19,7 @@ describe("a receiver that does not read", () => {
   /** Both live; the heartbeat has no reason to drop one. */
   function passTalkingBeats(beats: number, ...clients: readonly FakeClient[]): void {
     for (let tenths = 0; tenths < beats * 10; tenths++) {
-      for (const { link } of clients) link.pong();
+      for (const { link } of clients) link.onPong();
       passBeats(0.1);
     }
   }
@@ -36,7 +36,7 @@ describe("a receiver that does not read", () => {
 
   test("has what waits within one turn counted as well", () => {
     const { turn, sender, receiver } = connectTwo();
-    for (let times = 0; times < 5; times++) sender.link.receive(`2:${"x".repeat(40)}`, false);
+    for (let times = 0; times < 5; times++) sender.link.onMessage(`2:${"x".repeat(40)}`, false);
     turn.end();
     expect(receiver.heard.length).toBe(3);
     expect(sender.heard.length).toBe(2);
@@ -113,7 +113,7 @@ describe("with maxConnections", () => {
     expect(relay.holdings.sessions).toBe(1);
     first.says("2:hello?");
     expect(first.heard).toEqual([expect.stringContaining(":error no_such_id ")]);
-    over.link.closed(1013, "");
+    over.link.onSocketGone(1013, "");
     expect(relay.accepts).toBe(false);
     first.leaves();
     expect(relay.accepts).toBe(true);
@@ -131,9 +131,9 @@ describe("with maxConnections", () => {
   test("a connection keeps its place until its socket is gone", () => {
     const { relay, connect } = startRelay({ limits: { maxConnections: 1 } });
     const client = connect();
-    client.link.closing(1000, "");
+    client.link.onPeerClosing(1000, "");
     expect(relay.accepts).toBe(false);
-    client.link.closed(1000, "");
+    client.link.onSocketGone(1000, "");
     expect(relay.accepts).toBe(true);
   });
 });

@@ -18,15 +18,15 @@ describe("the heartbeat of a link", () => {
     expect(connection.did).toEqual(["ping", "ping", "ping", "terminate"]);
     expect(owner.events).toEqual(["missed 1", "missed 2", "missed 3"]);
     expect(owner.endings).toEqual([{ by: "heartbeat", code: 1006, reason: "3 beats missed", mayReturn: true }]);
-    expect(link.ended).toBe(true);
+    expect(link.isOver).toBe(true);
   });
 
   test.each(["frame", "pong"])("starts anew with each %s", (sign) => {
     const { connection, link } = openLink();
     for (let times = 0; times < 5; times++) {
       passBeats(3.7);
-      if (sign === "frame") link.receive("x", false);
-      else link.pong();
+      if (sign === "frame") link.onMessage("x", false);
+      else link.onPong();
     }
     expect(connection.count("terminate")).toBe(0);
   });
@@ -58,20 +58,20 @@ describe("the heartbeat of a link", () => {
     expect([connection.did, owner.events, owner.endings]).toEqual([[], [], []]);
   });
 
-  test.each(["closing", "closed", "close", "lost"])("keeps nothing of a link that ended by %s", (how) => {
+  test.each(["onPeerClosing", "onSocketGone", "startClosing", "lost"])("forgets a link that ended by %s", (how) => {
     const remove = vi.spyOn(Heartbeat.prototype, "remove");
     const { link } = openLink();
-    if (how === "close") link.close(CLOSE_CODES.goingAway);
+    if (how === "startClosing") link.startClosing(CLOSE_CODES.goingAway);
     else if (how === "lost") passBeats(4);
-    else link[how === "closing" ? "closing" : "closed"](1000, "");
-    link.closed(1006, "");
+    else link[how === "onPeerClosing" ? "onPeerClosing" : "onSocketGone"](1000, "");
+    link.onSocketGone(1006, "");
     expect(remove.mock.calls).toEqual([[link]]);
     remove.mockRestore();
   });
 
   test("does not look after a link that ended", () => {
     const { connection, link } = openLink();
-    link.closed(1000, "");
+    link.onSocketGone(1000, "");
     passBeats(10);
     expect(connection.did).toEqual([]);
   });
@@ -80,11 +80,11 @@ describe("the heartbeat of a link", () => {
 test("the owner is visited at least once a beat, silent or talking, until the link ends", () => {
   const { owner, link } = openLink();
   for (let tenths = 0; tenths < 50; tenths++) {
-    link.receive("x", false);
+    link.onMessage("x", false);
     passBeats(0.1);
   }
   expect(owner.beats).toBeGreaterThanOrEqual(5);
-  link.closed(1000, "");
+  link.onSocketGone(1000, "");
   const { beats } = owner;
   passBeats(5);
   expect(owner.beats).toBe(beats);
@@ -92,6 +92,6 @@ test("the owner is visited at least once a beat, silent or talking, until the li
 
 test("a pong is reported, and is no message", () => {
   const { owner, link } = openLink();
-  link.pong();
+  link.onPong();
   expect(owner.events).toEqual(["ponged"]);
 });

@@ -16,7 +16,7 @@ describe("a close by the relay", () => {
     const { connection, turn, link } = openLink();
     link.send(text("a"));
     link.send(text("b"));
-    link.close(CLOSE_CODES.goingAway);
+    link.startClosing(CLOSE_CODES.goingAway);
     expect(link.send(text("c"))).toBe(false);
     turn.end();
     expect(connection.did).toEqual(["write a,b", "close 1001"]);
@@ -25,34 +25,34 @@ describe("a close by the relay", () => {
 
   test("ends the link at once and only once, whatever the socket reports later", () => {
     const { connection, owner, link } = openLink();
-    link.close(CLOSE_CODES.goingAway);
-    link.close(CLOSE_CODES.internal);
-    link.closing(1001, "");
-    link.closed(1001, "");
+    link.startClosing(CLOSE_CODES.goingAway);
+    link.startClosing(CLOSE_CODES.internal);
+    link.onPeerClosing(1001, "");
+    link.onSocketGone(1001, "");
     expect(connection.did).toEqual(["close 1001"]);
     expect(owner.endings).toEqual([
       { by: "relay", code: 1001, reason: CLOSE_CODES.goingAway.reason, mayReturn: false },
     ]);
-    expect(link.ended).toBe(true);
+    expect(link.isOver).toBe(true);
   });
 
   test("that the client does not answer drops the socket after closeTimeoutMs", () => {
     const { connection, released, link } = openLink();
-    link.close(CLOSE_CODES.goingAway);
+    link.startClosing(CLOSE_CODES.goingAway);
     vi.advanceTimersByTime(CLOSE_TIMEOUT_MS - 1);
     expect(connection.did).toEqual(["close 1001"]);
     vi.advanceTimersByTime(1);
     expect(connection.did).toEqual(["close 1001", "terminate"]);
     expect(released).toEqual([]);
-    link.closed(1006, "");
+    link.onSocketGone(1006, "");
     expect(released).toEqual([link]);
   });
 
   test("that the client answers in time leaves no timer and drops nothing", () => {
     const { connection, released, link } = openLink();
-    link.close(CLOSE_CODES.goingAway);
-    link.closed(1001, "");
-    link.closed(1001, "");
+    link.startClosing(CLOSE_CODES.goingAway);
+    link.onSocketGone(1001, "");
+    link.onSocketGone(1001, "");
     vi.advanceTimersByTime(10 * CLOSE_TIMEOUT_MS);
     expect(connection.did).toEqual(["close 1001"]);
     expect(released).toEqual([link]);
@@ -60,8 +60,8 @@ describe("a close by the relay", () => {
 
   test("is the relay's also where the runtime reports it at once, and leaves no timer", () => {
     const { connection, owner, link } = openLink();
-    connection.close = (code, reason) => link.closed(code, reason);
-    link.close(CLOSE_CODES.goingAway);
+    connection.close = (code, reason) => link.onSocketGone(code, reason);
+    link.startClosing(CLOSE_CODES.goingAway);
     expect(owner.endings).toMatchObject([{ by: "relay", code: 1001 }]);
     vi.advanceTimersByTime(10 * CLOSE_TIMEOUT_MS);
     expect(connection.count("terminate")).toBe(0);
@@ -72,20 +72,20 @@ describe("a close by the client", () => {
   test("ends the link when its close frame comes, before the socket is gone", () => {
     const { connection, owner, released, turn, link } = openLink();
     link.send(text("a"));
-    link.closing(1000, "bye");
+    link.onPeerClosing(1000, "bye");
     expect(owner.endings).toEqual([{ by: "client", code: 1000, reason: "bye", mayReturn: false }]);
     expect(released).toEqual([]);
     turn.end();
-    link.receive("late", false);
-    link.pong();
+    link.onMessage("late", false);
+    link.onPong();
     expect([connection.did, owner.events]).toEqual([[], []]);
-    link.closed(1006, "");
+    link.onSocketGone(1006, "");
     expect(owner.endings.length).toBe(1);
   });
 
   test("whose socket stays open is dropped after closeTimeoutMs", () => {
     const { connection, link } = openLink();
-    link.closing(1000, "");
+    link.onPeerClosing(1000, "");
     vi.advanceTimersByTime(CLOSE_TIMEOUT_MS - 1);
     expect(connection.did).toEqual([]);
     vi.advanceTimersByTime(1);
@@ -94,13 +94,13 @@ describe("a close by the client", () => {
 
   test("without a close frame is one with 1006", () => {
     const { owner, link } = openLink();
-    link.closed(1006, "");
+    link.onSocketGone(1006, "");
     expect(owner.endings).toEqual([{ by: "client", code: 1006, reason: "", mayReturn: true }]);
   });
 
   test.each([1002, 1007, 1009])("that the runtime made of broken frames, with %i, is the relay's", (code) => {
     const { owner, link } = openLink();
-    link.closed(code, "");
+    link.onSocketGone(code, "");
     expect(owner.endings).toMatchObject([{ by: "relay", code }]);
   });
 });
@@ -114,12 +114,12 @@ describe("a message larger than maxMessageBytes", () => {
   ])("in %s characters closes with 1009, and one of just that size is received", (_name, character) => {
     const words = character.repeat(12 / Buffer.byteLength(character));
     const fits = openLink({ maxMessageBytes: 12 });
-    fits.link.receive(words, false);
+    fits.link.onMessage(words, false);
     expect(fits.owner.events).toEqual([`received ${words}`]);
     expect(fits.connection.did).toEqual([]);
 
     const tooLarge = openLink({ maxMessageBytes: 12 });
-    tooLarge.link.receive(`${words}a`, false);
+    tooLarge.link.onMessage(`${words}a`, false);
     expect(tooLarge.owner.events).toEqual([]);
     expect(tooLarge.connection.did).toEqual(["close 1009"]);
     expect(tooLarge.owner.endings).toMatchObject([{ by: "relay", code: 1009 }]);
@@ -127,9 +127,9 @@ describe("a message larger than maxMessageBytes", () => {
 
   test("in bytes closes with 1009, and one of just that size is received", () => {
     const { connection, owner, link } = openLink({ maxMessageBytes: 12 });
-    link.receive(new Uint8Array(12), true);
+    link.onMessage(new Uint8Array(12), true);
     expect(owner.events.length).toBe(1);
-    link.receive(new Uint8Array(13), true);
+    link.onMessage(new Uint8Array(13), true);
     expect(owner.events.length).toBe(1);
     expect(connection.did).toEqual(["close 1009"]);
   });
@@ -138,7 +138,7 @@ describe("a message larger than maxMessageBytes", () => {
 test("what throws inside closes this connection with 1011 and is reported; nothing is thrown at the socket", () => {
   const { connection, owner, link } = openLink();
   owner.throws = new Error("a defect");
-  expect(() => link.receive("x", false)).not.toThrow();
+  expect(() => link.onMessage("x", false)).not.toThrow();
   expect(owner.events).toEqual(["failed Error: a defect"]);
   expect(connection.did).toEqual(["close 1011"]);
   expect(owner.endings).toMatchObject([{ by: "relay", code: 1011 }]);
@@ -147,13 +147,13 @@ test("what throws inside closes this connection with 1011 and is reported; nothi
 describe("what a client closes with", () => {
   test.each([1006, 4000, 4001, 4499])("%i means that it may return", (code) => {
     const { owner, link } = openLink();
-    link.closing(code, "");
+    link.onPeerClosing(code, "");
     expect(owner.endings).toMatchObject([{ by: "client", mayReturn: true }]);
   });
 
   test.each([1000, 1001, 1005, 1011, 3000, 3999, 4500, 4999])("%i means that it does not", (code) => {
     const { owner, link } = openLink();
-    link.closing(code, "");
+    link.onPeerClosing(code, "");
     expect(owner.endings).toMatchObject([{ by: "client", mayReturn: false }]);
   });
 });
@@ -163,7 +163,7 @@ describe("what the relay closes with", () => {
     "$code lets the client return to its session only from 4000 to 4499",
     (closeCode) => {
       const { owner, link } = openLink();
-      link.close(closeCode);
+      link.startClosing(closeCode);
       expect(owner.endings).toMatchObject([{ mayReturn: closeCode.code >= 4000 && closeCode.code <= 4499 }]);
     },
   );
@@ -173,10 +173,10 @@ test("what must not be refused is taken whatever waits, and not after the end", 
   const { connection, turn, link } = openLink({ maxBufferedBytes: 1 });
   connection.waitingBytes = 2;
   expect(link.send(text("refused"))).toBe(false);
-  link.sendAnyway(text("welcome"));
+  link.sendUnchecked(text("welcome"));
   turn.end();
-  link.closed(1006, "");
-  link.sendAnyway(text("late"));
+  link.onSocketGone(1006, "");
+  link.sendUnchecked(text("late"));
   turn.end();
   expect(connection.did).toEqual(["write welcome"]);
 });

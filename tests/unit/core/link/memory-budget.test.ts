@@ -25,7 +25,7 @@ describe("what may wait in all", () => {
     const waiting = Array.from({ length: 9 }, () => 0);
     for (let round = 0; round < 1000; round++) {
       waiting.forEach((bytes, at) => {
-        if (!budget.allows(bytes, 1000, Number.POSITIVE_INFINITY)) return;
+        if (!budget.makeRoomFor(bytes, 1000, Number.POSITIVE_INFINITY)) return;
         waiting[at] = bytes + 1000;
         budget.count(1000);
       });
@@ -34,11 +34,11 @@ describe("what may wait in all", () => {
     // An eighth is for those that hold little.
     const share = (TOTAL * 7) / 8 / 10;
     for (const bytes of waiting) expect(Math.abs(bytes - share)).toBeLessThan(2000);
-    expect(budget.allows(0, share - 1000, Number.POSITIVE_INFINITY)).toBe(true);
+    expect(budget.makeRoomFor(0, share - 1000, Number.POSITIVE_INFINITY)).toBe(true);
     budget.count(share);
     expect([
-      budget.allows(0, 16_384, Number.POSITIVE_INFINITY),
-      budget.allows(16_384, 1, Number.POSITIVE_INFINITY),
+      budget.makeRoomFor(0, 16_384, Number.POSITIVE_INFINITY),
+      budget.makeRoomFor(16_384, 1, Number.POSITIVE_INFINITY),
     ]).toEqual([true, false]);
   });
 
@@ -47,13 +47,13 @@ describe("what may wait in all", () => {
     budget.count(TOTAL);
     budget.watch({ recount: () => budget.count(-budget.bytes) });
     vi.advanceTimersByTime(1000);
-    expect(budget.allows(0, 100_000, Number.POSITIVE_INFINITY)).toBe(true);
+    expect(budget.makeRoomFor(0, 100_000, Number.POSITIVE_INFINITY)).toBe(true);
   });
 });
 
 /** A connection that holds bytes since a moment, until it is evicted. */
 class FakeHolder implements Holder {
-  readonly hasSpare = false;
+  readonly hasUnpromisedMessages = false;
   waitingSince: number;
   readonly #budget: () => MemoryBudget;
   readonly #bytes: number;
@@ -65,7 +65,7 @@ class FakeHolder implements Holder {
     budget().count(bytes);
   }
 
-  dropSpare(): void {}
+  dropUnpromisedMessages(): void {}
 
   evict(): void {
     if (this.waitingSince === Number.POSITIVE_INFINITY) throw new Error("It was evicted before");
@@ -88,25 +88,25 @@ describe("a budget that has nothing left", () => {
 
   test("takes from those that have waited longest, no more than it needs", () => {
     const { budget, evicted } = exhaust(8000, 2000, 5000, 9900);
-    expect(budget.allows(0, 150_000, Number.POSITIVE_INFINITY)).toBe(true);
+    expect(budget.makeRoomFor(0, 150_000, Number.POSITIVE_INFINITY)).toBe(true);
     expect(evicted()).toEqual([2000, 5000]);
   });
 
   test("takes from nobody who has waited for less than a second", () => {
     const { budget, evicted } = exhaust(9001, 9500);
-    expect(budget.allows(0, 20_000, Number.POSITIVE_INFINITY)).toBe(false);
+    expect(budget.makeRoomFor(0, 20_000, Number.POSITIVE_INFINITY)).toBe(false);
     expect([evicted(), budget.refusals]).toEqual([[], 1]);
   });
 
   test("takes from nobody for the sake of one that has waited for longer", () => {
     const { budget, evicted } = exhaust(3000, 5000);
-    expect(budget.allows(0, 150_000, 4000)).toBe(false);
+    expect(budget.makeRoomFor(0, 150_000, 4000)).toBe(false);
     expect(evicted()).toEqual([3000]);
   });
 
   test("takes from nobody for a message that it could never hold", () => {
     const { budget, evicted } = exhaust(3000, 5000);
-    expect(budget.allows(0, 200_001, Number.POSITIVE_INFINITY)).toBe(false);
+    expect(budget.makeRoomFor(0, 200_001, Number.POSITIVE_INFINITY)).toBe(false);
     expect(evicted()).toEqual([]);
   });
 });
@@ -124,13 +124,13 @@ describe("a relay's buffers", () => {
     const connection = new FakeConnection();
     const link = relay.open(connection);
     connection.waitingBytes = 5000;
-    link.receive("1:x", false);
+    link.onMessage("1:x", false);
     turn.end();
     expect(relay.holdings.bufferedBytes).toBe(5000);
-    link.close(CLOSE_CODES.replaced);
+    link.startClosing(CLOSE_CODES.replaced);
     expect(relay.holdings.bufferedBytes).toBe(5000);
     connection.waitingBytes = 0;
-    link.closed(1006, "");
+    link.onSocketGone(1006, "");
     expect(relay.holdings.bufferedBytes).toBe(0);
   });
 
@@ -167,10 +167,10 @@ describe("a relay's buffers", () => {
     const slow = new FakeConnection();
     const [link] = [relay.open(sender), relay.open(slow)];
     slow.waitingBytes = 60_000;
-    link.receive("2:too much waits for this one alone", false);
+    link.onMessage("2:too much waits for this one alone", false);
     expect(sender.count("slowDown")).toBe(0);
     slow.waitingBytes = 45_000;
-    link.receive(`2:${"x".repeat(56_000)}`, false);
+    link.onMessage(`2:${"x".repeat(56_000)}`, false);
     expect([sender.count("slowDown"), slow.count("slowDown")]).toEqual([1, 0]);
   });
 
@@ -196,7 +196,7 @@ class StalledConnection extends FakeConnection {
   override terminate(): void {
     super.terminate();
     this.waitingBytes = 0;
-    this.link?.closed(1006, "");
+    this.link?.onSocketGone(1006, "");
   }
 }
 
@@ -204,7 +204,7 @@ describe("a connection that is closed for the sake of others", () => {
   function openStalled(relay: Relay, protocol: Protocol, bytes: number, says: readonly string[]): StalledConnection {
     const connection = new StalledConnection(bytes);
     connection.link = relay.open(connection, { protocol });
-    for (const frame of says) connection.link.receive(frame, false);
+    for (const frame of says) connection.link.onMessage(frame, false);
     return connection;
   }
 
@@ -213,10 +213,10 @@ describe("a connection that is closed for the sake of others", () => {
     const stalled = openStalled(relay, text, 90_000, [":ping"]);
     turn.end();
     vi.advanceTimersByTime(2000);
-    for (let room = 0; room < 200; room++) stalled.link?.receive(`:join room-${room}`, false);
-    expect(stalled.link?.ended).toBe(false);
+    for (let room = 0; room < 200; room++) stalled.link?.onMessage(`:join room-${room}`, false);
+    expect(stalled.link?.isOver).toBe(false);
     expect(relay.holdings.rooms).toBeLessThan(200);
-    stalled.link?.closed(1006, "");
+    stalled.link?.onSocketGone(1006, "");
     expect(relay.holdings).toMatchObject({ rooms: 0, sessions: 0 });
   });
 
@@ -227,7 +227,7 @@ describe("a connection that is closed for the sake of others", () => {
     turn.end();
     vi.advanceTimersByTime(2000);
     expect(sender.sends("2", "x".repeat(40_000), 1)).toMatchObject({ outcome: "failed", error: { code: "too_slow" } });
-    stalled.link?.closed(1006, "");
+    stalled.link?.onSocketGone(1006, "");
     stalled.waitingBytes = 0;
     expect(relay.holdings).toMatchObject({ bufferedBytes: 0, sessions: 1 });
   });
@@ -247,7 +247,7 @@ describe("a connection that is closed for the sake of others", () => {
       reader.says(`1:${"x".repeat(700_000)}`);
       await Promise.resolve();
     }
-    const closed = stalled.filter(({ link }) => link?.ended);
+    const closed = stalled.filter(({ link }) => link?.isOver);
     expect(closed.length).toBeGreaterThan(1000);
     for (const connection of closed) expect(connection.did.slice(-2)).toEqual(["close 4000", "terminate"]);
     expect(failed).toEqual([]);

@@ -1,9 +1,10 @@
 import type { Connection } from "../../../../src/core/link/connection.ts";
 import type { Ending } from "../../../../src/core/link/ending.ts";
 import type { Limits } from "../../../../src/core/link/limits.ts";
-import { Link, type LinkOwner } from "../../../../src/core/link/link.ts";
+import { Link } from "../../../../src/core/link/link.ts";
+import type { LinkOwner } from "../../../../src/core/link/link-owner.ts";
 import { Frame } from "../../../../src/core/protocol/frame.ts";
-import { FakeConnection, FakeTurn, fakeCare } from "../../fakes.ts";
+import { FakeConnection, FakeTurn, fakeContext } from "../../fakes.ts";
 
 /** Keeps what a link tells it. */
 export class FakeOwner implements LinkOwner {
@@ -14,26 +15,26 @@ export class FakeOwner implements LinkOwner {
   /** What it throws at the next frame. */
   throws: Error | undefined = undefined;
 
-  received(frame: Frame): void {
+  onFrame(frame: Frame): void {
     if (this.throws !== undefined) throw this.throws;
     this.events.push(`received ${frame.payload}`);
   }
-  ponged(): void {
+  onPong(): void {
     this.events.push("ponged");
   }
-  missed(misses: number): void {
+  onMiss(misses: number): void {
     this.events.push(`missed ${misses}`);
   }
-  beat(): void {
+  onBeat(): void {
     this.beats++;
   }
-  ended(ending: Ending): void {
+  onEnd(ending: Ending): void {
     this.endings.push(ending);
   }
-  evicted(): void {
+  onEviction(): void {
     this.events.push("evicted");
   }
-  failed(error: unknown): void {
+  onError(error: unknown): void {
     this.events.push(`failed ${error}`);
   }
 }
@@ -47,8 +48,8 @@ export function openLink(
   const owner = new FakeOwner();
   const turn = new FakeTurn();
   const released: Link[] = [];
-  const care = fakeCare(turn, limits, (link) => released.push(link));
-  const link = new Link(seenAs(connection), care, owner);
+  const context = fakeContext(turn, limits, (link) => released.push(link));
+  const link = new Link(seenAs(connection), context, owner);
   return { connection, owner, turn, released, link };
 }
 

@@ -17,7 +17,7 @@ beforeEach(() => {
 
 function open() {
   const connection = new FakeConnection();
-  const heartbeat = { now: 0, beatsSince: () => 0 };
+  const heartbeat = { currentTick: 0, beatsSince: () => 0 };
   const care = { limits: DEFAULT_LIMITS, budget: new MemoryBudget(DEFAULT_LIMITS), turn: shared, heartbeat };
   return { connection, outbox: new Outbox(connection, care) };
 }

@@ -19,10 +19,10 @@ describe("a place", () => {
     const places = new Places(1);
     const released = vi.fn();
     const place = places.take(released);
-    expect([places.taken, places.areFull, places.take()]).toEqual([1, true, undefined]);
+    expect([places.used, places.areFull, places.take()]).toEqual([1, true, undefined]);
     place?.release();
     place?.release();
-    expect([places.taken, place?.isReleased, released.mock.calls.length]).toEqual([0, true, 1]);
+    expect([places.used, place?.isReleased, released.mock.calls.length]).toEqual([0, true, 1]);
     expect(places.take()).toBeDefined();
   });
 
@@ -31,9 +31,9 @@ describe("a place", () => {
     const place = relay.takePlace();
     expect([relay.accepts, relay.takePlace(), relay.holdings.connections]).toEqual([false, undefined, 0]);
     const link = relay.open(new FakeConnection(), {}, place);
-    link.close({ code: 1000, reason: "", reconnect: true });
+    link.startClosing({ code: 1000, reason: "", reconnect: true });
     expect(relay.accepts).toBe(false);
-    link.closed(1000, "");
+    link.onSocketGone(1000, "");
     expect(relay.accepts).toBe(true);
   });
 
@@ -73,7 +73,7 @@ describe("a connection on whose opening", () => {
     done?.then(isDone);
     await vi.advanceTimersByTimeAsync(0);
     expect(isDone).not.toHaveBeenCalled();
-    link.closed(1001, "");
+    link.onSocketGone(1001, "");
     await vi.advanceTimersByTimeAsync(0);
     expect(isDone).toHaveBeenCalled();
     expect(relay.holdings).toMatchObject({ connections: 0, sessions: 0 });
@@ -88,7 +88,7 @@ describe("a connection on whose opening", () => {
     const [one, two] = [connect(), connect()];
     one.says("2:hi");
     expect(two.heard).toEqual(["hi"]);
-    one.link.pong();
+    one.link.onPong();
     for (const client of [one, two]) client.leaves();
     expect(relay.accepts).toBe(true);
     expect(failures).toEqual(Array.from({ length: 5 }, () => "observer"));

@@ -50,7 +50,7 @@ describe("a client that sends more than it may", () => {
       const { relay, turn } = startRelay({ limits: { maxBytesPerSecond: 1, maxMessageBytes: 1000 } });
       const connection = new FakeConnection();
       const link = relay.open(connection);
-      for (let times = 0; times < 2; times++) link.receive(spell(`1:${"您".repeat(200)}`), false);
+      for (let times = 0; times < 2; times++) link.onMessage(spell(`1:${"您".repeat(200)}`), false);
       turn.end();
       expect(connection.heard).toEqual(["您".repeat(200), expect.stringContaining("rate_limited")]);
     }
@@ -114,9 +114,9 @@ describe("a client that sends more than it may", () => {
     const { relay } = startRelay(SLOW);
     const connection = new FakeConnection();
     const link = relay.open(connection);
-    for (let times = 0; times < 1 + 3 + 15; times++) link.pong();
+    for (let times = 0; times < 1 + 3 + 15; times++) link.onPong();
     expect(connection.did).not.toContain("close 1008");
-    link.pong();
+    link.onPong();
     expect(connection.did.at(-1)).toBe("close 1008");
   });
 
@@ -124,7 +124,7 @@ describe("a client that sends more than it may", () => {
     const { relay, turn } = startRelay(SLOW);
     const connection = new FakeConnection();
     const link = relay.openEcho(connection);
-    for (let times = 0; times < 4; times++) link.receive("x", false);
+    for (let times = 0; times < 4; times++) link.onMessage("x", false);
     turn.end();
     expect(connection.heard).toEqual(["res:x", "res:x", "res:x", expect.stringMatching(/^:error rate_limited /)]);
   });
@@ -141,7 +141,7 @@ describe("what the relay itself asks for", () => {
     });
     for (let beats = 0; beats < 20; beats++) {
       passBeats(1);
-      client.link.pong();
+      client.link.onPong();
       client.asks({ type: "pong" });
     }
     expect(client.all("error")).toEqual([]);
@@ -154,7 +154,7 @@ describe("what the relay itself asks for", () => {
     for (let beats = 0; beats < 20; beats++) {
       passBeats(1);
       client.asks({ type: "pong" });
-      client.link.pong();
+      client.link.onPong();
     }
     client.asks({ type: "ping" });
     expect(client.all("pong").length).toBe(1);

@@ -16,13 +16,13 @@ test("acks count while they are in the outbox, and while the operating system ta
   for (let written = 0; written < 50; written++) {
     for (let times = 0; times < 10; times++) acks.add();
     expect(acks.count(1_000_000)).toBe((written + 1) * 10);
-    acks.flushed(
+    acks.onFlush(
       Array.from({ length: 10 }, () => ACK),
       1_000_000,
     );
   }
   expect(acks.count(1_000_000)).toBe(500);
-  expect([acks.count(0), acks.atMost]).toEqual([0, 0]);
+  expect([acks.count(0), acks.maxCount]).toEqual([0, 0]);
 });
 
 test("never more are counted than there are, whatever the operating system takes, and none where it has taken all", () => {
@@ -44,7 +44,7 @@ test("never more are counted than there are, whatever the operating system takes
         ];
         for (let times = 0; times < count; times++) acks.add();
         buffer.push(...frames.map((frame) => ({ isAck: frame === ACK, bytes: wireBytes(frame) })));
-        acks.flushed(frames, unsent());
+        acks.onFlush(frames, unsent());
         let left = Math.floor(unsent() * taken);
         for (const entry of buffer) {
           const part = Math.min(left, entry.bytes);
@@ -54,7 +54,7 @@ test("never more are counted than there are, whatever the operating system takes
         buffer = buffer.filter(({ bytes }) => bytes > 0);
         const waiting = buffer.filter(({ isAck }) => isAck).length;
         expect(acks.count(unsent())).toBeLessThanOrEqual(waiting);
-        if (buffer.length === 0) expect(acks.atMost).toBe(0);
+        if (buffer.length === 0) expect(acks.maxCount).toBe(0);
       }
     }),
     { numRuns: 300 },

@@ -1,7 +1,7 @@
 import { createBunRelay } from "./runtime/bun/relay.ts";
 import { start } from "./server/start.ts";
 
-/** Milliseconds that clients have to read their close when the relay ends. */
+/** Time for clients to read their close frames at a shutdown, in milliseconds. */
 const LINGER_MS = 1000;
 
 await start((options, config) => {
@@ -16,8 +16,9 @@ await start((options, config) => {
     relay,
     port: server.port ?? config.port,
     stop: async (closed) => {
-      // Bun 1.4 counts a connection as gone with its close frame, and tells nobody when its client has followed. Until then the socket must
-      // be read: Linux resets one that ends with unread bytes, and drops what it had still to send, the close frame too.
+      // Bun 1.4 reports a connection as closed when its close frame is written, and does not report the client's
+      // answer. The process must still read the sockets for a while: Linux resets a socket that is closed with unread
+      // bytes, and drops the bytes that it has not sent, the close frame among them.
       if (closed > 0) await new Promise((resolve) => setTimeout(resolve, LINGER_MS));
       await server.stop(true);
     },

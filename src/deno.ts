@@ -1,14 +1,17 @@
 import { createDenoRelay } from "./runtime/deno/relay.ts";
 import { start } from "./server/start.ts";
 
-/** Milliseconds until a listener that has ended is opened again. */
+/** Delay before the listener is opened again, in milliseconds. */
 const REOPEN_MS = 250;
 
 await start((options, config) => {
   const { relay, routes } = createDenoRelay(options);
   const listen = (port: number): Deno.HttpServer<Deno.NetAddr> =>
     Deno.serve({ hostname: config.host, port, onListen: () => {} }, (request, info) => routes.fetch(request, info));
-  /** Deno 2.9 ends the listener, and with it the process, when there is no file descriptor for a connection that came. */
+  /**
+   * Opens a new listener when one has ended. Deno 2.9 ends a listener, and with it the process, when it has no file
+   * descriptor for a new connection.
+   */
   const keepListening = (server: Deno.HttpServer<Deno.NetAddr>): void => {
     const { port } = server.addr;
     const reopen = (): void => {

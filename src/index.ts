@@ -1,6 +1,7 @@
 /**
- * What is the same on every runtime: the relay, its options, who may connect. An app takes `createNodeRelay`,
- * `createBunRelay` or `createDenoRelay` from the entry of its runtime; docs/server.md describes them.
+ * The parts that are the same on every runtime: the relay, its options, and the checks of who may connect. An app gets
+ * `createNodeRelay`, `createBunRelay` or `createDenoRelay` from the entry of its runtime; docs/server.md describes
+ * them.
  *
  * @module hono-relay
  */

@@ -1,30 +1,31 @@
 import process from "node:process";
 
-/** What is read between one look at the process's memory and the next, in bytes. */
-const LOOK_BYTES = 8_388_608;
+/** Bytes that are read between two checks of the process's memory. */
+const CHECK_EVERY_BYTES = 8_388_608;
 
-/** What the process may grow by before its garbage is collected, in bytes. */
-const GROWTH_BYTES = 67_108_864;
+/** Growth of the process after which garbage is collected, in bytes. */
+const MAX_GROWTH_BYTES = 67_108_864;
 
 let readBytes = 0;
-let leastBytes = Number.POSITIVE_INFINITY;
+/** Smallest resident size since the last collection, in bytes. */
+let baseBytes = Number.POSITIVE_INFINITY;
 
 /**
- * Collects garbage on Bun when much has been read and the process has grown by it.
+ * Collects garbage on Bun when the process has read much and grown since the last collection.
  *
- * Left alone, Bun 1.4 lets the heap double first, and the buffers of messages that were long since forwarded add up to hundreds of megabytes.
+ * Bun 1.4 by itself lets the heap double first. The buffers of forwarded messages then add up to hundreds of megabytes.
  *
- * @param bytes How many have been read since the last call.
+ * @param bytes Bytes that were read since the last call.
  */
-export function collectInTime(bytes: number): void {
+export function collectGarbageAfterRead(bytes: number): void {
   readBytes += bytes;
-  if (readBytes < LOOK_BYTES) return;
+  if (readBytes < CHECK_EVERY_BYTES) return;
   readBytes = 0;
   const residentBytes = process.memoryUsage.rss();
-  if (residentBytes < leastBytes + GROWTH_BYTES) {
-    leastBytes = Math.min(leastBytes, residentBytes);
+  if (residentBytes < baseBytes + MAX_GROWTH_BYTES) {
+    baseBytes = Math.min(baseBytes, residentBytes);
     return;
   }
   Bun.gc(true);
-  leastBytes = process.memoryUsage.rss();
+  baseBytes = process.memoryUsage.rss();
 }

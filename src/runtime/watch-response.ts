@@ -3,17 +3,17 @@ import type { Context, Env } from "hono";
 const UPGRADED = 101;
 
 /**
- * Watches what becomes of the response of a handler that has upgraded its request, on its way back through the app's middleware: for runtimes
- * that upgrade while the handler runs (`Bun.serve`, `Deno.serve`).
+ * Watches whether the app's middleware replaces the response to a request that was upgraded. For runtimes that upgrade
+ * while the handler runs (`Bun.serve`, `Deno.serve`).
  *
- * From now on the context's response has the status 101, whatever it is replaced with: Deno 2.9 ends the listener for all when a request was
- * upgraded and is answered otherwise.
+ * From now on the context's response has the status 101, also when it is replaced: Deno 2.9 ends the listener of all
+ * connections when an upgraded request gets another status.
  *
- * @param onRefused Called when the response is replaced by one that is no upgrade, also for an Error that a middleware throws. Not for what
- * else one may throw: Hono lets that pass by the context.
+ * @param onRefused Called when the response is replaced by one that is no upgrade. That includes an Error that a
+ * middleware throws, but no other thrown value, because Hono makes no response of those.
  */
 export function watchResponse<E extends Env>(c: Context<E>, onRefused: () => void): void {
-  // Where Hono has the response of each context.
+  // Hono keeps the response of a context behind this accessor.
   const accessor = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(c), "res");
   Object.defineProperty(c, "res", {
     get(): Response {

@@ -13,13 +13,13 @@ import { type BunEnv, type BunSocketData, createBunWebSocket, serverOf, upgradeW
 export type { RuntimeOptions } from "../options.ts";
 export type { BunEnv } from "./upgrade.ts";
 
-/** A relay for `Bun.serve`. */
+/** A relay for an app on `Bun.serve`. */
 export interface BunRelay {
-  /** The relay itself: its limits, what it holds, its shutdown. */
+  /** The relay itself: its limits, its counts, its shutdown. */
   readonly relay: Relay;
-  /** Mount them: `app.route("/relay", routes)`, and serve the app with `Bun.serve({ fetch: app.fetch, websocket })`. */
+  /** The relay's routes. Mount them with `app.route("/relay", routes)`. */
   readonly routes: Hono<BunEnv>;
-  /** The `websocket` of `Bun.serve`. */
+  /** The WebSocket handlers for `Bun.serve({ fetch: app.fetch, websocket })`. */
   readonly websocket: WebSocketHandler<BunSocketData>;
 }
 

@@ -6,42 +6,48 @@ import type { Link } from "../../core/link/link.ts";
 import { type Frame, frameText } from "../../core/protocol/frame.ts";
 import type { Open, UpgradeWebSocket } from "../../http/runtime.ts";
 import { UpgradeError } from "../../http/upgrade-error.ts";
-import { collectInTime } from "../bun-memory.ts";
+import { collectGarbageAfterRead } from "../bun-memory.ts";
 import { handshakeHeaders } from "../handshake-headers.ts";
 import { watchResponse } from "../watch-response.ts";
 
-/** What Bun keeps with each socket: what to call when it is open, from then on its link. */
+/** The data that Bun keeps with each socket. */
 export interface BunSocketData {
+  /** Opens the relay's end; `undefined` once the socket is open. */
   open: Open | undefined;
+  /** Releases the connection's place; `undefined` once the socket is open. */
   abandon: (() => void) | undefined;
+  /** `undefined` until the socket is open. */
   link: Link | undefined;
-  /** How it closed before its link was known: Bun 1.4 reports a close inside `open` before `open` has returned. */
-  closed: Closed | undefined;
-  /** Called when all that the socket had to wait with has been sent, where somebody waits for that. */
-  drained: (() => void) | undefined;
+  /** How the socket closed. Bun 1.4 reports a close inside `open` before `open` has returned the link. */
+  closeEvent: CloseEvent | undefined;
+  /** Runs when the socket has sent all its queued bytes. */
+  onDrain: (() => void) | undefined;
 }
 
-interface Closed {
+interface CloseEvent {
   readonly code: number;
   readonly reason: string;
 }
 
-/** What the app's handlers see of a request on Bun: its server, which Bun hands to `fetch` as a second argument, as it is or as `{ server }`. */
+/**
+ * The environment of the app's handlers on Bun: the server, as it is or as `{ server }`. Bun passes it to `fetch` as
+ * second argument.
+ */
 export interface BunEnv {
   Bindings: Server<BunSocketData> | { readonly server: Server<BunSocketData> };
 }
 
-/** The server of the request; `undefined` where the app was not given it. */
+/** Returns the server of the request; `undefined` where the app's `fetch` was called without it. */
 export function serverOf({ env }: Context<BunEnv>): Server<BunSocketData> | undefined {
-  // An app that is called without its env has none.
+  // An app whose `fetch` is called without an env has no env in its contexts.
   const given = (env ?? {}) as Partial<Server<BunSocketData> & { server: Server<BunSocketData> }>;
   const server = given.server ?? given;
   return "upgrade" in server ? (server as Server<BunSocketData>) : undefined;
 }
 
 /**
- * The upgrade for Bun.serve. Not `hono/bun`'s: that makes an event and a context for every message, has no pong, and
- * echoes whatever subprotocol was offered first.
+ * Upgrades a request on Bun.serve. Replaces the upgrade of `hono/bun`, which creates an event and a context for every
+ * message, does not report pongs, and answers the first offered subprotocol, whether or not the relay speaks it.
  */
 export const upgradeWebSocket: UpgradeWebSocket<BunEnv> = (c, open, protocol, abandon) => {
   const server = serverOf(c);
@@ -49,14 +55,14 @@ export const upgradeWebSocket: UpgradeWebSocket<BunEnv> = (c, open, protocol, ab
     throw new UpgradeError(`Cannot upgrade: the app was not given Bun's server; ${HOW_TO_SERVE}`);
   const response = c.body(null, 101);
   const headers = new Headers(handshakeHeaders(response.headers));
-  // Empty, it answers none; without it, Bun 1.4 answers the first offer, whatever that is.
+  // An empty header answers no subprotocol. Without the header, Bun 1.4 answers the first offer.
   headers.set("Sec-WebSocket-Protocol", protocol ?? "");
-  const data: BunSocketData = { open, abandon, link: undefined, closed: undefined, drained: undefined };
+  const data: BunSocketData = { open, abandon, link: undefined, closeEvent: undefined, onDrain: undefined };
   if (!upgrade(server, c.req.raw, { data, headers })) {
     abandon();
     return c.body(null, 400);
   }
-  // Bun 1.4 calls `open` before `upgrade` has returned.
+  // Bun 1.4 calls the `open` of the right websocket before `upgrade` returns, and that clears `data.open`.
   if (data.open !== undefined) {
     throw new UpgradeError(`Cannot upgrade: the websocket of Bun.serve is not the relay's; ${HOW_TO_SERVE}`);
   }
@@ -83,11 +89,11 @@ export interface BunWebSocketOptions {
   readonly maxMessageBytes: number;
 }
 
-/** The `websocket` object for Bun.serve. */
+/** Makes the `websocket` object for Bun.serve. */
 export function createBunWebSocket(options: BunWebSocketOptions): WebSocketHandler<BunSocketData> {
   return {
     maxPayloadLength: options.maxMessageBytes,
-    // Bun drops silently what goes over this; the core refuses long before.
+    // Bun silently drops messages over this limit. The core refuses messages long before.
     backpressureLimit: 0x7fff_ffff,
     closeOnBackpressureLimit: false,
     idleTimeout: 0,
@@ -97,10 +103,10 @@ export function createBunWebSocket(options: BunWebSocketOptions): WebSocketHandl
       const { data } = ws;
       data.link = data.open?.(new BunConnection(ws));
       data.open = data.abandon = undefined;
-      if (data.closed !== undefined) data.link?.onSocketGone(data.closed.code, data.closed.reason);
+      if (data.closeEvent !== undefined) data.link?.onSocketGone(data.closeEvent.code, data.closeEvent.reason);
     },
     message(ws, message) {
-      collectInTime(message.length);
+      collectGarbageAfterRead(message.length);
       ws.data.link?.onMessage(message, typeof message !== "string");
     },
     ping(ws) {
@@ -110,39 +116,42 @@ export function createBunWebSocket(options: BunWebSocketOptions): WebSocketHandl
       ws.data.link?.onPong();
     },
     drain(ws) {
-      ws.data.drained?.();
+      ws.data.onDrain?.();
     },
     close(ws, code, reason) {
       const { data } = ws;
-      data.closed = { code: code === 1006 ? codeBehind(reason) : code, reason };
+      data.closeEvent = { code: code === 1006 ? closeCodeFor(reason) : code, reason };
       if (data.link === undefined) data.abandon?.();
-      else data.link.onSocketGone(data.closed.code, data.closed.reason);
+      else data.link.onSocketGone(data.closeEvent.code, data.closeEvent.reason);
     },
   };
 }
 
 /**
- * The code that Bun closed with by itself. Bun 1.4 reports 1006 for it, with a reason of its own; a connection that was lost
- * has none.
+ * Returns the code with which Bun closed the socket. Bun 1.4 reports 1006 when it closes a socket by itself, with a
+ * reason of its own. A lost connection has no reason.
  */
-function codeBehind(reason: string): number {
+function closeCodeFor(reason: string): number {
   if (reason === "") return 1006;
   if (reason.includes("too big")) return 1009;
   return reason.includes("UTF-8") ? 1007 : 1002;
 }
 
-/** What `send` sends: a function for all, as one for each call or for each connection costs time or memory. */
-let corked: readonly Frame[] = [];
+/**
+ * The frames that `sendCorked` sends. They are no argument, so that one function serves all calls: a closure for each
+ * call costs time, and one for each connection costs memory.
+ */
+let corkedFrames: readonly Frame[] = [];
 
-function send(ws: ServerWebSocket<BunSocketData>): void {
-  for (const frame of corked) {
-    // A binary frame's payload is bytes.
+function sendCorked(ws: ServerWebSocket<BunSocketData>): void {
+  for (const frame of corkedFrames) {
+    // The payload of a binary frame is always bytes.
     if (frame.binary) ws.sendBinary(frame.payload as Uint8Array);
     else ws.sendText(frameText(frame));
   }
 }
 
-/** A connection over Bun.serve: the frames of a turn go out within one cork. */
+/** A connection over Bun.serve. It sends all frames of a turn within one cork. */
 class BunConnection implements Connection {
   readonly #ws: ServerWebSocket<BunSocketData>;
 
@@ -151,12 +160,11 @@ class BunConnection implements Connection {
   }
 
   write(frames: readonly Frame[]): void {
-    corked = frames;
-    this.#ws.cork(send);
-    corked = [];
+    corkedFrames = frames;
+    this.#ws.cork(sendCorked);
+    corkedFrames = [];
   }
 
-  /** 0 once the socket is gone. */
   bufferedBytes(): number {
     return this.#ws.getBufferedAmount();
   }
@@ -166,17 +174,17 @@ class BunConnection implements Connection {
   }
 
   /**
-   * Waits until all before the close frame is sent: Bun 1.4 reports a socket that is closed before as gone, keeps what waits for it in memory
-   * until its client goes, and cannot drop it any more.
+   * Closes when the queued bytes are sent. When a socket is closed earlier, Bun 1.4 reports it as gone, keeps its
+   * queued bytes in memory until the client goes, and can no longer terminate it.
    */
   close(code: number, reason: string): void {
-    const close = (): void => {
+    const closeWhenDrained = (): void => {
       if (this.#ws.getBufferedAmount() > 0) return;
-      this.#ws.data.drained = undefined;
+      this.#ws.data.onDrain = undefined;
       this.#ws.close(code, reason);
     };
-    this.#ws.data.drained ??= close;
-    close();
+    this.#ws.data.onDrain ??= closeWhenDrained;
+    closeWhenDrained();
   }
 
   terminate(): void {

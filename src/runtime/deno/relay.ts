@@ -12,22 +12,23 @@ import { createDenoUpgrade, type DenoEnv } from "./upgrade.ts";
 export type { RuntimeOptions } from "../options.ts";
 export type { DenoEnv } from "./upgrade.ts";
 
-/** A relay for `Deno.serve`. */
+/** A relay for an app on `Deno.serve`. */
 export interface DenoRelay {
-  /** The relay itself: its limits, what it holds, its shutdown. */
+  /** The relay itself: its limits, its counts, its shutdown. */
   readonly relay: Relay;
-  /** Mount them: `app.route("/relay", routes)`. */
+  /** The relay's routes. Mount them with `app.route("/relay", routes)`. */
   readonly routes: Hono<DenoEnv>;
 }
 
 function peerAddress(c: Context<DenoEnv>): string | undefined {
-  // An app that hands no second argument on to `fetch` has no env.
+  // An app whose `fetch` is called without a second argument has no env in its contexts.
   const address = (c.env as DenoEnv["Bindings"] | undefined)?.remoteAddr;
   return address !== undefined && "hostname" in address ? address.hostname : undefined;
 }
 
 /**
- * Makes a relay that mounts in an app served by `Deno.serve`. docs/protocol.md says what Deno's own socket cannot keep.
+ * Makes a relay that mounts in an app served by `Deno.serve`. docs/protocol.md lists the promises that a relay on
+ * Deno's own socket cannot keep.
  *
  * @throws {RangeError} When a number among the options is outside its range.
  * @throws {TypeError} When an option does not exist or is of a wrong type.

@@ -2,58 +2,66 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { handBack } from "./hand-back.ts";
 
-/** What `attach` uses of a server: node:http's, node:https's, or what `serve` of `@hono/node-server` returns. */
+/**
+ * The part of a server that `attach` uses. A server of node:http, of node:https, or of `serve` in `@hono/node-server`
+ * fits.
+ */
 export interface UpgradeServer {
   on(event: "upgrade", listener: (...request: UpgradeRequest) => void): unknown;
   listenerCount(event: "upgrade"): number;
   emit(event: string, ...args: unknown[]): boolean;
 }
 
-/** What a server tells of an upgrade request. Of node:http, the socket is the net.Socket of the request. */
+/** Arguments of a server's upgrade event. */
 export type UpgradeRequest = readonly [incoming: IncomingMessage, socket: Socket, head: Buffer];
 
-/** Answers one handshake. */
+/** Answers one handshake. `head` has the bytes that the client sent right after its handshake. */
 export type Answer = (socket: Socket, head: Buffer) => void;
 
 /**
- * Looks whether a request is a handshake for one relay, without side effects.
+ * Decides whether an upgrade request is a handshake for one relay. Has no side effects.
  *
- * @param isLast Whether nobody else listens for the server's upgrade requests.
- * @returns What answers the handshake; `undefined` for a request that is none of the relay's.
+ * @param isOnlyListener Whether the server has no other listeners for upgrade requests.
+ * @returns The function that answers the handshake; `undefined` for a request that is not for the relay.
  */
-export type Claim = (incoming: IncomingMessage, isLast: boolean) => Answer | undefined;
+export type Claim = (incoming: IncomingMessage, isOnlyListener: boolean) => Answer | undefined;
 
-/** Decides which requests are upgraded: Node 24.9 and later, Bun 1.4, Deno 2.9. Older Node upgrades all, once somebody listens for them. */
-interface Decider {
+/**
+ * A server that asks which requests to upgrade: Node 24.9 and later, Bun 1.4, Deno 2.9. Older Node treats every request
+ * that asks for an upgrade as one, as soon as the server has an upgrade listener.
+ */
+interface AskingServer {
   shouldUpgradeCallback?: (incoming: IncomingMessage) => boolean;
 }
 
 const claimsOf = new WeakMap<UpgradeServer, Claim[]>();
 
 /**
- * Has the server's handshakes that are claimed answered by their claimants. Every other upgrade request takes the way that it would take
- * without this: to the server's other upgrade listeners, or, where there are none, to the listeners of ordinary requests.
+ * Adds a claim to the server: handshakes that it claims get its answer. Every other upgrade request goes where it would
+ * go without the relay: to the server's other upgrade listeners, or, where there are none, to the listeners of ordinary
+ * requests.
  */
-export function attachClaim(server: UpgradeServer, claim: Claim): void {
+export function addClaim(server: UpgradeServer, claim: Claim): void {
   const claims = claimsOf.get(server);
   if (claims !== undefined) {
     claims.push(claim);
     return;
   }
-  const first = [claim];
-  claimsOf.set(server, first);
-  takeOver(server, first);
+  const firstClaims = [claim];
+  claimsOf.set(server, firstClaims);
+  interceptUpgrades(server, firstClaims);
 }
 
-function takeOver(server: UpgradeServer, claims: readonly Claim[]): void {
-  const othersListen = (): boolean => server.listenerCount("upgrade") > 1;
+/** Has the server's upgrade requests go through the claims first. `claims` may grow later. */
+function interceptUpgrades(server: UpgradeServer, claims: readonly Claim[]): void {
+  const hasOtherListeners = (): boolean => server.listenerCount("upgrade") > 1;
   const answers = new WeakMap<IncomingMessage, Answer>();
-  const find = (incoming: IncomingMessage): Answer | undefined => {
+  const findAnswer = (incoming: IncomingMessage): Answer | undefined => {
     const known = answers.get(incoming);
     if (known !== undefined) return known;
-    const isLast = !othersListen();
+    const isOnlyListener = !hasOtherListeners();
     for (const claim of claims) {
-      const answer = claim(incoming, isLast);
+      const answer = claim(incoming, isOnlyListener);
       if (answer === undefined) continue;
       answers.set(incoming, answer);
       return answer;
@@ -61,26 +69,26 @@ function takeOver(server: UpgradeServer, claims: readonly Claim[]): void {
     return undefined;
   };
 
-  // Each listener of an event is told of it, and some answer whatever comes: `ws` with a path 400, the injectWebSocket of node-ws 200. So
-  // what is claimed must not become an event at all.
+  // A server calls all its upgrade listeners, and some of them answer every request: `ws` with the option `path`
+  // answers 400, the injectWebSocket of node-ws 200. So a claimed request must not become an event at all.
   const { emit } = server;
   server.emit = (event, ...args) => {
     if (event !== "upgrade") return emit.call(server, event, ...args);
-    const [incoming, socket, head] = args as unknown as UpgradeRequest; // What node:http emits with this event.
-    const answer = find(incoming);
+    const [incoming, socket, head] = args as unknown as UpgradeRequest; // The arguments of node:http's upgrade event.
+    const answer = findAnswer(incoming);
     if (answer === undefined) return emit.call(server, event, ...args);
     answer(socket, head);
     return true;
   };
 
-  // Without a listener Node upgrades nothing.
+  // Node emits upgrade events only for a server with an upgrade listener.
   server.on("upgrade", (incoming, socket, head) => {
-    if (!othersListen()) handBack(server, incoming, socket, head);
+    if (!hasOtherListeners()) handBack(server, incoming, socket, head);
   });
-  // No declaration has it yet as a property of a server.
-  const decider = server as Decider;
-  const shouldUpgrade = decider.shouldUpgradeCallback;
+  // The types of Node do not have this property of a server yet.
+  const askingServer = server as AskingServer;
+  const shouldUpgrade = askingServer.shouldUpgradeCallback;
   if (shouldUpgrade === undefined) return;
-  decider.shouldUpgradeCallback = (incoming) =>
-    find(incoming) !== undefined || (othersListen() && shouldUpgrade.call(server, incoming));
+  askingServer.shouldUpgradeCallback = (incoming) =>
+    findAnswer(incoming) !== undefined || (hasOtherListeners() && shouldUpgrade.call(server, incoming));
 }

@@ -1,35 +1,35 @@
 import { closeSync, openSync } from "node:fs";
 import type { Server } from "node:http";
 
-/** Milliseconds until a process without descriptors is looked at again. */
+/** Time between two checks for free file descriptors, in milliseconds. */
 const RETRY_MS = 250;
 
-/** So many must be left: something else than the next connection may take the first of them. */
+/** Number of file descriptors that must be free. More than one, because other parts of the process may take some. */
 const SPARE_DESCRIPTORS = 4;
 
 /**
- * Has a server of Deno's node:http listen anew after the process was out of file descriptors.
+ * Has a server of Deno's node:http listen again after the process ran out of file descriptors.
  *
- * Where there is none for a connection that comes, Deno 2.9 never accepts one again, and tells nobody. So at each connection it is
- * tried whether files could still be opened, which takes 13 µs; where not, the server listens anew as soon as they can. Who is
- * connected notices nothing; who was waiting to be accepted is reset.
+ * When Deno 2.9 has no file descriptor for a new connection, it never accepts another one, and reports nothing. So each
+ * connection causes a check whether files can still be opened, which takes 13 µs. Where they cannot, the server listens
+ * again as soon as they can. Open connections are not affected; connections that wait to be accepted are reset.
  */
-export function listenAnewAfterExhaustion(server: Server, port: number, host: string): void {
+export function listenAgainAfterExhaustion(server: Server, port: number, host: string): void {
   let timer: ReturnType<typeof setInterval> | undefined;
-  const listen = (): void => {
+  const listenAgain = (): void => {
     if (!hasSpareDescriptors()) return;
     clearInterval(timer);
     timer = undefined;
     server.close();
     server.listen(port, host);
   };
-  const wait = (): void => {
-    timer ??= setInterval(listen, RETRY_MS);
+  const startRetries = (): void => {
+    timer ??= setInterval(listenAgain, RETRY_MS);
   };
   server.on("connection", () => {
-    if (!hasSpareDescriptors()) wait();
+    if (!hasSpareDescriptors()) startRetries();
   });
-  server.on("error", wait);
+  server.on("error", startRetries);
 }
 
 function hasSpareDescriptors(): boolean {

@@ -2,33 +2,36 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
 
-/** What `handBack` uses of a server. */
+/** The part of a server that `handBack` uses. */
 interface Emitter {
   emit(event: string, ...args: unknown[]): boolean;
 }
 
 /**
- * Has an upgrade request answered as an ordinary one: with its body, streamed, its connection kept alive.
+ * Hands an upgrade request back to the server, which answers it as an ordinary request. Its body can be streamed, and
+ * its connection stays open for further requests.
  *
- * The server reads the request again, as the first of a new connection (node:http documents that one may emit `connection`), without the
- * word that makes it an upgrade. Not for a runtime that has read the request's body (Bun 1.4, Deno 2.9): those ask before they upgrade.
+ * The server reads the request a second time, as the first one of a new connection (node:http documents that
+ * `connection` may be emitted), and without the header value that asks for an upgrade. Needed on Node before 24.9 only.
+ * It would not work on Bun 1.4 and Deno 2.9, which have read the request's body by then; these ask
+ * `shouldUpgradeCallback` instead.
  */
 export function handBack(server: Emitter, incoming: IncomingMessage, socket: Socket, head: Buffer): void {
-  whenAnswered(socket, () => {
+  afterEarlierResponses(socket, () => {
     if (socket.destroyed) return;
-    // A time that was set for the connection between two requests.
+    // Clears the timeout that the server set for the pause between two requests.
     socket.setTimeout(0);
     socket.unshift(Buffer.concat([Buffer.from(headOf(incoming), "latin1"), head]));
     server.emit(server instanceof TlsServer ? "secureConnection" : "connection", socket);
   });
 }
 
-/** Runs the function when the answers to the requests before this one (RFC 9112 §9.3.2) are written. */
-export function whenAnswered(socket: Socket, then: () => void): void {
-  // Where node:http keeps the response that a socket is in use for; there is no public way to ask.
+/** Runs the callback when the responses to earlier requests on the same connection (RFC 9112 §9.3.2) are written. */
+export function afterEarlierResponses(socket: Socket, callback: () => void): void {
+  // node:http keeps here the response that the socket is in use for. There is no public property for it.
   const { _httpMessage: response } = socket as { _httpMessage?: ServerResponse | null };
-  if (response === undefined || response === null) then();
-  else response.once("close", () => whenAnswered(socket, then));
+  if (response === undefined || response === null) callback();
+  else response.once("close", () => afterEarlierResponses(socket, callback));
 }
 
 function headOf({ method, url, httpVersion, rawHeaders }: IncomingMessage): string {
@@ -41,7 +44,7 @@ function headOf({ method, url, httpVersion, rawHeaders }: IncomingMessage): stri
   return `${head}\r\n`;
 }
 
-/** The list of the header Connection without the word that asks for an upgrade (RFC 9110 §7.8). */
+/** Returns the list of a header Connection without the option `upgrade` (RFC 9110 §7.8). */
 function withoutUpgrade(list: string): string {
   const isOther = (option: string): boolean => option.trim().toLowerCase() !== "upgrade";
   return list.split(",").filter(isOther).join(",").trim();

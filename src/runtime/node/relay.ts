@@ -1,5 +1,5 @@
 /**
- * The relay for an app on node:http, as Node has it, and Bun and Deno as well.
+ * The relay for an app on node:http, on Node, Bun and Deno.
  *
  * @module hono-relay/node
  */
@@ -7,25 +7,25 @@ import type { Context, Hono } from "hono";
 import { Relay } from "../../core/relay.ts";
 import { createApp } from "../../http/app.ts";
 import { type RuntimeOptions, splitOptions } from "../options.ts";
-import { attachClaim, type UpgradeServer } from "./attach.ts";
+import { addClaim, type UpgradeServer } from "./attach.ts";
 import { createClaim, type NodeApp } from "./routes.ts";
 import { createNodeUpgrade, type NodeEnv } from "./upgrade.ts";
 
 export type { RuntimeOptions } from "../options.ts";
 export type { NodeEnv } from "./upgrade.ts";
 
-/** A relay for node:http, on Node and as well on Deno and Bun. */
+/** A relay for an app on node:http, on Node, Bun and Deno. */
 export interface NodeRelay {
-  /** The relay itself: its limits, what it holds, its shutdown. */
+  /** The relay itself: its limits, its counts, its shutdown. */
   readonly relay: Relay;
-  /** Mount them: `app.route("/relay", routes)`. */
+  /** The relay's routes. Mount them with `app.route("/relay", routes)`. */
   readonly routes: Hono<NodeEnv>;
   /**
-   * Has the server's WebSocket handshakes for the routes answered by the app that they are mounted in. Every other request, also one that
-   * asks for another upgrade, takes the way that it would take without this.
+   * Has the app answer the server's WebSocket handshakes for the mounted routes. All other requests go where they would
+   * go without this call, including requests for other upgrades.
    *
-   * @throws {TypeError} Where the routes are not mounted in the app.
-   * @throws {Error} Where the relay is attached to the server already.
+   * @throws {TypeError} When the routes are not mounted in the app.
+   * @throws {Error} When the relay is attached to the server already.
    */
   attach(server: UpgradeServer, app: NodeApp): void;
 }
@@ -63,7 +63,7 @@ export function createNodeRelay(options: RuntimeOptions = {}): NodeRelay {
     routes,
     attach: (server, app) => {
       if (attached.has(server)) throw new Error("Cannot attach the relay: it is attached to this server already");
-      attachClaim(server, createClaim(app, routes, answer));
+      addClaim(server, createClaim(app, routes, answer));
       attached.add(server);
     },
   };

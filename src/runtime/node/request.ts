@@ -3,25 +3,29 @@ import type { Socket } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 
-/** Where nothing is answered. */
+/** Stands in for the response where a listener of `@hono/node-server` is called only to make a Request. */
 const NO_RESPONSE = { on: ignore } as unknown as ServerResponse;
 
-/** In place of a request that the app has answered: the listener makes a Request of it, and fails on some that are let pass here. */
-const ANSWERED = {
+/**
+ * Stands in for the client's request where a listener of `@hono/node-server` is called only to write a response. The
+ * listener makes a Request of it, and would fail on some requests that the relay answers.
+ */
+const NO_REQUEST = {
   method: "GET",
   url: "/",
   headers: { host: "localhost" },
   rawHeaders: [],
 } as unknown as IncomingMessage;
 
-/** What goes wrong on a socket ends in its close event. */
+/** Ignores an error. An error of a socket needs no handling, because a close event follows. */
 export function ignore(): void {}
 
 /**
- * The request as the app sees it; `undefined` where its URL cannot be one.
+ * Makes the request that the app sees; returns `undefined` where its URL does not parse.
  *
- * It is made as `@hono/node-server` makes those of the app's other routes: what nobody asks for is never made. A Request of Node's own, with its
- * AbortSignal, here and again in node-ws, cost a sixth of a connection's CPU.
+ * The request comes from `@hono/node-server`, like those of the app's other routes, and creates its parts only when
+ * they are used. A Request of Node's own, with its AbortSignal, made here and again in node-ws, took a sixth of a
+ * connection's CPU time.
  */
 export function toRequest({ method, url, headers, rawHeaders, socket }: IncomingMessage): Request | undefined {
   const host = headers.host?.toLowerCase() ?? "localhost";
@@ -33,12 +37,15 @@ export function toRequest({ method, url, headers, rawHeaders, socket }: Incoming
     },
     { overrideGlobalObjects: false, autoCleanupIncoming: false, errorHandler: ignore },
   );
-  // Of Node's request and its response this is all that the listener uses until it has made the other one.
+  // The listener uses only these properties until it has made the Request.
   listener({ method, url, headers: { host }, rawHeaders, socket } as unknown as IncomingMessage, NO_RESPONSE);
   return request;
 }
 
-/** Writes the response as `@hono/node-server` does, in pieces as they come, and ends the connection. Cancels what the client does not wait for. */
+/**
+ * Writes the response as `@hono/node-server` does, with a streamed body, and then ends the connection. Cancels the body
+ * where the client has gone.
+ */
 export function writeResponse(incoming: IncomingMessage, socket: Socket, response: Response): void {
   if (socket.destroyed || !socket.writable) {
     response.body?.cancel().catch(ignore);
@@ -52,8 +59,8 @@ export function writeResponse(incoming: IncomingMessage, socket: Socket, respons
     outgoing.detachSocket(socket);
     socket.end(() => socket.destroy());
   });
-  // A socket that is not read tells nobody that its client has left.
+  // The end of a connection is noticed only on a socket that is read.
   socket.resume();
   const listener = getRequestListener(() => response, { overrideGlobalObjects: false, autoCleanupIncoming: false });
-  listener(ANSWERED, outgoing);
+  listener(NO_REQUEST, outgoing);
 }

@@ -5,7 +5,7 @@ import type { Claim } from "./attach.ts";
 import { toRequest } from "./request.ts";
 import type { NodeEnv, NodeUpgrade } from "./upgrade.ts";
 
-/** A Hono app, as far as it is used here. */
+/** The part of a Hono app that the relay uses to find its routes and to answer handshakes. */
 export interface NodeApp {
   readonly routes: readonly { readonly handler: unknown }[];
   readonly router: { match(method: string, path: string): Matched };
@@ -13,33 +13,36 @@ export interface NodeApp {
   fetch(request: Request, env: NodeEnv["Bindings"]): Response | Promise<Response>;
 }
 
-/** The handlers that a path leads to, middleware among them. */
+/** The result of Hono's router: the handlers for a path, middleware included. */
 type Matched = readonly [readonly (readonly [readonly [handler: unknown, ...unknown[]], unknown])[], ...unknown[]];
 
 /**
- * Claims the handshakes for the relay's routes, wherever in the app they are mounted. Where the app is the relay alone, it claims every
- * handshake that nobody else listens for, and says that there is nothing at its path.
+ * Makes a claim on the handshakes for the relay's routes, at the path where the app has mounted them. Where the app
+ * consists of the relay's routes only, and the server has no other upgrade listener, the claim covers all handshakes:
+ * one for an unknown path is refused with 404.
  *
- * @throws {TypeError} Where the app has none of the routes.
+ * @throws {TypeError} When the routes are not mounted in the app.
  */
 export function createClaim(app: NodeApp, routes: Hono<NodeEnv>, answer: NodeUpgrade["answer"]): Claim {
-  const own = routes.routes.filter(({ path }) => UPGRADE_PATHS.includes(path)).map(({ handler }) => handler);
-  const handlers = new Set(app.routes.map(({ handler }) => handler).filter((handler) => isAmong(own, handler)));
-  if (handlers.size === 0) {
+  const ownHandlers = routes.routes.filter(({ path }) => UPGRADE_PATHS.includes(path)).map(({ handler }) => handler);
+  const mountedHandlers = new Set(
+    app.routes.map(({ handler }) => handler).filter((handler) => isOrWrapsOne(handler, ownHandlers)),
+  );
+  if (mountedHandlers.size === 0) {
     throw new TypeError('Cannot attach the relay: mount its routes in the app first, with app.route("/relay", routes)');
   }
-  const isAlone = app.routes === routes.routes;
-  return (incoming, isLast) => {
+  const isRelayOnly = app.routes === routes.routes;
+  return (incoming, isOnlyListener) => {
     if (!isHandshake(incoming)) return undefined;
     const request = toRequest(incoming);
     if (request === undefined) return undefined;
-    const isOurs = (isAlone && isLast) || leadsTo(app, handlers, request, incoming);
-    if (!isOurs) return undefined;
+    const isForRelay = (isRelayOnly && isOnlyListener) || leadsTo(app, mountedHandlers, request, incoming);
+    if (!isForRelay) return undefined;
     return (socket, head) => answer({ incoming, socket, head, fetch: (env) => app.fetch(request, env) });
   };
 }
 
-/** Whether the request asks for a WebSocket (RFC 6455 §4.2.1), well or badly. */
+/** Returns whether the request asks for a WebSocket (RFC 6455 §4.2.1). The other headers may be wrong. */
 function isHandshake({ method, headers }: IncomingMessage): boolean {
   return method === "GET" && headers.upgrade?.toLowerCase() === "websocket";
 }
@@ -50,15 +53,17 @@ function leadsTo(app: NodeApp, handlers: ReadonlySet<unknown>, request: Request,
 }
 
 /**
- * Whether the handler is one of these, or Hono's wrapper of one: `route` wraps the handlers of an app with an `onError` of its own, and keeps
- * what it has wrapped as a property, whose name is not the same in every version.
+ * Returns whether the handler is one of `ownHandlers`, or Hono's wrapper of one. Hono's `route` wraps the handlers of
+ * an app that has an `onError`, and keeps each handler as a property of its wrapper. The name of that property differs
+ * between versions of Hono, so all properties are searched.
  */
-function isAmong(own: readonly unknown[], handler: unknown): boolean {
+function isOrWrapsOne(handler: unknown, ownHandlers: readonly unknown[]): boolean {
   const seen = new Set<unknown>();
-  const reach = (one: unknown): boolean => {
-    if (typeof one !== "function" || seen.has(one)) return false;
-    seen.add(one);
-    return own.includes(one) || Object.values(Object.getOwnPropertyDescriptors(one)).some(({ value }) => reach(value));
+  const search = (value: unknown): boolean => {
+    if (typeof value !== "function" || seen.has(value)) return false;
+    seen.add(value);
+    if (ownHandlers.includes(value)) return true;
+    return Object.values(Object.getOwnPropertyDescriptors(value)).some((property) => search(property.value));
   };
-  return reach(handler);
+  return search(handler);
 }

@@ -5,10 +5,10 @@ import type { WebSocket } from "ws";
 import { Envelope } from "../../../../src/core/protocol/envelope.ts";
 import { Frame, frameText } from "../../../../src/core/protocol/frame.ts";
 import { NodeConnection } from "../../../../src/runtime/node/connection.ts";
-import type { Intake } from "../../../../src/runtime/node/intake.ts";
+import type { FairReader } from "../../../../src/runtime/node/fair-reader.ts";
 import { anyBytes, anyId, anyText, asPayload } from "../../arbitraries.ts";
 
-/** A socket that keeps what is written to it, in one piece for each write. */
+/** A socket that keeps a copy of the bytes of each write. */
 class FakeSocket {
   writable = true;
   writableLength = 0;
@@ -19,13 +19,13 @@ class FakeSocket {
   }
 }
 
-function open(waitingBytes: number, socket = new FakeSocket()): { socket: FakeSocket; connection: NodeConnection } {
-  socket.writableLength = waitingBytes;
-  // A connection uses no more of its socket than there is here, and nothing of ws to write.
-  return { socket, connection: new NodeConnection({} as WebSocket, socket as unknown as Socket, {} as Intake) };
+function open(queuedBytes: number, socket = new FakeSocket()): { socket: FakeSocket; connection: NodeConnection } {
+  socket.writableLength = queuedBytes;
+  // A connection uses only these members of its socket, and does not use ws or the reader to write.
+  return { socket, connection: new NodeConnection({} as WebSocket, socket as unknown as Socket, {} as FairReader) };
 }
 
-/** A socket that takes nothing, and keeps what is written to it where it is. */
+/** A socket that queues every write, and keeps the very buffers that it was given. */
 class FullSocket extends FakeSocket {
   override write(bytes: Buffer): void {
     this.writes.push(bytes);
@@ -33,8 +33,8 @@ class FullSocket extends FakeSocket {
   }
 }
 
-/** The unmasked final frames (RFC 6455 §5.2) that the bytes are. */
-function read(bytes: Buffer): [opcode: number, payload: string][] {
+/** Parses unmasked final frames (RFC 6455 §5.2). */
+function parseFrames(bytes: Buffer): [opcode: number, payload: string][] {
   const frames: [number, string][] = [];
   for (let at = 0; at < bytes.length; ) {
     const first = bytes.readUInt8(at);
@@ -43,7 +43,7 @@ function read(bytes: Buffer): [opcode: number, payload: string][] {
     const header = short < 126 ? 2 : short === 126 ? 4 : 10;
     const length =
       header === 2 ? short : header === 4 ? bytes.readUInt16BE(at + 2) : Number(bytes.readBigUInt64BE(at + 2));
-    // The shortest header that the length has (RFC 6455 §5.2).
+    // A header must be the shortest that can hold the length (RFC 6455 §5.2).
     expect(header).toBe(length < 126 ? 2 : length < 65_536 ? 4 : 10);
     expect(at + header + length).toBeLessThanOrEqual(bytes.length);
     frames.push([first & 0x0f, bytes.toString("latin1", at + header, at + header + length)]);
@@ -57,17 +57,17 @@ function expected(frame: Frame): [number, string] {
   return [frame.binary ? 2 : 1, Buffer.from(content).toString("latin1")];
 }
 
-function expectWritten(frames: readonly Frame[], waitingBytes: number): void {
-  const { socket, connection } = open(waitingBytes);
+function expectWritten(frames: readonly Frame[], queuedBytes: number): void {
+  const { socket, connection } = open(queuedBytes);
   connection.write(frames);
   expect(socket.writes.length).toBe(1);
-  expect(socket.writes.flatMap(read)).toEqual(frames.map(expected));
+  expect(socket.writes.flatMap(parseFrames)).toEqual(frames.map(expected));
 }
 
 describe.each([
-  ["has taken all", 0],
-  ["has not taken what it was given before", 1],
-])("what is written to a socket that %s", (_state, waitingBytes) => {
+  ["no queued bytes", 0],
+  ["queued bytes", 1],
+])("the bytes written to a socket with %s", (_state, queuedBytes) => {
   const length = fc.constantFrom(0, 1, 41, 42, 43, 62, 63, 124, 125, 126, 127, 400, 5400, 21_800, 65_535, 65_536);
   const words = fc.oneof(
     anyText,
@@ -95,40 +95,40 @@ describe.each([
     anyBytes.map((bytes) => new Frame(bytes, true)),
   );
 
-  test("are its frames in order, in one piece", () => {
+  test("are the frames in order, in one write", () => {
     fc.assert(
-      fc.property(fc.array(frame, { minLength: 1, maxLength: 12 }), (frames) => expectWritten(frames, waitingBytes)),
+      fc.property(fc.array(frame, { minLength: 1, maxLength: 12 }), (frames) => expectWritten(frames, queuedBytes)),
       { numRuns: 500 },
     );
   });
 
   test.each([125, 126, 65_535, 65_536])(
-    "of %i bytes of text have the header of their bytes, not of their characters",
+    "have a header with the text's length in bytes, not in characters: %i bytes",
     (bytes) => {
       for (const unit of ["x", "é", "好", "😀"]) {
         const units = Math.floor(bytes / Buffer.byteLength(unit));
         const text = unit.repeat(units) + "x".repeat(bytes - units * Buffer.byteLength(unit));
-        expectWritten([new Frame(text, false), new Frame("after", false)], waitingBytes);
-        expectWritten([new Frame(text, false)], waitingBytes);
+        expectWritten([new Frame(text, false), new Frame("after", false)], queuedBytes);
+        expectWritten([new Frame(text, false)], queuedBytes);
       }
     },
   );
 });
 
-test("what waits for its socket is not written over by what is written after it", () => {
+test("queued bytes are not overwritten by later writes", () => {
   const { connection: reader } = open(0);
   const waiting = Array.from({ length: 2000 }, (_, turn) => {
     const { socket, connection } = open(0, new FullSocket());
     connection.write([new Frame(`${turn}好`, false)]);
-    reader.write([new Frame("to somebody who reads", false)]);
+    reader.write([new Frame("to a client that reads", false)]);
     return socket;
   });
-  expect(waiting.flatMap(({ writes }) => writes.flatMap(read))).toEqual(
+  expect(waiting.flatMap(({ writes }) => writes.flatMap(parseFrames))).toEqual(
     waiting.map((_, turn) => expected(new Frame(`${turn}好`, false))),
   );
 });
 
-test("the bytes of a text that many get are made once", () => {
+test("the bytes of a text for many receivers are made once", () => {
   const message = new Frame("to all", false, new Envelope("", "", "#", ""));
   message.share();
   const { connection } = open(0);
@@ -139,7 +139,7 @@ test("the bytes of a text that many get are made once", () => {
   expect(message.shared?.bytes).toBe(bytes);
 });
 
-test("nothing is written to a socket that is closed", () => {
+test("nothing is written to a closed socket", () => {
   const { socket, connection } = open(0);
   socket.writable = false;
   connection.write([new Frame("x", false)]);

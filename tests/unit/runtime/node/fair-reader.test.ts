@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Intake } from "../../../../src/runtime/node/intake.ts";
+import { FairReader } from "../../../../src/runtime/node/fair-reader.ts";
 import type { RelaySocket } from "../../../../src/runtime/node/socket.ts";
 
 const SHARE_BYTES = 65_536;
@@ -14,16 +14,17 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A client whose bytes come when the test says so, and whether it is read from. */
+/** A client whose bytes come when the test says so. */
 class Client {
+  /** Whether the relay reads from the client. */
   isRead = true;
-  readonly intake: Intake;
+  readonly reader: FairReader;
   readonly #socket = new EventEmitter();
-  /** What reads the socket. */
-  readonly #read = vi.fn();
+  /** Stands in for the listener of `ws`. */
+  readonly #listener = vi.fn();
 
   constructor() {
-    this.#socket.on("data", this.#read);
+    this.#socket.on("data", this.#listener);
     const ws = {
       pause: () => {
         this.isRead = false;
@@ -32,31 +33,31 @@ class Client {
         this.isRead = true;
       },
     };
-    // An Intake uses no more of either than this.
-    this.intake = new Intake(ws as RelaySocket, this.#socket as Socket);
+    // A FairReader uses only these methods of the two.
+    this.reader = new FairReader(ws as RelaySocket, this.#socket as Socket);
   }
 
   sends(bytes: number): void {
     this.#socket.emit("data", Buffer.alloc(bytes));
   }
 
-  /** Its reader takes itself off. */
-  isLeft(): void {
-    this.#socket.off("data", this.#read);
+  /** Removes the listener, as `ws` does. */
+  removeListener(): void {
+    this.#socket.off("data", this.#listener);
   }
 
-  /** In how many pieces its reader was given what came. */
+  /** Number of pieces that the listener got. */
   get pieces(): number {
-    return this.#read.mock.calls.length;
+    return this.#listener.mock.calls.length;
   }
 }
 
-/** One turn of the event loop. */
+/** Waits for the next turn of the event loop. */
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-describe("a client that sends without end", () => {
+describe("a client that sends without a pause", () => {
   test("is not read from beyond its share, until the next turn", async () => {
     const client = new Client();
     client.sends(SHARE_BYTES - 1);
@@ -67,17 +68,17 @@ describe("a client that sends without end", () => {
     expect(client.isRead).toBe(true);
   });
 
-  test("has all that it sends read, once, until its reader leaves", () => {
+  test("has all its bytes passed to the listener of ws once, until ws removes that listener", () => {
     const client = new Client();
     client.sends(1);
     client.sends(SHARE_BYTES);
     expect(client.pieces).toBe(2);
-    client.isLeft();
+    client.removeListener();
     client.sends(1);
     expect(client.pieces).toBe(2);
   });
 
-  test("waits as many turns as it has sent shares, where they came in one piece", async () => {
+  test("waits for as many turns as it has sent shares in one piece", async () => {
     const client = new Client();
     client.sends(3 * SHARE_BYTES);
     await turn();
@@ -87,7 +88,7 @@ describe("a client that sends without end", () => {
     expect(client.isRead).toBe(true);
   });
 
-  test("has its turn after those who came before it, so many at a time", async () => {
+  test("has its turn after the clients that paused before it, 16 in each turn", async () => {
     const clients = Array.from({ length: 40 }, () => new Client());
     for (const client of clients) client.sends(SHARE_BYTES);
     const read: number[] = [];
@@ -99,9 +100,9 @@ describe("a client that sends without end", () => {
     expect(clients[0]?.isRead).toBe(true);
   });
 
-  test("and is refused waits longer for each share", async () => {
+  test("waits longer for each share while its messages are refused", async () => {
     const client = new Client();
-    client.intake.slowDown();
+    client.reader.slowDown();
     client.sends(2 * SHARE_BYTES);
     vi.advanceTimersByTime(2 * SLOW_MS - 1);
     expect(client.isRead).toBe(false);
@@ -114,10 +115,10 @@ describe("a client that sends without end", () => {
     expect(client.isRead).toBe(true);
   });
 
-  test("is read from whatever it sends when nobody listens any more", async () => {
+  test("is read without pauses once its link has ended", async () => {
     const client = new Client();
     client.sends(10 * SHARE_BYTES);
-    client.intake.stop();
+    client.reader.stop();
     expect(client.isRead).toBe(true);
     client.sends(10 * SHARE_BYTES);
     await turn();

@@ -1,12 +1,12 @@
 import { writeFileSync } from "node:fs";
-import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { checkOut } from "./checkout.ts";
 import { killAll } from "./child.ts";
 import { LOADS } from "./loads/all.ts";
 import type { Load } from "./loads/load.ts";
 import { fileLimitProblem, inspectMachine, installPeers } from "./machine.ts";
 import { PEERS } from "./paths.ts";
-import { type LoadReport, toJson, toTable } from "./report.ts";
+import { type LoadReport, toComparison, toJson, toTable } from "./report.ts";
 import { runLoad } from "./run.ts";
 import type { GeneratorRuntime } from "./station.ts";
 import { type Subject, subjectsOn } from "./subjects.ts";
@@ -18,7 +18,8 @@ const USAGE = `npm run bench -- [options]
                         only where this option names it
   --rounds 5            rounds; each measures every subject once, one after the other
   --seconds 3           seconds of a round, at least 2
-  --against folder      another checkout of the relay, already built; its entries are subjects too, as node@other
+  --compare commit      measures the entries of that commit too, round by round beside these, and says what moved.
+                        --subjects names both by the name of this one (default: the entries in plain and JSON)
   --generator bun       runtime of the generator: bun or node (default: bun where it is installed)
   --json file           file for every figure of every round
   --check-generator     only checks whether the generator can drive the fastest servers to a full core
@@ -30,7 +31,7 @@ const { values } = parseArgs({
     subjects: { type: "string" },
     rounds: { type: "string", default: "5" },
     seconds: { type: "string", default: "3" },
-    against: { type: "string" },
+    compare: { type: "string" },
     generator: { type: "string" },
     json: { type: "string" },
     "check-generator": { type: "boolean", default: false },
@@ -50,11 +51,8 @@ process.on("SIGTERM", () => process.exit(143));
 const machine = inspectMachine();
 const runtime: GeneratorRuntime = runtimeFrom(values.generator);
 const isCheck = values["check-generator"];
-const subjects = choose(
-  subjectsOn(machine, values.against === undefined ? undefined : resolve(values.against)),
-  values.subjects ?? (isCheck ? "bun,bun-serve,node" : undefined),
-  "--subjects",
-);
+const checkout = values.compare === undefined ? undefined : checkOut(values.compare);
+const subjects = subjectsFrom(values.subjects ?? (isCheck ? "bun,bun-serve,node" : undefined));
 const loads = choose(LOADS, values.only ?? (isCheck ? "a,b,d" : undefined), "--only");
 const rounds = numberFrom(values.rounds, 1, "--rounds");
 const seconds = numberFrom(values.seconds, 2, "--seconds");
@@ -77,11 +75,22 @@ for (const load of loads) {
   process.stdout.write(`${toTable(report)}\n`);
   if (values.json !== undefined) writeFileSync(values.json, toJson(machine.description, reports));
 }
+if (checkout !== undefined) process.stdout.write(toComparison(reports));
 process.exit(reports.some(({ outcomes }) => outcomes.some(({ failure }) => failure !== undefined)) ? 1 : 0);
 
 function isFor({ dialects }: Load, { dialect }: Subject): boolean {
   if (dialects !== undefined) return dialects[dialect] !== undefined;
   return values.subjects !== undefined || dialect !== "json";
+}
+
+/** Where there is a commit to compare with, every relay comes with its counterpart, and the other servers when named. */
+function subjectsFrom(names: string | undefined): Subject[] {
+  const all = subjectsOn(machine, checkout);
+  const chosen = choose(all, names, "--subjects");
+  if (checkout === undefined) return chosen;
+  const pairs = names === undefined ? chosen.filter(({ counterpart }) => counterpart !== undefined) : chosen;
+  const both = new Set(pairs.flatMap(({ name, counterpart = name }) => [name, counterpart]));
+  return all.filter(({ name }) => both.has(name));
 }
 
 function choose<T extends { readonly name: string }>(all: readonly T[], names: string | undefined, flag: string): T[] {

@@ -17,6 +17,36 @@ export interface LoadReport {
   readonly outcomes: readonly Outcome[];
 }
 
+/**
+ * Formats what differs between this checkout and the commit that it was compared with. A figure moved when it went the
+ * same way in every round.
+ */
+export function toComparison(reports: readonly LoadReport[]): string {
+  const header = ["load", "subject", "figure", "before", "now", "ratio", "lowest", "highest", "moved"];
+  const rows = reports.flatMap(({ load, outcomes }) =>
+    outcomes.flatMap((outcome) => {
+      const before = outcomes.find(({ subject }) => subject.name === outcome.subject.counterpart);
+      if (before === undefined) return [];
+      return load.columns
+        .filter(({ compared }) => compared === true)
+        .map((column) => {
+          const ratios = ratiosByRound(outcome, before, column.figure);
+          const [lowest, highest] = [Math.min(...ratios), Math.max(...ratios)];
+          return [
+            load.name,
+            outcome.subject.name,
+            column.title,
+            medianText(before, column),
+            medianText(outcome, column),
+            ...[median(ratios), lowest, highest].map((value) => value.toFixed(2)),
+            lowest > 1 ? "up" : highest < 1 ? "down" : "",
+          ];
+        });
+    }),
+  );
+  return `${layOut([header, ...rows])}\n`;
+}
+
 /** Formats the report as a table for a terminal, in Markdown. */
 export function toTable({ load, outcomes }: LoadReport): string {
   const compared = load.columns.filter((column) => column.compared === true);
@@ -87,14 +117,17 @@ function valuesOf(outcome: Outcome, figure: string): number[] {
   return outcome.rounds.flatMap((round) => round?.[figure] ?? []);
 }
 
-/** Returns the median of the ratios by round. Drift of the machine cancels out: it affects both within seconds. */
-function ratio(outcome: Outcome, other: Outcome | undefined, figure: string): number {
-  const ratios = outcome.rounds.flatMap((round, i) => {
+/** Returns the ratios by round. Drift of the machine cancels out: it affects both within seconds. */
+function ratiosByRound(outcome: Outcome, other: Outcome | undefined, figure: string): number[] {
+  return outcome.rounds.flatMap((round, i) => {
     const mine = round?.[figure];
     const theirs = other?.rounds[i]?.[figure];
     return mine === undefined || theirs === undefined ? [] : [mine / theirs];
   });
-  return median(ratios);
+}
+
+function ratio(outcome: Outcome, other: Outcome | undefined, figure: string): number {
+  return median(ratiosByRound(outcome, other, figure));
 }
 
 function ratioText(outcome: Outcome, other: Outcome | undefined, figure: string): string {
@@ -102,9 +135,15 @@ function ratioText(outcome: Outcome, other: Outcome | undefined, figure: string)
   return Number.isFinite(value) ? value.toFixed(2) : "-";
 }
 
-function cell(outcome: Outcome, { figure, digits = 0, compared = false }: Column): string {
+function medianText(outcome: Outcome, { figure, digits = 0 }: Column): string {
+  const options = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  return median(valuesOf(outcome, figure)).toLocaleString("en", options);
+}
+
+function cell(outcome: Outcome, column: Column): string {
+  const { figure, compared = false } = column;
   const values = valuesOf(outcome, figure);
-  const text = median(values).toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  const text = medianText(outcome, column);
   return compared && values.length > 1 ? `${text} ±${spread(values).toFixed(0)}%` : text;
 }
 

@@ -13,18 +13,23 @@ export interface Subject {
   readonly command: readonly string[];
   /** Working directory. */
   readonly folder: string;
+  /** Name of the same entry at the commit to compare with, where there is one. */
+  readonly counterpart?: string;
 }
 
 /** Subjects with which the report compares every subject, besides its baseline. */
 export const ALTERNATIVES: readonly string[] = ["socket.io", "peerjs"];
 
-/** Returns all subjects whose runtime the machine has, with the entries of another checkout where one is given. */
+/** Returns all subjects whose runtime the machine has. With another checkout, each relay is followed by its counterpart. */
 export function subjectsOn(machine: Machine, otherCheckout: string | undefined): Subject[] {
-  return [
-    ...relays(machine, ROOT, ""),
-    ...(otherCheckout === undefined ? [] : relays(machine, otherCheckout, "@other")),
-    ...peers(machine),
-  ];
+  const ours = relays(machine, ROOT, "");
+  if (otherCheckout === undefined) return [...ours, ...peers(machine)];
+  const others = relays(machine, otherCheckout, "@other");
+  const pairs = ours.flatMap((subject, i) => {
+    const other = others[i];
+    return other === undefined ? [subject] : [{ ...subject, counterpart: other.name }, other];
+  });
+  return [...pairs, ...peers(machine)];
 }
 
 function relays({ node, bun, deno }: Machine, folder: string, suffix: string): Subject[] {

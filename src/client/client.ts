@@ -6,36 +6,39 @@ import { type Ending, Events, type RelayClientEvents, type RelayMessage } from "
 import { Inbox } from "./inbox.ts";
 import { type Ack, type QueueOptions, Requests } from "./requests.ts";
 import { Room } from "./room.ts";
-import { drop, keep } from "./standing.ts";
+import { subscribe, unsubscribe } from "./subscriptions.ts";
 
 /** Options of `connect`. */
 export interface ConnectOptions extends ConnectionOptions, QueueOptions {
-  /** Closes the client when it is aborted. With a signal that is aborted already the client never connects. */
+  /** Closes the client when the signal is aborted. With a signal that is aborted already, the client never connects. */
   readonly signal?: AbortSignal;
 }
 
-/** Outcome of a send: `delivered` to the receiver's open connection, or `queued` for a receiver that is away. */
+/**
+ * Outcome of a send: `delivered` to the receiver's open connection, or `queued` for a receiver without a connection.
+ */
 export type SendOutcome = "delivered" | "queued";
 
 /** Options of one send. */
 export interface SendOptions {
-  /** Stops waiting for the outcome. A frame that is on its way already is not called back. */
+  /** Ends the wait for the outcome. A message that the client has written to the socket already may still arrive. */
   readonly signal?: AbortSignal;
 }
 
-/** The events of a page: its network is back, it goes into the back-forward cache, it comes out of it. */
+/** Events of a page: its network is back; it goes into the back-forward cache, or is unloaded; it is shown again. */
 const PAGE_EVENTS = ["online", "pagehide", "pageshow"];
 
 /**
- * A client of the relay; made by `connect`.
+ * A client of the relay, made by `connect`.
  *
- * An app may ignore the promises that the methods return: a rejection that nobody handles ends no process.
+ * An app may ignore the promises that the methods return: an unhandled rejection of one of them does not end a process.
  *
- * Iterating over the client gives its messages from the first `next` on, until it closes. The client acknowledges a
- * message to the relay when all listeners have heard it and every open iterator has given it; an iterator of a room
- * holds back the messages of that room alone. So the slowest consumer sets the pace: when a mailbox of messages waits
- * for it (`RELAY_MAX_MAILBOX_MESSAGES`), the relay refuses more, and senders get `too_slow`. `break` and `return()`
- * drop what was not taken; call `return()` on an iterator that is not used any more.
+ * An iterator over the client gives its messages from the first `next` on, until the client closes. The client
+ * acknowledges a message to the relay when all its listeners have run and every open iterator has given the message; an
+ * iterator over a room holds back only the messages of that room. So the slowest consumer sets the pace: when as many
+ * messages are unacknowledged as a mailbox holds (`RELAY_MAX_MAILBOX_MESSAGES`), the relay refuses further ones, and
+ * their senders get `too_slow`. `break` and `return()` drop the messages that the iterator still holds; call `return()`
+ * on an iterator that is no longer used.
  *
  * @example
  * ```ts
@@ -50,8 +53,8 @@ export class RelayClient<Data = unknown>
   implements AsyncIterable<RelayMessage<Data>, void>
 {
   /**
-   * Resolves with the first welcome. Rejects when the client closes before: with the code of the refusal, such as
-   * `unauthorized`, where the relay refused the client for good, and with `closed` otherwise.
+   * Resolves with the first welcome. Rejects with a RelayError when the client closes before that: with the code of the
+   * refusal, such as `unauthorized`, where the relay refused the client for good, and with `closed` otherwise.
    */
   readonly ready: Promise<void>;
   readonly #connection: Connection;
@@ -62,13 +65,13 @@ export class RelayClient<Data = unknown>
   );
   readonly #joined = new Set<string>();
   readonly #watched = new Set<string>();
-  // Both are there once `ready` is.
+  // The constructor sets both when it makes `ready`.
   #resolveReady!: () => void;
   #rejectReady!: (error: RelayError) => void;
   readonly #signal: AbortSignal | undefined;
   #id = "";
 
-  /** Use `connect`. */
+  /** Apps call `connect` instead. */
   constructor(url: string | URL, options: ConnectOptions) {
     super();
     this.ready = ignorable(
@@ -81,31 +84,31 @@ export class RelayClient<Data = unknown>
     this.#connection = keepConnection(
       url,
       options,
-      (frame) => this.#received(frame),
-      (ending, retryMs) => this.#lost(ending, retryMs),
+      (frame) => this.#onFrame(frame),
+      (ending, retryMs) => this.#onLost(ending, retryMs),
     );
     this.#signal = options.signal;
     if (this.#signal?.aborted) {
       this.close();
     } else {
       this.#connection.connect();
-      this.#listen("addEventListener");
+      this.#switchListeners("addEventListener");
     }
   }
 
-  /** This client's id; empty before the first welcome. It changes when a session could not be resumed. */
+  /** This client's id; empty before the first welcome. The id changes when a session could not be resumed. */
   get id(): string {
     return this.#id;
   }
 
   /**
-   * Sends to one id. Waits for a connection where there is none.
+   * Sends data to one id. Without a connection, the data waits for the next one.
    *
    * @param data A JSON value, or bytes: an ArrayBuffer, a SharedArrayBuffer, or a view of either. Bytes arrive as a
-   *   Uint8Array. `toJSON` is called and undefined properties are left out, as JSON.stringify does it; every other
-   *   value that JSON would change is refused with `bad_data`.
-   * @returns What became of it.
-   * @throws {RelayError} With the relay's code where it was refused.
+   * Uint8Array. As in JSON.stringify, `toJSON` is called and undefined properties are left out. Every other value that
+   *   JSON would change is refused with `bad_data`.
+   * @returns The outcome.
+   * @throws {RelayError} When the send fails: with the code of the relay's refusal, or with a code of the client.
    * @example
    * ```ts
    * const outcome = await relay.send("2", { text: "hello" }, { signal: AbortSignal.timeout(5000) });
@@ -117,7 +120,7 @@ export class RelayClient<Data = unknown>
     return this.#requests.ask({ type: "send", to }, outcomeOf, data, signal);
   }
 
-  /** Returns the room with this name. The client joins it when `join` is called, and again in each later session. */
+  /** Returns the room with this name. The client joins the room only when the room's `join` is called. */
   room(name: string): Room<Data> {
     const iterate = (): AsyncIterableIterator<RelayMessage<Data>, void> =>
       this.#inbox.iterate(({ room }) => room === name);
@@ -125,10 +128,10 @@ export class RelayClient<Data = unknown>
   }
 
   /**
-   * Reports as `presence` when the id comes and goes, and its present state at once. The latest call of `watch` and
-   * `unwatch` decides, also in later sessions.
+   * Watches the id: the client emits `presence` with the id's present state at once, and again whenever the id comes or
+   * goes, also in later sessions. The latest call of `watch` and `unwatch` counts.
    *
-   * @throws {RelayError}
+   * @throws {RelayError} When the relay refuses the request, or the client is closed.
    * @example
    * ```ts
    * relay.on("presence", ({ id, room, event }) => {
@@ -138,25 +141,28 @@ export class RelayClient<Data = unknown>
    * ```
    */
   watch(id: string): Promise<void> {
-    return keep(this.#watched, id, this.#requests.ask({ type: "watch", id }));
+    return subscribe(this.#watched, id, this.#requests.ask({ type: "watch", id }));
   }
 
-  /** Ends `watch`. @throws {RelayError} */
+  /** Ends `watch` for the id. @throws {RelayError} When the relay refuses the request, or the client is closed. */
   unwatch(id: string): Promise<void> {
-    return drop(this.#watched, id, this.#requests.ask({ type: "unwatch", id }));
+    return unsubscribe(this.#watched, id, this.#requests.ask({ type: "unwatch", id }));
   }
 
-  /** Leaves for good: the id and its rooms are free at once, what waits for an outcome is rejected. */
+  /**
+   * Closes the client for good. Its session ends, so the id is free at once. Sends and commands without an outcome
+   * reject with `closed`.
+   */
   close(): void {
     this.#connection.close();
   }
 
-  /** Gives the messages from the first `next` on. */
+  /** Iterates over the messages, from the first `next` on. */
   [Symbol.asyncIterator](): AsyncIterableIterator<RelayMessage<Data>, void> {
     return this.#inbox.iterate(() => true);
   }
 
-  #welcomed({ id, resumed, recovered, limits }: Welcome): void {
+  #onWelcome({ id, resumed, recovered, limits }: Welcome): void {
     this.#id = id;
     this.#inbox.restart(resumed);
     if (!resumed) {
@@ -168,19 +174,19 @@ export class RelayClient<Data = unknown>
     this.emit("connected", { id, resumed, recovered });
   }
 
-  #received(frame: RelayFrame): void {
+  #onFrame(frame: RelayFrame): void {
     switch (frame.type) {
       case "welcome":
-        this.#welcomed(frame);
+        this.#onWelcome(frame);
         break;
       case "message":
-        this.#deliver(frame);
+        this.#onMessage(frame);
         break;
       case "ack":
-        this.#requests.answered(frame);
+        this.#requests.onAck(frame);
         break;
       case "presence":
-        this.#reported(frame);
+        this.#onPresence(frame);
         break;
       case "error":
         this.emit("error", toRelayError(frame.error));
@@ -188,27 +194,27 @@ export class RelayClient<Data = unknown>
     }
   }
 
-  #reported({ id, room, event }: Extract<RelayFrame, { type: "presence" }>): void {
+  #onPresence({ id, room, event }: Extract<RelayFrame, { type: "presence" }>): void {
     // The relay took this client out of the room, because its new token does not grant it.
     if (id === this.#id && event === "left" && room) this.#joined.delete(room);
     this.emit("presence", { id, room, event });
   }
 
-  #deliver({ sequenceId, from, room, data, encoding }: Extract<RelayFrame, { type: "message" }>): void {
-    // What others send is theirs to get right; the type says what was agreed on.
-    const agreed = (encoding === undefined ? data : fromBase64(String(data))) as Data;
-    this.#inbox.add(sequenceId, { from, room, data: agreed });
+  #onMessage({ sequenceId, from, room, data, encoding }: Extract<RelayFrame, { type: "message" }>): void {
+    // The library does not check the data: `Data` is what the app's clients have agreed to send.
+    const content = (encoding === undefined ? data : fromBase64(String(data))) as Data;
+    this.#inbox.add(sequenceId, { from, room, data: content });
   }
 
-  #lost(ending: Ending, retryMs: number | undefined): void {
+  #onLost(ending: Ending, retryMs: number | undefined): void {
     if (retryMs !== undefined) {
       this.emit("disconnected", { ...ending, retryMs });
       return;
     }
-    this.#listen("removeEventListener");
+    this.#switchListeners("removeEventListener");
     this.#inbox.close();
     const { code, reason, refusal = "closed" } = ending;
-    // The relay's codes are those of the type; a later relay may have more.
+    // The type has the codes of this version; a later relay may send others.
     const error = new RelayError(
       refusal as RelayError["code"],
       `The client is closed: ${code} ${reason}`.trim(),
@@ -219,8 +225,8 @@ export class RelayClient<Data = unknown>
     this.emit("closed", ending);
   }
 
-  #listen(how: "addEventListener" | "removeEventListener"): void {
-    this.#signal?.[how]("abort", this.#connection);
-    for (const name of PAGE_EVENTS) globalThis[how]?.(name, this.#connection);
+  #switchListeners(method: "addEventListener" | "removeEventListener"): void {
+    this.#signal?.[method]("abort", this.#connection);
+    for (const name of PAGE_EVENTS) globalThis[method]?.(name, this.#connection);
   }
 }

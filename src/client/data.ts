@@ -1,14 +1,14 @@
 import { RelayError } from "./errors.ts";
 
-/** Levels of arrays and objects that data may have: a frame has at most 128, and is itself the first. */
+/** Most levels of arrays and objects in data: a frame may have 128, and is the first of them itself. */
 const MAX_DEPTH = 127;
 
 /**
- * Writes data as the last fields of a frame, `,"data":…`: bytes as base64, everything else as JSON.
+ * Encodes data as the last fields of a frame, `,"data":…`: bytes as base64, everything else as JSON.
  *
- * @throws {RelayError} `bad_data` when the receiver would get something else than what is sent.
+ * @throws {RelayError} `bad_data` when JSON would change the data.
  */
-export function spell(data: unknown): string {
+export function encodeData(data: unknown): string {
   try {
     const bytes = readBytes(data);
     if (bytes === undefined) return `,"data":${toJson(data)}`;
@@ -16,22 +16,24 @@ export function spell(data: unknown): string {
     for (const byte of bytes) binary += String.fromCharCode(byte);
     return `,"data":"${btoa(binary)}","encoding":"base64"`;
   } catch (error) {
-    // A toJSON of the app threw, or the buffer was transferred to another thread.
-    throw error instanceof RelayError ? error : refuse(String(error));
+    // Other errors: a toJSON of the app threw, or the buffer was transferred to another thread.
+    throw error instanceof RelayError ? error : badData(String(error));
   }
 }
 
-/** Returns the bytes of base64 text. */
+/** Decodes base64. */
 export function fromBase64(text: string): Uint8Array {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }
 
-/** Returns the kind of a value, such as `Object`, `Map` or `Uint8Array`, also of one from another frame or worker. */
+/**
+ * Returns the kind of a value, such as `Object`, `Map` or `Uint8Array`, also for a value from another iframe or worker.
+ */
 function kindOf(value: unknown): string {
   return Object.prototype.toString.call(value).slice(8, -1);
 }
 
-/** Returns the bytes of a buffer or of a view of one; `undefined` for everything else. */
+/** Returns the bytes of a buffer or of a view of a buffer; `undefined` for everything else. */
 function readBytes(data: unknown): Uint8Array | undefined {
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   // Most pages have no global SharedArrayBuffer to compare with; the constructor takes both.
@@ -39,36 +41,37 @@ function readBytes(data: unknown): Uint8Array | undefined {
 }
 
 function toJson(data: unknown): string {
-  /** The value and the arrays and objects that hold it, outermost first, and the key of each. */
+  /** The arrays and objects around the value, outermost first. */
   const holders: unknown[] = [];
+  /** The key of each of them, and of the value. */
   const path: string[] = [];
   return JSON.stringify(data, function (this: Readonly<Record<string, unknown>>, key, value: unknown) {
     if (typeof value === "string" || Number.isFinite(value)) return value;
     holders.length = path.length = holders.lastIndexOf(this) + 1;
     path.push(key || "data");
     const defect = findDefect(value, this[key], holders);
-    if (defect !== undefined) throw refuse(`${path.join(".")} is ${defect}`);
+    if (defect !== undefined) throw badData(`${path.join(".")} is ${defect}`);
     holders.push(value);
     return value;
   });
 }
 
 /**
- * Says what is wrong with a value that would not arrive as it is; `undefined` where nothing is.
+ * Describes why JSON would change a value; `undefined` where JSON does not change it.
  *
  * @param original The value before its `toJSON`.
  */
 function findDefect(value: unknown, original: unknown, holders: readonly unknown[]): string | undefined {
-  // The toJSON of a Buffer makes an object of it.
+  // A view may have been replaced by an object: Buffer has a toJSON.
   const kind = kindOf(ArrayBuffer.isView(original) ? original : value);
   if (/^(Boolean|Null)$/.test(kind)) return undefined;
-  // A property without a value is left out, and reads as undefined where it arrives.
+  // JSON leaves out an undefined property, and the receiver reads it as undefined again.
   if (original === undefined && kindOf(holders.at(-1)) === "Object") return undefined;
   if (holders.includes(value) || holders.length >= MAX_DEPTH)
     return `part of itself, or deeper than ${MAX_DEPTH} levels`;
   return /^(Object|Array)$/.test(kind) ? undefined : `no JSON but ${kind === "Number" ? value : kind}`;
 }
 
-function refuse(why: string): RelayError {
-  return new RelayError("bad_data", `Cannot send: ${why}`, false);
+function badData(reason: string): RelayError {
+  return new RelayError("bad_data", `Cannot send: ${reason}`, false);
 }

@@ -4,57 +4,59 @@ import type { RelayError } from "./errors.ts";
 export interface RelayMessage<Data> {
   /** The id of its sender. */
   readonly from: string;
-  /** The room that it was published in; absent where it was sent to this client alone. */
+  /** The room that the message was published in; absent where it was sent to this client only. */
   readonly room?: string | undefined;
-  /** What was sent; bytes of any kind as a Uint8Array. */
+  /** The data that was sent; bytes of any kind as a Uint8Array. */
   readonly data: Data;
 }
 
-/** A member of a room, or a watched id, came, went, or lost its connection for a while. */
+/** A change of a room's member or of a watched id: it came, went, or lost or regained its connection. */
 export interface Presence {
   readonly id: string;
-  /** The room that they are in; absent where the id itself is watched. */
+  /** The room of the member; absent for a watched id. */
   readonly room?: string | undefined;
   readonly event: "joined" | "left" | "online" | "offline";
 }
 
 /** How a connection, or an attempt to connect, ended. */
 export interface Ending {
-  /** The close code (docs/protocol.md); 1006 where none came. */
+  /** The close code (docs/protocol.md); 1006 where no close frame came. */
   readonly code: number;
   readonly reason: string;
-  /** Code of the refusal, such as `unauthorized` or `full`; absent where the relay has refused nothing. */
+  /** Code of the refusal, such as `unauthorized` or `full`; absent where the relay did not refuse the connection. */
   readonly refusal?: string | undefined;
 }
 
-/** What a client can listen to. */
+/** The events of a client, by name. */
 export interface RelayClientEvents<Data> {
   message: RelayMessage<Data>;
   presence: Presence;
   /**
-   * The relay welcomed this client, for the first time or again. `resumed`: with the same id and rooms. `recovered`:
-   * nothing that was sent to it was lost.
+   * The relay welcomed this client, for the first time or again. `resumed`: the client has the same id and rooms as
+   * before. `recovered`: no message to the client was lost.
    */
   connected: { readonly id: string; readonly resumed: boolean; readonly recovered: boolean };
   /**
-   * The connection was lost, or an attempt failed. `retryMs`: delay before the next attempt, in milliseconds; 0 where
-   * the page goes into the back-forward cache: the next attempt comes as soon as the page is shown again.
+   * The connection was lost, or an attempt to connect failed. `retryMs`: delay before the next attempt, in
+   * milliseconds. It is 0 where the page goes into the back-forward cache; the next attempt then comes when the page is
+   * shown again.
    */
   disconnected: Ending & { readonly retryMs: number };
-  /** It is over: this side closed, or the relay with a code that means so. */
+  /** The client is closed for good: by the app, or by the relay with a final code. */
   closed: Ending;
-  /** The relay refused something that nobody waits for the outcome of. */
+  /** The relay reported an error that belongs to no send and no command. */
   error: RelayError;
 }
 
-/** Listeners by the name of what they listen to. */
+/** Listeners for events, by the event's name. */
 export class Events<Map extends object> {
   readonly #listeners: { [Name in keyof Map]?: Set<(event: Map[Name]) => void> } = {};
 
   /**
-   * Calls the listener for each such event, until the function that is returned is called. A listener that is added
-   * while an event is told hears the next one.
+   * Adds a listener, which runs for each event of this name. A listener that is added while an event is emitted runs
+   * from the next event on.
    *
+   * @returns A function that removes the listener.
    * @example
    * ```ts
    * const stopListening = relay.on("disconnected", ({ reason, retryMs }) => show(reason, retryMs));
@@ -67,7 +69,7 @@ export class Events<Map extends object> {
     return () => listeners.delete(listener);
   }
 
-  /** Calls every listener. One that throws keeps no other from being called; its error is reported as uncaught. */
+  /** Calls every listener. An error that one of them throws is reported as uncaught, and does not stop the others. */
   protected emit<Name extends keyof Map>(name: Name, event: Map[Name]): void {
     const listeners = this.#listenersOf(name);
     for (const listener of [...listeners]) {

@@ -1,23 +1,25 @@
-/** Messages acknowledged together; fewer are acknowledged within `ACK_DELAY_MS`. */
+/** Number of consumed messages that are acknowledged at once. Fewer are acknowledged after `ACK_DELAY_MS`. */
 const ACK_EVERY = 64;
 const ACK_DELAY_MS = 200;
 const DONE = { done: true, value: undefined } as const;
 
-/** An iterator: the messages that it holds, and each `next` that waits for one. */
+/** The state of an iterator. */
 interface Reader<Message> {
   readonly isWanted: (message: Message) => boolean;
+  /** Messages that came and that no `next` has given yet. */
   held: { sequenceId: number; readonly message: Message }[];
+  /** Resolves each call of `next` that has no message yet. */
   waiting: ((result: IteratorResult<Message, void>) => void)[];
 }
 
 /**
- * Knows which messages have come, and acknowledges those that were consumed: the listeners have heard them, and no
- * iterator holds them any more. What iterators hold is bounded by the relay, which keeps every message that is not
- * acknowledged and refuses more than a mailbox of them.
+ * Receives messages, once each, and acknowledges those that were consumed: their listeners have run, and no iterator
+ * holds them. The relay bounds the number of held messages, because it refuses further ones when a mailbox of messages
+ * is not acknowledged.
  */
 export class Inbox<Message> {
-  readonly #tell: (message: Message) => void;
-  readonly #send: (sequenceId: number) => void;
+  readonly #notify: (message: Message) => void;
+  readonly #sendAck: (sequenceId: number) => void;
   readonly #readers = new Set<Reader<Message>>();
   #lastId = 0;
   #acknowledgedId = 0;
@@ -25,28 +27,28 @@ export class Inbox<Message> {
   #isClosed = false;
 
   /**
-   * @param tell Has the listeners hear a message.
-   * @param send Tells the relay that all messages up to this number were consumed.
+   * @param notify Calls the listeners with a message.
+   * @param sendAck Acknowledges to the relay all messages up to this number.
    */
-  constructor(tell: (message: Message) => void, send: (sequenceId: number) => void) {
-    this.#tell = tell;
-    this.#send = send;
+  constructor(notify: (message: Message) => void, sendAck: (sequenceId: number) => void) {
+    this.#notify = notify;
+    this.#sendAck = sendAck;
   }
 
-  /** Tells a new connection what was consumed, so that the relay repeats the rest. */
+  /** Acknowledges on a new connection the messages that were consumed, so that the relay sends the others again. */
   restart(isSameSession: boolean): void {
     if (!isSameSession) {
       this.#lastId = 0;
-      // Nothing of the new session is acknowledged before the messages of the old one were taken.
+      // Holds back all acknowledgements of the new session until the iterators have given the old session's messages.
       for (const { held } of this.#readers) for (const each of held) each.sequenceId = 1;
     }
     this.#acknowledge();
   }
 
-  /** Takes a message, unless it has come before: after a resume the relay repeats what was not acknowledged. */
+  /** Adds a message. Ignores one that came before: after a resume the relay repeats unacknowledged messages. */
   add(sequenceId: number, message: Message): void {
     if (sequenceId <= this.#lastId) return;
-    this.#tell(message);
+    this.#notify(message);
     this.#lastId = sequenceId;
     for (const { isWanted, held, waiting } of this.#readers) {
       if (!isWanted(message)) continue;
@@ -54,12 +56,13 @@ export class Inbox<Message> {
       if (next === undefined) held.push({ sequenceId, message });
       else next({ done: false, value: message });
     }
-    this.#consumed();
+    this.#scheduleAck();
   }
 
   /**
-   * Gives messages in order, each to one `next`, from the first `next` on and until the client is closed. A message is
-   * consumed when a `next` has given it. `return` settles at once, as does each `next` that waits, and drops the rest.
+   * Returns an iterator over the messages in order, from its first `next` on until the client is closed. A message is
+   * consumed when a `next` has given it. `return` drops the held messages, and settles at once; so does each `next`
+   * that has no message yet.
    */
   iterate(isWanted: (message: Message) => boolean): AsyncIterableIterator<Message, void> {
     const reader: Reader<Message> = { isWanted, held: [], waiting: [] };
@@ -72,14 +75,14 @@ export class Inbox<Message> {
         if (oldest === undefined) {
           return this.#readers.has(reader) ? new Promise((resolve) => reader.waiting.push(resolve)) : DONE;
         }
-        this.#consumed();
+        this.#scheduleAck();
         return { done: false, value: oldest.message };
       },
       return: async () => {
         isNew = false;
         reader.held = [];
-        this.#end(reader);
-        this.#consumed();
+        this.#endReader(reader);
+        this.#scheduleAck();
         return DONE;
       },
       [Symbol.asyncIterator]() {
@@ -88,20 +91,20 @@ export class Inbox<Message> {
     };
   }
 
-  /** Ends the iterators once they have given what they hold. */
+  /** Ends each iterator when it has given the messages that it holds. */
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
-    for (const reader of this.#readers) this.#end(reader);
+    for (const reader of this.#readers) this.#endReader(reader);
   }
 
-  #end(reader: Reader<Message>): void {
+  #endReader(reader: Reader<Message>): void {
     this.#readers.delete(reader);
     for (const next of reader.waiting) next(DONE);
     reader.waiting = [];
   }
 
-  #consumed(): void {
+  #scheduleAck(): void {
     const unacknowledged = this.#consumedId() - this.#acknowledgedId;
     if (this.#isClosed || unacknowledged === 0) return;
     if (unacknowledged >= ACK_EVERY) this.#acknowledge();
@@ -118,6 +121,6 @@ export class Inbox<Message> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#acknowledgedId = this.#consumedId();
-    this.#send(this.#acknowledgedId);
+    this.#sendAck(this.#acknowledgedId);
   }
 }

@@ -12,16 +12,16 @@ export type { Room } from "./room.ts";
 export type { ClientSocket, ClientSocketConstructor } from "./socket.ts";
 
 /**
- * Connects to a relay and stays connected: a connection that is lost is made again, with the same id, and nothing
- * that was acknowledged is lost or seen twice while the relay's resume window is open.
+ * Connects to a relay, and reconnects when the connection is lost. Within the relay's resume window the client gets the
+ * same id again, and acknowledged messages are neither lost nor delivered twice.
  *
- * A page that goes into the back-forward cache goes away from its session, and resumes it when it is shown again
- * within the resume window. A page that is unloaded ends its session at once; loaded again, it begins a new one.
+ * A page that goes into the back-forward cache disconnects, and resumes its session when it is shown again within the
+ * resume window. A page that is unloaded ends its session at once; when it is loaded again, it begins a new one.
  *
- * @typeParam Data What the clients of this relay send each other.
+ * @typeParam Data The data that the clients of this relay send to each other. The library does not check it.
  * @param url The relay's address, such as `wss://relay.example.org/ws`.
- * @throws {TypeError} When the URL does not parse, when no header could carry the token, or when there is no WebSocket
- *   here and none in the options.
+ * @throws {TypeError} When the URL does not parse, when the token has a character that a header cannot have, or when
+ *   there is neither a global WebSocket nor one in the options.
  * @example
  * ```ts
  * import { connect } from "hono-relay/client";

@@ -1,54 +1,64 @@
 import type { ClientFrame, RelayFrame } from "../core/protocol/json-frames.ts";
 import type { Welcome } from "./connection.ts";
-import { spell } from "./data.ts";
+import { encodeData } from "./data.ts";
 import { ignorable, RelayError, toRelayError } from "./errors.ts";
 
 export type Ack = Extract<RelayFrame, { type: "ack" }>;
 type WithoutData<Frame> = Frame extends { ackId?: number | undefined }
   ? Omit<Frame, "data" | "encoding" | "ackId">
   : never;
-/** A frame that asks for an ack, without its data. */
+/** A frame that the relay answers with an ack, without its data. */
 export type Request = WithoutData<ClientFrame>;
 
-/** Bounds of the requests that wait for their outcome. */
+/** Bounds of the requests that have no outcome yet. */
 export interface QueueOptions {
-  /** Sends and commands that may wait for their outcome at a time; more fail with `queue_full`. Default: 10000. */
+  /** Most sends and commands without an outcome at a time; further ones fail with `queue_full`. Default: 10000. */
   readonly maxQueuedSends?: number;
-  /** The same in bytes, counted as UTF-16 units of the frames' text. Default: 16777216. */
+  /** Most text of their frames, in UTF-16 units; further ones fail with `queue_full`. Default: 16777216. */
   readonly maxQueuedBytes?: number;
 }
 
-interface Waiting {
+/** A request without an outcome. */
+interface PendingRequest {
   readonly text: string;
-  /** Whether it was written to this connection. */
+  /** Whether it was written to the present connection. */
   isWritten: boolean;
-  /** Whether another session may be asked the same: true for all but sends and publishes. */
+  /** Whether it may be repeated in another session. True for all but sends and publishes. */
   readonly isRepeatable: boolean;
   readonly resolve: (ack: Ack) => void;
   readonly reject: (error: RelayError) => void;
 }
 
-/** Requests that the relay has not answered yet, in order. No more are on their way than the relay remembers. */
+/**
+ * Sends requests in order, and resolves each with its ack. No more requests are in flight than the relay remembers
+ * outcomes of.
+ */
 export class Requests {
   readonly #write: (text: string) => boolean;
   readonly #options: QueueOptions;
-  readonly #waiting = new Map<number, Waiting>();
-  #bytes = 0;
+  readonly #pending = new Map<number, PendingRequest>();
+  /** Length of the pending requests' texts, in UTF-16 units. */
+  #pendingLength = 0;
   #lastAckId = 0;
-  #onTheirWay = 0;
-  /** Error of all requests once the client is closed. */
-  #end: RelayError | undefined;
+  /** Number of requests that were written to the present connection and not answered. */
+  #inFlight = 0;
+  /** Error of every request once the client is closed. */
+  #closeError: RelayError | undefined;
   #limits: Welcome["limits"] = { maxMessageBytes: 0, maxUnackedSends: 0 };
 
+  /** @param write Writes a frame to the connection. Returns `false` where there is none. */
   constructor(write: (text: string) => boolean, options: QueueOptions) {
     this.#write = write;
     this.#options = options;
   }
 
   /**
-   * Sends the frame when its turn comes. Resolves with the result of `read` for its ack; rejects with the coded error.
+   * Sends the request after the earlier ones.
    *
+   * @param read Makes the result of the ack.
    * @param data The data of a send or a publish.
+   * @returns The result of `read`.
+   * @throws {RelayError} When the request fails.
    */
   ask(frame: Request): Promise<unknown>;
   ask<Result>(frame: Request, read: (ack: Ack) => Result, data?: unknown, signal?: AbortSignal): Promise<Result>;
@@ -57,21 +67,21 @@ export class Requests {
     let abort = (): void => {};
     const answer = new Promise<Ack>((resolve, reject) => {
       const isRepeatable = !/^(send|publish)$/.test(frame.type);
-      const fields = isRepeatable ? "" : spell(data);
+      const fields = isRepeatable ? "" : encodeData(data);
       const text = `${JSON.stringify(frame).slice(0, -1)}${fields},"ackId":${ackId}}`;
       const { maxQueuedSends = 10_000, maxQueuedBytes = 16_777_216 } = this.#options;
-      const { size } = this.#waiting;
-      if (this.#end !== undefined) throw this.#end;
-      // A single frame over the bound would never go, however long it waited.
-      if (size >= maxQueuedSends || (size > 0 && this.#bytes + text.length > maxQueuedBytes)) {
+      const { size } = this.#pending;
+      if (this.#closeError !== undefined) throw this.#closeError;
+      // An empty queue accepts a text of any length: waiting would not make a text over the bound fit.
+      if (size >= maxQueuedSends || (size > 0 && this.#pendingLength + text.length > maxQueuedBytes)) {
         throw new RelayError("queue_full", `Cannot send: ${size} sends wait already`, true);
       }
-      const waiting = { text, isWritten: false, isRepeatable, resolve, reject };
-      this.#waiting.set(ackId, waiting);
-      this.#bytes += text.length;
+      const request = { text, isWritten: false, isRepeatable, resolve, reject };
+      this.#pending.set(ackId, request);
+      this.#pendingLength += text.length;
       abort = () => {
-        // What is on its way keeps its place: the relay will answer it.
-        if (!waiting.isWritten) this.#take(ackId);
+        // A request in flight stays pending, because the relay will answer it.
+        if (!request.isWritten) this.#remove(ackId);
         reject(new RelayError("aborted", "The signal was aborted", true));
       };
       if (signal?.aborted) abort();
@@ -82,61 +92,63 @@ export class Requests {
   }
 
   /**
-   * Writes to a new connection. What was written to an earlier one is asked again: the relay remembers the outcomes of
-   * a session. In another session sends and publishes are given up, because they may have arrived; the rest is
-   * harmless to repeat.
+   * Writes the pending requests to a new connection. In the same session all are repeated, because the relay remembers
+   * their outcomes. In another session, sends and publishes that were written before reject with `connection_lost`,
+   * because they may have arrived; the other requests are harmless to repeat.
    */
   restart(isSameSession: boolean, limits: Welcome["limits"]): void {
     this.#limits = limits;
-    this.#onTheirWay = 0;
-    for (const [ackId, waiting] of this.#waiting) {
-      if (waiting.isWritten && !waiting.isRepeatable && !isSameSession) {
+    this.#inFlight = 0;
+    for (const [ackId, request] of this.#pending) {
+      if (request.isWritten && !request.isRepeatable && !isSameSession) {
         const message = "The session ended before the outcome came";
-        this.#take(ackId)?.reject(new RelayError("connection_lost", message, true));
+        this.#remove(ackId)?.reject(new RelayError("connection_lost", message, true));
       }
-      waiting.isWritten = false;
+      request.isWritten = false;
     }
     this.#writeMore();
   }
 
-  answered(ack: Ack): void {
-    const waiting = this.#take(ack.ackId);
-    if (waiting === undefined) return;
-    this.#onTheirWay--;
-    // Asked twice because the first answer was lost: the first answer counts.
+  /** Settles the request that the relay has answered. */
+  onAck(ack: Ack): void {
+    const request = this.#remove(ack.ackId);
+    if (request === undefined) return;
+    this.#inFlight--;
+    // A repeated request, whose first ack was lost: the relay sends the first outcome as `original`.
     const { error } = ack.original ?? ack;
-    if (error === undefined) waiting.resolve({ ...ack, ...ack.original });
-    else waiting.reject(toRelayError(error));
+    if (error === undefined) request.resolve({ ...ack, ...ack.original });
+    else request.reject(toRelayError(error));
     this.#writeMore();
   }
 
-  /** Rejects what waits, and all that is asked from now on. */
+  /** Rejects all pending requests, and all later ones. */
   rejectAll(error: RelayError): void {
-    this.#end = error;
-    for (const ackId of this.#waiting.keys()) this.#take(ackId)?.reject(error);
+    this.#closeError = error;
+    for (const ackId of this.#pending.keys()) this.#remove(ackId)?.reject(error);
   }
 
-  #take(ackId: number): Waiting | undefined {
-    const waiting = this.#waiting.get(ackId);
-    this.#waiting.delete(ackId);
-    this.#bytes -= waiting?.text.length ?? 0;
-    return waiting;
+  #remove(ackId: number): PendingRequest | undefined {
+    const request = this.#pending.get(ackId);
+    this.#pending.delete(ackId);
+    this.#pendingLength -= request?.text.length ?? 0;
+    return request;
   }
 
   #writeMore(): void {
     const { maxMessageBytes, maxUnackedSends } = this.#limits;
-    for (const [ackId, waiting] of this.#waiting) {
-      if (waiting.isWritten) continue;
-      if (this.#onTheirWay >= maxUnackedSends) return;
-      const { text } = waiting;
-      // The relay would close the connection for it. Most texts are too short to be worth counting.
+    for (const [ackId, request] of this.#pending) {
+      if (request.isWritten) continue;
+      if (this.#inFlight >= maxUnackedSends) return;
+      const { text } = request;
+      // The relay would close the connection for a text over the limit. A UTF-16 unit is at most three bytes of UTF-8,
+      // so the bytes of most texts need not be counted.
       if (text.length * 3 > maxMessageBytes && new TextEncoder().encode(text).length > maxMessageBytes) {
         const message = `Cannot send more than ${maxMessageBytes} bytes`;
-        this.#take(ackId)?.reject(new RelayError("too_large", message, false));
+        this.#remove(ackId)?.reject(new RelayError("too_large", message, false));
       } else {
         if (!this.#write(text)) return;
-        waiting.isWritten = true;
-        this.#onTheirWay++;
+        request.isWritten = true;
+        this.#inFlight++;
       }
     }
   }

@@ -1,8 +1,10 @@
 import type { Events, RelayClientEvents, RelayMessage } from "./events.ts";
 import type { Requests } from "./requests.ts";
-import { drop, keep } from "./standing.ts";
+import { subscribe, unsubscribe } from "./subscriptions.ts";
 
-/** A room of a client. Iterating over it is iterating over the client, for the messages of this room alone. */
+/**
+ * A room, as one client uses it. An iterator over a room is like one over the client, for this room's messages only.
+ */
 export class Room<Data> implements AsyncIterable<RelayMessage<Data>, void> {
   readonly name: string;
   readonly #client: Events<RelayClientEvents<Data>>;
@@ -10,7 +12,7 @@ export class Room<Data> implements AsyncIterable<RelayMessage<Data>, void> {
   readonly #joined: Set<string>;
   readonly #iterate: () => AsyncIterableIterator<RelayMessage<Data>, void>;
 
-  /** Use `room` of a client. */
+  /** Apps call `room` of a client instead. */
   constructor(
     name: string,
     client: Events<RelayClientEvents<Data>>,
@@ -26,26 +28,26 @@ export class Room<Data> implements AsyncIterable<RelayMessage<Data>, void> {
   }
 
   /**
-   * Becomes a member, also in later sessions. The latest call of `join` and `leave` decides, whether or not the earlier
+   * Joins the room, also in later sessions. The latest call of `join` and `leave` counts, whether or not the earlier
    * ones have settled.
    *
-   * @throws {RelayError}
+   * @throws {RelayError} When the relay refuses the request, or the client is closed.
    */
   join(): Promise<void> {
-    return keep(this.#joined, this.name, this.#ask("join"));
+    return subscribe(this.#joined, this.name, this.#ask("join"));
   }
 
-  /** Ends the membership; harmless where there is none. @throws {RelayError} */
+  /** Leaves the room; harmless where the client is not in it. @throws {RelayError} When the request fails. */
   leave(): Promise<void> {
-    return drop(this.#joined, this.name, this.#ask("leave"));
+    return unsubscribe(this.#joined, this.name, this.#ask("leave"));
   }
 
   /**
-   * Publishes to the other members, and with `echo` to this one too.
+   * Publishes data to the other members, and with `echo` also to this client.
    *
-   * @param data As for `send` of the client.
-   * @returns How many members got it, those that are away among them.
-   * @throws {RelayError}
+   * @param data Data as for the client's `send`.
+   * @returns The number of members that the message was delivered to or queued for.
+   * @throws {RelayError} When the publish fails, with a code as for the client's `send`.
    * @example
    * ```ts
    * const lobby = relay.room("lobby");
@@ -59,12 +61,12 @@ export class Room<Data> implements AsyncIterable<RelayMessage<Data>, void> {
     return this.#requests.ask(frame, ({ recipients }) => recipients ?? 0, data);
   }
 
-  /** The ids of the members, in order of joining. @throws {RelayError} */
+  /** Returns the ids of the members, in order of joining. @throws {RelayError} When the relay refuses the request. */
   members(): Promise<readonly string[]> {
     return this.#ask("members");
   }
 
-  /** As `on` of the client, for this room alone. */
+  /** Adds a listener, as the client's `on` does, for events of this room only. */
   on<Name extends "message" | "presence">(
     name: Name,
     listener: (event: RelayClientEvents<Data>[Name]) => void,
@@ -74,7 +76,7 @@ export class Room<Data> implements AsyncIterable<RelayMessage<Data>, void> {
     });
   }
 
-  /** Gives the messages of this room from the first `next` on. */
+  /** Iterates over the messages of this room, from the first `next` on. */
   [Symbol.asyncIterator](): AsyncIterableIterator<RelayMessage<Data>, void> {
     return this.#iterate();
   }

@@ -1,6 +1,6 @@
 /**
- * The part of a WebSocket that the client uses. Browsers, Node 22, Deno, Bun and Workers have one; for Node 20 there is
- * that of `ws`.
+ * The part of a WebSocket that the client uses. Browsers, Node 22, Deno, Bun and Workers have a global WebSocket; on
+ * Node 20, pass the one of `ws`.
  */
 export interface ClientSocket {
   /** The subprotocol that the relay has answered. */

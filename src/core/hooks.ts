@@ -3,24 +3,28 @@ import { toText } from "./protocol/frame.ts";
 import { Message } from "./protocol/message.ts";
 import type { Session } from "./session/session.ts";
 
-/** One message on its way, as a hook sees it. */
+/** One message before its delivery, for the hook `onMessage`. */
 export interface Passing {
+  /** Id of the sender. */
   readonly from: string;
-  /** The id that it is for; absent where it is published. */
+  /** Id of the recipient; `undefined` if the message is published. */
   readonly to: string | undefined;
-  /** The room that it is published in; absent where it is sent to an id. */
+  /** Room that the message is published in; `undefined` if it is sent to an id. */
   readonly room: string | undefined;
-  /** Text and JSON as a string, bytes as a Uint8Array. */
+  /** The message. Its payload is a string for text and JSON, a Uint8Array for bytes. */
   readonly message: Message;
 }
 
-/** What the app around the relay may want to know or decide. What throws counts as a refusal, with the code `internal`. */
+/** Callbacks of the app around the relay. Errors that they throw go to the observer's `failed`. */
 export interface RelayHooks {
-  /** A message is about to be delivered. Return `false` to refuse it; its sender is told `forbidden`. */
+  /**
+   * Called before a message is delivered. Return `false` to refuse it; its sender gets the error `forbidden`. If the
+   * hook throws or returns a promise, the message is refused with the error `internal`.
+   */
   onMessage?(passing: Passing): boolean | undefined;
-  /** A session has begun, with its first connection. */
+  /** Called when a session begins, with its first connection. */
   onOpen?(id: string): void;
-  /** A session is over: its id, its rooms and its mailbox are gone. */
+  /** Called when a session has ended: its id, its rooms and its mailbox are gone. */
   onClose?(id: string): void;
 }
 
@@ -29,7 +33,7 @@ export const HOOK_KINDS = { onMessage: "function", onOpen: "function", onClose: 
   "function"
 >;
 
-/** Calls the hooks of the app around the relay. What they throw harms nobody but the session that they were called for. */
+/** Calls the hooks of the app, and catches their errors. */
 export class Hooks {
   readonly #hooks: RelayHooks;
 
@@ -37,22 +41,22 @@ export class Hooks {
     this.#hooks = hooks;
   }
 
-  /** Says that the session has begun. */
-  opened(session: Session): void {
+  /** Calls `onOpen` for the session. */
+  callOnOpen(session: Session): void {
     this.#run(session, this.#hooks.onOpen);
   }
 
-  /** Says that the session is over. */
-  closed(session: Session): void {
+  /** Calls `onClose` for the session. */
+  callOnClose(session: Session): void {
     this.#run(session, this.#hooks.onClose);
   }
 
   /**
-   * Asks whether a message may be delivered.
+   * Calls `onMessage` for a message.
    *
-   * @param to The id that it is sent to; absent where it is published.
-   * @param room The room that it is published in; absent where it is sent to an id.
-   * @returns Why not; `undefined` where it may.
+   * @param to Id of the recipient; `undefined` if the message is published.
+   * @param room Room that the message is published in; `undefined` if it is sent to an id.
+   * @returns The error for the sender if the hook refused the message; `undefined` if it may be delivered.
    */
   refusal(sender: Session, to: string | undefined, room: string | undefined, message: Message): SendError | undefined {
     const { onMessage } = this.#hooks;
@@ -61,8 +65,7 @@ export class Hooks {
       const allowed: unknown = onMessage({ from: sender.id, to, room, message: asText(message) });
       if (allowed === false) return refusedByApp(to ?? room ?? "");
       if (typeof allowed !== "object" || allowed === null) return undefined;
-      // Nothing waits for it here; a promise lets nothing through, and what it rejects with is reported, and harms nobody else.
-      sender.reportRejection(allowed);
+      reportRejection(sender, allowed);
       throw new TypeError("Cannot ask onMessage: it returned a promise, and must decide at once");
     } catch (error) {
       sender.report(error);
@@ -72,14 +75,20 @@ export class Hooks {
 
   #run(session: Session, hook: ((id: string) => unknown) | undefined): void {
     try {
-      session.reportRejection(hook?.(session.id));
+      reportRejection(session, hook?.(session.id));
     } catch (error) {
       session.report(error);
     }
   }
 }
 
-/** Gives a text as a string for the app to read: some runtimes hand it over as the bytes that came. */
+/** Reports the rejection of a hook's promise: unhandled, it may end the process. */
+function reportRejection(session: Session, result: unknown): void {
+  if (typeof result !== "object" || result === null) return;
+  Promise.resolve(result).catch((error: unknown) => session.report(error));
+}
+
+/** Returns the message with its text as a string: some runtimes deliver text as bytes. */
 function asText(message: Message): Message {
   const { payload, kind } = message;
   return kind === "bytes" || typeof payload === "string" ? message : new Message(toText(payload), kind);

@@ -67,7 +67,7 @@ export class Membership {
       return failed(forbidden(room, `a session is in ${limits.maxRoomsPerSession} rooms at most`));
     }
     if (!presence.allowsJoin(session, room)) return failed(rateLimited());
-    if (!session.rooms.hasRoomFor(room, session.waitingSince)) return failed(overloaded(room));
+    if (!session.rooms.makeRoomFor(room, session.waitingSince)) return failed(overloaded(room));
     session.rooms.add(rooms.join(room, session));
     this.#tellSelf(session, room, "joined");
     presence.change(session, room, "joined");
@@ -90,8 +90,8 @@ export class Membership {
   /** Whether the session may have a list of as many ids now: a short command must not make the relay write long lists without end. */
   #allowsList(session: Session, ids: number): boolean {
     const now = performance.now();
-    session.listings ??= new TokenBucket(LISTED_IDS_PER_SECOND, LISTED_IDS_PER_SECOND * 2, now);
-    return session.listings.take(Math.min(ids, LISTED_IDS_PER_SECOND), now);
+    session.memberListBucket ??= new TokenBucket(LISTED_IDS_PER_SECOND, LISTED_IDS_PER_SECOND * 2, now);
+    return session.memberListBucket.take(Math.min(ids, LISTED_IDS_PER_SECOND), now);
   }
 
   /** Tells a session of its own coming and going, where its protocol has no acks to tell it by. */
@@ -110,7 +110,7 @@ export class Membership {
       session.answer(ackId, DONE);
     } else if (!session.watched.has(id) && session.watched.size >= limits.maxWatchesPerSession) {
       session.answer(ackId, failed(forbidden(id, `a session watches ${limits.maxWatchesPerSession} ids at most`)));
-    } else if (!session.watched.has(id) && !session.watched.hasRoomFor(id, session.waitingSince)) {
+    } else if (!session.watched.has(id) && !session.watched.makeRoomFor(id, session.waitingSince)) {
       session.answer(ackId, failed(overloaded(id)));
     } else {
       session.watched.add(watchers.watch(id, session));

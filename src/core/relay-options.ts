@@ -5,7 +5,7 @@ import { HOOK_KINDS, type RelayHooks } from "./hooks.ts";
 import { DEFAULT_LIMITS, type Limits } from "./link/limits.ts";
 import type { Schedule } from "./link/turn.ts";
 import type { Protocol } from "./protocol/protocol.ts";
-import type { Terms } from "./session/grant.ts";
+import type { Lease } from "./session/grant.ts";
 import { OBSERVER_KINDS, type RelayObserver } from "./session/observer.ts";
 
 /** Options of a relay, whatever runtime it is on. */
@@ -63,7 +63,7 @@ export interface ClientOrigin {
 }
 
 /** What a client said when it asked for its connection, and what the app made of it. */
-export interface Handshake extends Terms {
+export interface Handshake extends Lease {
   readonly protocol?: Protocol;
   /** The id that the app gave its bearer; the next number without one. Who had it is closed as replaced. */
   readonly id?: string | undefined;

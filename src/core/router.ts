@@ -118,7 +118,7 @@ export class Router implements CommandRouter {
         bodies.set(protocol, body);
       }
       if (typeof member.deliver(body) === "string") recipients++;
-      else member.lose();
+      else member.countLoss();
     }
     return { outcome: "delivered", recipients };
   }

@@ -21,7 +21,7 @@ import type { Handshake, Holdings, RelayOptions } from "./relay-options.ts";
 import { Router } from "./router.ts";
 import { CatchUps } from "./session/catch-up.ts";
 import type { RelayObserver } from "./session/observer.ts";
-import { Session, type SessionRelay } from "./session/session.ts";
+import { Session, type SessionContext } from "./session/session.ts";
 
 export interface SessionsOptions extends Pick<RelayOptions, "ids" | "signer" | "hooks"> {
   readonly links: Links;
@@ -37,7 +37,7 @@ const MAX_PRESENCE_WINDOW_MS = 5000;
 const MAX_IDS_OF_LOST_MAIL = 4096;
 
 /** The sessions of a relay: begins them, goes on with them after a lost connection, and ends them. */
-export class Sessions implements SessionRelay {
+export class Sessions implements SessionContext {
   readonly links: Links;
   readonly catchUps = new CatchUps();
   readonly resumeMs: number;
@@ -120,12 +120,12 @@ export class Sessions implements SessionRelay {
     for (const session of [...this.#away]) session.close(closeCode);
   }
 
-  beat(session: Session): void {
+  onBeat(session: Session): void {
     if (!this.#tokens.needsRefresh(session)) return;
-    session.tellAnyway({ type: "resumeToken", resumeToken: this.#tokens.refresh(session) });
+    session.tellUnchecked({ type: "resumeToken", resumeToken: this.#tokens.refresh(session) });
   }
 
-  away(session: Session, ending: Ending): void {
+  onAway(session: Session, ending: Ending): void {
     this.#away.add(session, ending);
     this.observer.away?.(session.id, ending);
     this.#membership.tellPresence(session, "offline");
@@ -135,13 +135,13 @@ export class Sessions implements SessionRelay {
     }
   }
 
-  left(session: Session, ending: Ending): void {
+  onEnd(session: Session, ending: Ending): void {
     const wasAway = this.#away.remove(session);
     this.#registry.remove(session);
     this.observer.left?.(session.id, ending);
     this.#tokens.revoke(session);
     this.#membership.forget(session, wasAway);
-    this.#hooks.closed(session);
+    this.#hooks.callOnClose(session);
   }
 
   #begin(connection: Connection, protocol: Protocol, handshake: Handshake, place: Place): Link {
@@ -154,14 +154,14 @@ export class Sessions implements SessionRelay {
     const knowsOld = old !== undefined && reclaimed === undefined && this.#tokens.trace(resume ?? "") === old;
     const session = new Session(id ?? this.#registry.nextId(), protocol, this);
     if (old !== undefined) {
-      session.inherit(old);
+      session.takeOver(old);
       old.close(CLOSE_CODES.replaced);
     }
     if (handshake.id !== undefined) {
       this.#registry.takeNames();
       if (resume !== undefined && attempt !== undefined) this.#tokens.supersede(resume, session, attempt);
     }
-    if (id !== undefined && this.#idsOfLostMail.delete(id)) session.lose();
+    if (id !== undefined && this.#idsOfLostMail.delete(id)) session.countLoss();
     if (reclaimed !== undefined) session.countAttempt(attempt);
     session.isNamed = id !== undefined;
     const link = session.attach(connection, handshake, place);
@@ -172,11 +172,11 @@ export class Sessions implements SessionRelay {
       protocol: protocol.name ?? "plain",
     });
     const resumeToken = session.canResume ? this.#tokens.issue(session, reclaimed) : "";
-    const isWhole = !session.hasUnknownLoss && (resume === undefined || knowsOld);
+    const isWhole = !session.hasUnseenLoss && (resume === undefined || knowsOld);
     this.#welcome(session, { resumeToken, resumed: false, recovered: isWhole });
     session.catchUp();
     this.#membership.tellPresence(session, "online");
-    this.#hooks.opened(session);
+    this.#hooks.callOnOpen(session);
     return link;
   }
 
@@ -200,7 +200,7 @@ export class Sessions implements SessionRelay {
     const link = session.attach(connection, handshake, place);
     this.observer.resumed?.(session.id);
     const resumeToken = this.#tokens.renew(session, token);
-    this.#welcome(session, { resumeToken, resumed: true, recovered: !session.hasUnknownLoss });
+    this.#welcome(session, { resumeToken, resumed: true, recovered: !session.hasUnseenLoss });
     const left = this.#membership.leaveUngranted(session);
     session.catchUp(() => {
       for (const room of left) session.tell({ type: "presence", id: session.id, room, event: "left" });

@@ -166,9 +166,9 @@ export function fakeSession(id: string, protocol: Protocol = plain): Session {
     resumeMs: 30_000,
     observer: {},
     router: { route: () => {}, weigh: () => 1 },
-    beat: () => {},
-    away: () => {},
-    left: () => {},
+    onBeat: () => {},
+    onAway: () => {},
+    onEnd: () => {},
   });
 }
 

@@ -41,7 +41,7 @@ export class AwaySessions {
   /** Ends a session that is away, before its time. */
   end(session: Session): void {
     const absence = this.#absences.get(session);
-    if (absence !== undefined) session.end(absence.ending);
+    if (absence !== undefined) session.finish(absence.ending);
   }
 
   [Symbol.iterator](): Iterator<Session> {
@@ -56,7 +56,7 @@ export class AwaySessions {
         this.#timer = setTimeout(this.#endDue, endsAtMs - now);
         return;
       }
-      session.end(ending);
+      session.finish(ending);
     }
   };
 }

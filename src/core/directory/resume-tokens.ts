@@ -76,7 +76,7 @@ export class ResumeTokens {
    */
   renew(session: Session, resumedWith: string): string {
     if (session.ticket === undefined) return this.issue(session);
-    session.ticket.welcome();
+    session.ticket.markWelcomeSent();
     return this.#replaceCurrent(session, session.ticket, owned(resumedWith));
   }
 

@@ -1,98 +1,106 @@
 import type { MemoryBudget } from "../link/memory-budget.ts";
 
-/** What a session without a connection takes, in counted bytes: itself, its tokens and its places in the relay. */
+/** Counted bytes of a session without a connection: the session itself, its tokens and its entries in the directory. */
 const AWAY_BYTES = 1536;
 
-/** What each outcome that it remembers takes, in counted bytes. */
+/** Counted bytes of each remembered outcome. */
 const OUTCOME_BYTES = 6;
 
-/** What one session holds of the memory budget: its mail, and its names, which are rooms, watches and what else stays with it. */
+/** One session's part of the memory budget: its mail, and its names, which are its rooms and watches. */
 export class Account {
   readonly #budget: MemoryBudget;
-  #mail = 0;
-  #names = 0;
-  /** What the session itself takes while it is away; 0 while it has a connection. */
+  #mailBytes = 0;
+  #nameBytes = 0;
+  /** Bytes of the session itself, part of `#nameBytes` while it is away; 0 while it has a connection. */
   #awayBytes = 0;
 
   constructor(budget: MemoryBudget) {
     this.#budget = budget;
   }
 
-  /** Adds bytes of mail, or takes them off where they are negative. */
+  /** Adds bytes of mail; a negative number takes them off. */
   countMail(bytes: number): void {
-    this.#mail += bytes;
+    this.#mailBytes += bytes;
     this.#budget.count(bytes);
     if (this.#isAway) this.#budget.away.bytes += bytes;
   }
 
-  /** The same for names. */
+  /** Adds bytes of names; a negative number takes them off. */
   countNames(bytes: number): void {
-    this.#names += bytes;
+    this.#nameBytes += bytes;
     this.#budget.count(bytes);
     (this.#isAway ? this.#budget.away : this.#budget.names).bytes += bytes;
   }
 
-  /** Whether so much more mail may be kept without anybody giving way. */
-  fitsMail(bytes: number): boolean {
-    return this.#fitsAway(bytes) && this.#budget.hasRoomFor(this.#mail, bytes);
-  }
-
-  /** Whether so much more mail may be kept. @param since Since when its mail waits. */
-  allowsMail(bytes: number, since: number): boolean {
-    if (!this.#fitsAway(bytes)) return this.#budget.countRefusal();
-    return this.#budget.makeRoomFor(this.#mail, bytes, since);
-  }
-
-  /** Whether so many more bytes of names may be kept. @param since Since when the bytes of its connection wait. */
-  allowsNames(bytes: number, since: number): boolean {
-    if (!this.#budget.names.hasRoomFor(this.#names, bytes)) return this.#budget.countRefusal();
-    return this.#budget.makeRoomFor(this.#names, bytes, since);
+  /** Whether the session may keep more bytes of mail without an eviction. */
+  hasRoomForMail(bytes: number): boolean {
+    return this.#hasRoomWhileAway(bytes) && this.#budget.hasRoomFor(this.#mailBytes, bytes);
   }
 
   /**
-   * Moves all to what sessions without a connection hold. Harmless when repeated.
+   * Whether the session may keep more bytes of mail. Slower connections may be evicted for them.
+   *
+   * @param since Time since which the session's own bytes wait, by `performance.now()`.
+   */
+  makeRoomForMail(bytes: number, since: number): boolean {
+    if (!this.#hasRoomWhileAway(bytes)) return this.#budget.countRefusal();
+    return this.#budget.makeRoomFor(this.#mailBytes, bytes, since);
+  }
+
+  /**
+   * Whether the session may keep more bytes of names. Slower connections may be evicted for them.
+   *
+   * @param since Time since which the bytes of its connection wait, by `performance.now()`.
+   */
+  makeRoomForNames(bytes: number, since: number): boolean {
+    if (!this.#budget.names.hasRoomFor(this.#nameBytes, bytes)) return this.#budget.countRefusal();
+    return this.#budget.makeRoomFor(this.#nameBytes, bytes, since);
+  }
+
+  /**
+   * Moves all bytes to the pool of sessions without a connection. Harmless when repeated.
    *
    * @param outcomes Number of outcomes that the session remembers.
-   * @returns Whether it was not away before.
+   * @returns Whether the session had a connection before.
    */
-  goAway(outcomes: number): boolean {
+  moveToAway(outcomes: number): boolean {
     if (this.#isAway) return false;
     this.#awayBytes = AWAY_BYTES + OUTCOME_BYTES * outcomes;
-    this.#move(1);
+    this.#movePools(1);
     this.countNames(this.#awayBytes);
     return true;
   }
 
-  /** Whether it holds no more of what absent clients hold than is left for the others. */
-  get fitsAway(): boolean {
+  /** Whether the session holds no more of the pool of absent sessions than is left for the others. */
+  get isWithinAwayPool(): boolean {
     const { away } = this.#budget;
-    return this.#mail + this.#names <= away.max - away.bytes;
+    return this.#mailBytes + this.#nameBytes <= away.max - away.bytes;
   }
 
-  /** Moves all back: the session has a connection. Harmless when repeated. */
-  comeBack(): void {
+  /** Moves all bytes back, as the session has a connection. Harmless when repeated. */
+  moveToOnline(): void {
     if (!this.#isAway) return;
     this.countNames(-this.#awayBytes);
-    this.#move(-1);
+    this.#movePools(-1);
     this.#awayBytes = 0;
   }
 
-  /** Gives everything back: the session is over. */
-  close(): void {
-    this.countMail(-this.#mail);
-    this.countNames(-this.#names);
+  /** Gives all bytes back, as the session has ended. */
+  release(): void {
+    this.countMail(-this.#mailBytes);
+    this.countNames(-this.#nameBytes);
   }
 
   get #isAway(): boolean {
     return this.#awayBytes > 0;
   }
 
-  #fitsAway(bytes: number): boolean {
-    return !this.#isAway || this.#budget.away.hasRoomFor(this.#mail + this.#names, bytes);
+  #hasRoomWhileAway(bytes: number): boolean {
+    return !this.#isAway || this.#budget.away.hasRoomFor(this.#mailBytes + this.#nameBytes, bytes);
   }
 
-  #move(sign: 1 | -1): void {
-    this.#budget.away.bytes += sign * (this.#mail + this.#names);
-    this.#budget.names.bytes -= sign * this.#names;
+  #movePools(sign: 1 | -1): void {
+    this.#budget.away.bytes += sign * (this.#mailBytes + this.#nameBytes);
+    this.#budget.names.bytes -= sign * this.#nameBytes;
   }
 }

@@ -2,69 +2,77 @@ import { REMEMBERED_ACKS } from "../link/limits.ts";
 import type { ErrorMaker } from "../protocol/errors.ts";
 import type { Outcome } from "../protocol/protocol.ts";
 
-/** What is kept of an outcome: of a failure what makes it again, of a publish its recipients, of anything else the outcome itself. */
-type Kept = ErrorMaker | number | Outcome;
+/** An outcome in little memory: the error's maker for a failure, the number of recipients for a publish. */
+type CompactOutcome = ErrorMaker | number | Outcome;
 
 /**
- * The outcomes of a session's latest sends, by their `ackId`, so that none is sent twice: the latest of this connection,
- * and the latest of all connections before it. A client that repeats more than are remembered pushes out none of those
- * that are. Each is a ring in order of sending: most clients count up, and of a number above all before nothing can be
- * remembered. It keeps no text and no object of its own for each.
+ * Remembers the outcomes of a session's latest sends by their `ackId`, so that no send is delivered twice: 256 of the
+ * present connection, and 256 of all connections before it. The two are kept apart, so that a client that repeats many
+ * sends after a resume does not push out the outcomes that it needs.
+ *
+ * Each memory is a ring in the order of sending. Most clients count their `ackId` up, and a number above all earlier
+ * ones needs no search. A remembered outcome takes no text and no object of its own.
  */
 export class AckMemory {
   #earlier: AckMemory | undefined = undefined;
   readonly #ackIds: number[] = [];
-  readonly #outcomes: Kept[] = [];
+  readonly #outcomes: CompactOutcome[] = [];
+  /** Index of the next outcome in the ring. */
   #next = 0;
-  #highest = -1;
+  #highestAckId = -1;
 
-  /** How many outcomes it remembers. */
+  /** Number of outcomes that are remembered. */
   get size(): number {
     return this.#ackIds.length + (this.#earlier?.size ?? 0);
   }
 
-  /** @param subject What the send is addressed to: a failure is told in its words. */
+  /**
+   * Returns the outcome of the send with this `ackId`; `undefined` if none is remembered.
+   *
+   * @param subject Recipient or room of the send. The text of an error names it.
+   */
   find(ackId: number, subject: string): Outcome | undefined {
-    const at = ackId > this.#highest ? -1 : this.#ackIds.indexOf(ackId);
+    const at = ackId > this.#highestAckId ? -1 : this.#ackIds.indexOf(ackId);
     if (at < 0) return this.#earlier?.find(ackId, subject);
     const kept = this.#outcomes[at];
     if (typeof kept === "number") return { outcome: "delivered", recipients: kept };
     return typeof kept === "function" ? { outcome: "failed", error: kept(subject) } : kept;
   }
 
-  /** Remembers the outcome, and forgets the oldest of this connection where there are too many. */
+  /** Remembers the outcome. Forgets the oldest one of this connection if there are too many. */
   remember(ackId: number, outcome: Outcome): void {
     const kept = compact(outcome);
-    // Nothing was sent, and nothing can be sent twice.
-    if (kept !== undefined) this.#keep(ackId, kept);
+    // Errors without a maker need not be remembered: nothing was sent, so nothing can be sent twice.
+    if (kept !== undefined) this.#store(ackId, kept);
   }
 
-  /** Returns the memory for the session's next connection. This one must not be used any more. */
+  /** Returns the memory for the session's next connection. Do not use this one any more. */
   forNextConnection(): AckMemory {
     if (this.#ackIds.length === 0) return this;
     const earlier = this.#earlier ?? new AckMemory();
     for (let count = 0; count < this.#ackIds.length; count++) {
-      // Until the ring is full, its next place is behind its last.
+      // Until the ring is full, `#next` is behind its last outcome, and the remainder is 0.
       const at = (this.#next + count) % this.#ackIds.length;
       const [ackId, kept] = [this.#ackIds[at], this.#outcomes[at]];
-      if (ackId !== undefined && kept !== undefined) earlier.#keep(ackId, kept);
+      if (ackId !== undefined && kept !== undefined) earlier.#store(ackId, kept);
     }
     const next = new AckMemory();
     next.#earlier = earlier;
     return next;
   }
 
-  #keep(ackId: number, kept: Kept): void {
-    const known = ackId > this.#highest ? -1 : this.#ackIds.indexOf(ackId);
+  #store(ackId: number, kept: CompactOutcome): void {
+    const known = ackId > this.#highestAckId ? -1 : this.#ackIds.indexOf(ackId);
     const at = known < 0 ? this.#next : known;
     this.#ackIds[at] = ackId;
     this.#outcomes[at] = kept;
     if (known < 0) this.#next = (at + 1) % REMEMBERED_ACKS;
-    if (ackId > this.#highest) this.#highest = ackId;
+    if (ackId > this.#highestAckId) this.#highestAckId = ackId;
   }
 }
 
-function compact(outcome: Outcome): Kept | undefined {
+/** Returns the part of the outcome to remember; `undefined` for an error that is not remembered. */
+function compact(outcome: Outcome): CompactOutcome | undefined {
   if (outcome.outcome === "failed") return outcome.error.remake;
   return outcome.outcome === "delivered" ? (outcome.recipients ?? outcome) : outcome;
 }

@@ -1,56 +1,56 @@
 import type { Link } from "../link/link.ts";
 import type { Mailbox } from "./mailbox.ts";
 
-/** Time between two looks at how much of what they missed resumed sessions have taken, in milliseconds. */
+/** Time until a catch-up that filled its connection's backlog looks for room again, in milliseconds. */
 const PACE_MS = 20;
 
 /**
- * Sends a resumed session what it missed, no faster than its connection takes it: a client that resumes again and again and reads nothing
- * has no more in the buffers of its connection than any other.
+ * Sends a resumed session the messages that it missed, no faster than its connection takes them. So a client that
+ * resumes again and again without reading has no larger backlog than any other.
  */
 export class CatchUp {
   readonly #mailbox: Mailbox;
   readonly #link: Link;
-  readonly #done: () => void;
-  #sentSequenceId = 0;
+  readonly #onDone: () => void;
+  #lastSentId = 0;
 
-  /** @param done Called once, when all has been sent. */
-  constructor(mailbox: Mailbox, link: Link, done: () => void) {
+  /** @param onDone Called once, when every message has been sent. */
+  constructor(mailbox: Mailbox, link: Link, onDone: () => void) {
     this.#mailbox = mailbox;
     this.#link = link;
-    this.#done = done;
+    this.#onDone = onDone;
   }
 
-  /** Sends what the connection has room for. @returns Whether there is nothing left to do. */
+  /** Sends as many messages as the connection has room for. @returns Whether the catch-up is over. */
   proceed(): boolean {
     if (this.#link.isOver) return true;
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
       if (!this.#link.makeRoomForCatchUp(next.size)) return false;
       this.#link.sendUnchecked(next);
-      this.#sentSequenceId = next.number;
+      this.#lastSentId = next.number;
     }
-    this.#done();
+    this.#onDone();
     return true;
   }
 
   #next() {
-    return this.#mailbox.after(this.#sentSequenceId);
+    return this.#mailbox.firstAfter(this.#lastSentId);
   }
 }
 
-/** All catch-ups of a relay that are not done, with one timer, which runs while there are any. */
+/** All catch-ups of a relay that are not over. One timer runs while there are any. */
 export class CatchUps {
   readonly #running = new Set<CatchUp>();
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
 
-  /** Has the catch-up go on until it is done. */
+  /** Runs the catch-up until it is over. */
   start(catchUp: CatchUp): void {
     if (catchUp.proceed()) return;
     this.#running.add(catchUp);
-    this.#timer ??= setTimeout(this.#proceed, PACE_MS);
+    this.#timer ??= setTimeout(this.#proceedAll, PACE_MS);
   }
 
-  /** Forgets the catch-up: its connection is over. */
+  /** Ends the catch-up, as its connection has ended. */
   stop(catchUp: CatchUp): void {
     this.#running.delete(catchUp);
     if (this.#running.size > 0) return;
@@ -58,9 +58,9 @@ export class CatchUps {
     this.#timer = undefined;
   }
 
-  readonly #proceed = (): void => {
+  readonly #proceedAll = (): void => {
     this.#timer = undefined;
     for (const catchUp of this.#running) if (catchUp.proceed()) this.#running.delete(catchUp);
-    if (this.#running.size > 0) this.#timer = setTimeout(this.#proceed, PACE_MS);
+    if (this.#running.size > 0) this.#timer = setTimeout(this.#proceedAll, PACE_MS);
   };
 }

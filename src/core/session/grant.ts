@@ -1,25 +1,25 @@
-/** What a session may do, where that is bounded: patterns in which `*` stands for any characters. */
+/** Rooms and ids that a session may use, as patterns in which `*` stands for any characters. */
 export interface Grant {
-  /** The rooms that it may join and publish in; any where absent. */
+  /** Rooms that the session may join and publish in. Default: all. */
   readonly rooms?: readonly string[] | undefined;
-  /** The ids that it may send to; any where absent. */
+  /** Ids that the session may send to. Default: all. */
   readonly to?: readonly string[] | undefined;
 }
 
-/** On what terms a client has its connection. */
-export interface Terms {
-  /** What it may do; anything where absent. */
+/** What a client may do with its connection, and for how long. */
+export interface Lease {
+  /** Rooms and ids that the client may use. Default: all. */
   readonly grant?: Grant | undefined;
-  /** Milliseconds until it must connect with a new token; never where absent. */
+  /** Time until the connection closes and the client must connect with a new token, in milliseconds. Default: never. */
   readonly expiresInMs?: number | undefined;
 }
 
-/** Whether the name is among what the patterns stand for; without patterns any is. */
+/** Whether one of the patterns matches the name. Without patterns, every name is granted. */
 export function isGranted(patterns: readonly string[] | undefined, name: string): boolean {
   return patterns === undefined || patterns.some((pattern) => matches(pattern, name));
 }
 
-/** Walks both once, and back to the latest `*` alone: no pattern takes longer than its length times the name's. */
+/** Goes back only to the latest `*`, so the time is at most the pattern's length times the name's, for any pattern. */
 function matches(pattern: string, name: string): boolean {
   let at = 0;
   let star = -1;

@@ -2,27 +2,32 @@ import type { Limits } from "../link/limits.ts";
 import type { Frame } from "../protocol/frame.ts";
 import type { Account } from "./account.ts";
 
-/** What keeping a message takes besides its payload, in counted bytes: its frame, its place, and the frame's text that it is cut from. */
+/**
+ * Counted bytes that a kept message takes in addition to its payload: its `Frame`, its entry, and the rest of the text
+ * that its payload was cut from.
+ */
 const ENTRY_BYTES = 128;
 
 /**
- * What a session was sent and did not acknowledge yet, in order: what waits while it is away, and what may have been lost with its
- * last connection. Bounded in messages and bytes.
+ * Messages to a session that its client has not acknowledged yet, in order: those that came while it was away, and
+ * those that may have been lost with its last connection. Limited in messages and in bytes.
  */
 export class Mailbox {
   readonly #limits: Limits;
   #account: Account;
-  /** Messages as they are sent, behind places that are empty: those of messages that were let go. */
+  /** Numbered messages in order, from index `#first`. The entries before it belonged to removed messages. */
   #frames: (Frame | undefined)[] = [];
   #first = 0;
   #size = 0;
   #lastSequenceId = 0;
-  #acknowledging = false;
-  /** Messages that could not be kept: all, those that the last welcome told of, and those that the client knows of. */
-  #lost = 0;
-  #told = 0;
-  #known = 0;
-  /** Since when messages up to the mark wait. */
+  #isAcknowledging = false;
+  /** Messages that could not be kept. */
+  #losses = 0;
+  /** Value of `#losses` at the last welcome. */
+  #reportedLosses = 0;
+  /** Value of `#losses` at the last welcome that the client has seen. */
+  #seenLosses = 0;
+  /** Time since which the messages up to the number `#mark` wait. */
   #waitingSince = 0;
   #mark = 0;
 
@@ -31,7 +36,7 @@ export class Mailbox {
     this.#account = account;
   }
 
-  /** Counts all that is here for another session, which takes the mail over. */
+  /** Moves the bytes of all messages to the account of another session, which takes over the mailbox. */
   moveTo(account: Account): void {
     const bytes = this.#size + this.messages * ENTRY_BYTES;
     this.#account.countMail(-bytes);
@@ -39,34 +44,35 @@ export class Mailbox {
     account.countMail(bytes);
   }
 
-  /** Whether the client has ever acknowledged a message; only then is a full mailbox its own doing. */
+  /** Whether the client has ever acknowledged a message. Only for such a client does the relay refuse new messages. */
   get isAcknowledging(): boolean {
-    return this.#acknowledging;
+    return this.#isAcknowledging;
   }
 
   /**
-   * Since when the oldest message waits at the least, by `performance.now()`; `Infinity` where none does. A client that acknowledges one of many
-   * now and then gets no younger by it: all that waited at one moment must be acknowledged.
+   * Time since which the oldest message waits at the least, by `performance.now()`; `Infinity` if there is none. Moves
+   * on only when the client has acknowledged every message that was there at that time: a client that acknowledges one
+   * of many now and then is as slow as one that acknowledges none.
    */
   get waitingSince(): number {
     return this.messages === 0 ? Number.POSITIVE_INFINITY : this.#waitingSince;
   }
 
-  /** Whether a message of this size could be kept if nothing else was. */
+  /** Whether a message of this size fits into an empty mailbox. */
   couldKeep(size: number): boolean {
     return size <= this.#limits.maxMailboxBytes;
   }
 
   /**
-   * Whether a message of this size can be kept beside those that are here.
+   * Whether a message of this size can be added. Slower connections may be evicted for it.
    *
-   * @param since Since when the session's bytes wait, those of its connection among them.
+   * @param since Time since which the session's bytes wait, including those of its connection, by `performance.now()`.
    */
-  hasRoomFor(size: number, since = this.waitingSince): boolean {
-    return this.#isWithinLimits(size) && this.#account.allowsMail(size + ENTRY_BYTES, since);
+  makeRoomFor(size: number, since = this.waitingSince): boolean {
+    return this.#isWithinLimits(size) && this.#account.makeRoomForMail(size + ENTRY_BYTES, since);
   }
 
-  /** Numbers the message and keeps it, whatever is here already; returns it as it is sent. */
+  /** Numbers the message and keeps it, without looking at limits. @returns The message with its number. */
   add(message: Frame): Frame {
     const frame = message.numbered(++this.#lastSequenceId);
     if (this.messages === 0) this.#markNow();
@@ -77,101 +83,96 @@ export class Mailbox {
     return frame;
   }
 
-  /** Numbers a message that is not kept; returns it as it is sent. */
-  pass(message: Frame): Frame {
-    this.#lost++;
+  /** Numbers a message that is sent but not kept, and counts it as lost. @returns The message with its number. */
+  numberUnkept(message: Frame): Frame {
+    this.#losses++;
     return message.numbered(++this.#lastSequenceId);
   }
 
   /**
-   * Drops the oldest messages until one of this size has room: their client never says what it got.
+   * Drops the oldest messages until one of this size has room: for clients that never acknowledge.
    *
-   * @returns Whether there is room; otherwise nothing is left.
+   * @returns Whether there is room; if not, the mailbox is empty.
    */
-  makeRoomFor(size: number): boolean {
-    while (!this.#fits(size)) {
+  dropOldestFor(size: number): boolean {
+    while (!this.#hasRoomFor(size)) {
       if (this.messages === 0) return false;
-      this.#loseFirst();
+      this.#loseOldest();
     }
     return true;
   }
 
-  /** Drops the oldest messages while it is so. */
+  /** Drops the oldest message as long as there is one and the condition holds. */
   dropOldestWhile(condition: () => boolean): void {
-    while (this.messages > 0 && condition()) this.#loseFirst();
+    while (this.messages > 0 && condition()) this.#loseOldest();
   }
 
-  /** A message for this session could not be kept. */
-  lose(): void {
-    this.#lost++;
+  /** Counts a message to this session that could not be kept. */
+  countLoss(): void {
+    this.#losses++;
   }
 
-  /** The client has all messages up to this number. @returns Whether any of them was still here. */
+  /** Removes all messages up to this number: the client has them. @returns Whether there were any. */
   acknowledge(sequenceId: number): boolean {
-    this.#acknowledging = true;
+    this.#isAcknowledging = true;
     const before = this.messages;
-    while ((this.#frames[this.#first]?.number ?? Number.POSITIVE_INFINITY) <= sequenceId) this.#dropFirst();
+    while ((this.#frames[this.#first]?.number ?? Number.POSITIVE_INFINITY) <= sequenceId) this.#removeOldest();
     if (sequenceId >= this.#mark && this.messages > 0 && this.messages < before) this.#markNow();
     return this.messages < before;
   }
 
-  /** The first message with a number above this one, as it is sent. */
-  after(sequenceId: number): Frame | undefined {
-    // Numbers are left out only while nothing is kept, so those that are kept follow each other.
+  /** Returns the first message with a number above this one; `undefined` if there is none. */
+  firstAfter(sequenceId: number): Frame | undefined {
+    // Numbers are skipped only while the mailbox is empty, so the numbers of kept messages are consecutive.
     const first = this.#frames[this.#first]?.number ?? 0;
     return this.#frames[this.#first + Math.max(0, sequenceId + 1 - first)];
   }
 
-  /** Drops all: the session is over. */
+  /** Removes all messages, as the session has ended. */
   clear(): void {
-    while (this.messages > 0) this.#dropFirst();
+    while (this.messages > 0) this.#removeOldest();
   }
 
-  /** Whether a message was lost that the client does not know of. */
-  get hasUnknownLoss(): boolean {
-    return this.#lost !== this.#known;
+  /** Whether a message was lost, and the client has not seen a welcome that reports it. */
+  get hasUnseenLoss(): boolean {
+    return this.#losses !== this.#seenLosses;
   }
 
-  /** Notes that a welcome tells the client what was lost until now. */
-  tellLoss(): void {
-    this.#told = this.#lost;
+  /** Notes that a welcome reports all losses until now. */
+  markLossReported(): void {
+    this.#reportedLosses = this.#losses;
   }
 
-  /** Notes that the client has seen its welcome. */
-  confirmLoss(): void {
-    this.#known = this.#told;
+  /** Notes that the client has seen the last welcome. */
+  markLossSeen(): void {
+    this.#seenLosses = this.#reportedLosses;
   }
 
-  /** How many messages are kept. */
+  /** Number of messages that are kept. */
   get messages(): number {
     return this.#frames.length - this.#first;
-  }
-
-  /** The number of the latest message. */
-  get lastSequenceId(): number {
-    return this.#lastSequenceId;
   }
 
   #isWithinLimits(size: number): boolean {
     return this.messages < this.#limits.maxMailboxMessages && this.#size + size <= this.#limits.maxMailboxBytes;
   }
 
-  #fits(size: number): boolean {
-    return this.#isWithinLimits(size) && this.#account.fitsMail(size + ENTRY_BYTES);
+  #hasRoomFor(size: number): boolean {
+    return this.#isWithinLimits(size) && this.#account.hasRoomForMail(size + ENTRY_BYTES);
   }
 
-  #loseFirst(): void {
-    this.#dropFirst();
-    this.#lost++;
+  #loseOldest(): void {
+    this.#removeOldest();
+    this.#losses++;
   }
 
-  #dropFirst(): void {
+  #removeOldest(): void {
     const size = this.#frames[this.#first]?.size ?? 0;
     this.#size -= size;
     this.#account.countMail(-size - ENTRY_BYTES);
     this.#frames[this.#first] = undefined;
     this.#first++;
-    // Empty places are cut off together: one by one, a long mailbox would be moved for each message.
+    // Empty entries are cut off many at once: cutting one at a time would copy a long mailbox for each message.
     if (this.#first < 64 && this.#first < this.#frames.length) return;
     this.#frames = this.#frames.slice(this.#first);
     this.#first = 0;

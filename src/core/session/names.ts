@@ -1,9 +1,9 @@
 import type { Account } from "./account.ts";
 
-/** What a name takes in a session and in what it names, in counted bytes: places in a set and a map, and another set. */
+/** Counted bytes of a name in addition to its characters: entries in the session's set and in the directory. */
 const NAME_BYTES = 128;
 
-/** The rooms that a session is in, or the ids that it watches. Takes no memory while it is empty, as most are. */
+/** The rooms that a session is in, or the ids that it watches. Takes no memory while it is empty, which most are. */
 export class Names {
   readonly #account: Account;
   #names: Set<string> | undefined = undefined;
@@ -16,9 +16,13 @@ export class Names {
     return this.#names?.size ?? 0;
   }
 
-  /** Whether the memory budget has room for one more. @param since Since when the bytes of the session's connection wait. */
-  hasRoomFor(name: string, since: number): boolean {
-    return this.#account.allowsNames(NAME_BYTES + name.length, since);
+  /**
+   * Whether the memory budget has room for the name. Slower connections may be evicted for it.
+   *
+   * @param since Time since which the bytes of the session's connection wait, by `performance.now()`.
+   */
+  makeRoomFor(name: string, since: number): boolean {
+    return this.#account.makeRoomForNames(NAME_BYTES + name.length, since);
   }
 
   add(name: string): void {

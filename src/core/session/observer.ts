@@ -1,57 +1,57 @@
 import type { Ending } from "../link/ending.ts";
 import type { Frame } from "../protocol/frame.ts";
 
-/** Where a connection comes from, and what it speaks. */
+/** Origin and protocol of a connection. */
 export interface ConnectionDetails {
-  /** Address of the client; `undefined` where it is not known. */
+  /** Address of the client; `undefined` if it is not known. */
   readonly address: string | undefined;
-  /** The page that the client belongs to (header `Origin`); `undefined` for a client that is no browser. */
+  /** Origin of the client's page (header `Origin`); `undefined` for a client that is not a browser. */
   readonly origin: string | undefined;
   /** `relay.v1.json`, `relay.v1.text`, `plain` or `echo`. */
   readonly protocol: string;
 }
 
-/** A request for a WebSocket that was refused. Each text is at most 200 characters. */
+/** A handshake that was refused. Each text has at most 200 characters. */
 export interface RefusedConnection {
-  /** Address of the client; `undefined` where it is not known. */
+  /** Address of the client; `undefined` if it is not known. */
   readonly address: string | undefined;
-  /** The page that the client belongs to (header `Origin`); `undefined` for a client that is no browser. */
+  /** Origin of the client's page (header `Origin`); `undefined` for a client that is not a browser. */
   readonly origin: string | undefined;
   /** Path of the request, without its query. */
   readonly path: string;
-  /** HTTP status of the refusal, also where the client is told by a close frame. */
+  /** HTTP status of the refusal, even if the relay refused by a close frame. */
   readonly status: number;
   /** Code of the refusal, such as `unauthorized` or `full`; docs/protocol.md lists them. */
   readonly code: string;
-  /** The sentence that the client is told. */
+  /** The sentence that the client received. */
   readonly message: string;
 }
 
 /**
- * What a relay reports as it goes, for logs and metrics. A member that is left out costs a comparison.
- * `id` is the session's, or `echo` for a connection of the echo. What one of these throws is reported to `failed`;
- * what `received` or `sent` throws counts as a fault of the relay on that connection.
+ * Receives the events of a relay, for logs and metrics. All members are optional. `id` is the id of the session, or
+ * `echo` for a connection of the echo. An error that a member throws is reported to `failed`; if `received` or `sent`
+ * throws, the relay also closes that connection with 1011.
  */
 export interface RelayObserver {
-  /** A session has begun, or a connection of the echo. */
+  /** A session began, or a connection of the echo. */
   connected?(id: string, details: ConnectionDetails): void;
-  /** A request for a WebSocket was refused: nothing was opened for it. */
+  /** A handshake was refused: no session began. */
   refused?(refused: RefusedConnection): void;
-  /** A frame came from the client. */
+  /** The client sent a frame. */
   received?(id: string, frame: Frame): void;
-  /** A frame goes to the client. */
+  /** The relay sends a message to the client. */
   sent?(id: string, frame: Frame): void;
-  /** The client has answered a ping. */
+  /** The client answered a ping. */
   beat?(id: string): void;
-  /** The client has let this many beats in a row pass without a sign of life. */
+  /** The client missed a beat. `misses`: beats in a row without a sign of life. */
   missed?(id: string, misses: number): void;
-  /** The session has lost its connection, and may come back. */
+  /** The session lost its connection, and may be resumed. */
   away?(id: string, ending: Ending): void;
-  /** The session goes on over another connection. */
+  /** The session was resumed over another connection. */
   resumed?(id: string): void;
-  /** The session is over, or the connection of the echo. */
+  /** The session ended, or the connection of the echo. */
   left?(id: string, ending: Ending): void;
-  /** The relay has failed, or a hook, `authorize` or another member of the observer. */
+  /** The relay threw an error, or a hook, `authorize` or another member of the observer did. */
   failed?(id: string, error: unknown): void;
 }
 
@@ -68,12 +68,12 @@ export const OBSERVER_KINDS = {
   failed: "function",
 } as const satisfies Record<keyof RelayObserver, "function">;
 
-/** An observer that is told of each failure. */
+/** An observer whose member `failed` is present. */
 export type GuardedObserver = RelayObserver & Required<Pick<RelayObserver, "failed">>;
 
 /**
- * Wraps the observer so that its members do not throw into the relay, except `received` and `sent`, whose callers catch it. Where it has no
- * `failed`, failures go to `console.error`.
+ * Wraps the observer so that its members do not throw into the relay. `received` and `sent` are not wrapped, as they
+ * are called for each message: their callers catch errors. If the observer has no `failed`, errors go to `console.error`.
  */
 export function guardObserver(observer: RelayObserver = {}): GuardedObserver {
   const failed = (id: string, error: unknown): void => {
@@ -81,7 +81,7 @@ export function guardObserver(observer: RelayObserver = {}): GuardedObserver {
       if (observer.failed === undefined) console.error(`The relay, or the app around it, failed on ${id}:`, error);
       else observer.failed(id, error);
     } catch {
-      // The last one to tell has failed itself.
+      // `failed` itself threw, and there is nobody left to report to.
     }
   };
   const guard =

@@ -19,141 +19,142 @@ import {
 import { Account } from "./account.ts";
 import { AckMemory } from "./ack-memory.ts";
 import { CatchUp, type CatchUps } from "./catch-up.ts";
-import type { Grant, Terms } from "./grant.ts";
+import type { Grant, Lease } from "./grant.ts";
 import { Mailbox } from "./mailbox.ts";
 import { Names } from "./names.ts";
 import type { RelayObserver } from "./observer.ts";
 import type { Ticket } from "./ticket.ts";
 
-/** Carries out what a session's client asks for. */
+/** Carries out the commands of clients. */
 export interface CommandRouter {
+  /** Carries out the command and tells its sender the outcome. */
   route(sender: Session, command: Command): void;
-  /** As how many frames the command counts against its sender's rate, for what it causes. */
+  /** Returns the number of frames that the command counts as against its sender's rate. */
   weigh(sender: Session, command: Command): number;
 }
 
-/** What a session needs from the relay that it belongs to. */
-export interface SessionRelay {
+/** What all sessions of a relay share. */
+export interface SessionContext {
   readonly links: LinkContext;
   readonly catchUps: CatchUps;
-  /** Milliseconds that a session may be without a connection. */
+  /** Time that a session may be without a connection, in milliseconds. */
   readonly resumeMs: number;
   readonly observer: RelayObserver;
   readonly router: CommandRouter;
   /** Called at least once a beat while the session has a connection. */
-  beat(session: Session): void;
-  /** The session has lost its connection and may come back. */
-  away(session: Session, ending: Ending): void;
-  /** The session is over; its id is free of it. */
-  left(session: Session, ending: Ending): void;
+  onBeat(session: Session): void;
+  /** The session lost its connection, and may be resumed. */
+  onAway(session: Session, ending: Ending): void;
+  /** Called once, when the session ends: its id must become free. */
+  onEnd(session: Session, ending: Ending): void;
 }
 
-/** Longest frame that is taken for an answer to the relay: several times as long as the client library's. */
-const OWED_BYTES = 128;
+/** Longest `pong` or `sequenceAck` that does not count against the rate: several times what such a frame needs. */
+const MAX_ANSWER_BYTES = 128;
 
-/** What a timer counts up to at the most; with more it ends at once. */
-const LONGEST_TIMER_MS = 0x7fff_ffff;
+/** Longest delay that setTimeout accepts; longer ones fire immediately. */
+const MAX_TIMEOUT_MS = 0x7fff_ffff;
 
-/** What became of one delivery to one session. */
+/** Outcome of a delivery to one session. */
 export type Delivery = "delivered" | "queued" | SendError;
 
-/** What an id stands for. It starts with a connection; where its protocol numbers messages it can outlive it. */
+/** The client behind an id. A session starts with a connection, and outlives it if its protocol numbers messages. */
 export class Session implements LinkOwner {
   readonly id: string;
   readonly protocol: Protocol;
-  /** What it may do; what its latest connection's bearer was granted. */
+  /** Rooms and ids that the client may use, by its latest connection. */
   grant: Grant = {};
-  /** Rooms that it is in. */
+  /** Rooms that the session is in. */
   readonly rooms: Names;
-  /** Ids that it watches. */
+  /** Ids that the session watches. */
   readonly watched: Names;
-  /** Whether another session may have its id later: it was not made up here. */
+  /** Whether the id was chosen by the app or by an earlier process, so that a later session may have it again. */
   isNamed = false;
-  /** How much its client may send, over all its connections; anything where absent. */
+  /** Rate of the client, over all its connections; absent if it is unlimited. */
   rate: Rate | undefined;
-  /** Its resume tokens, from the first that was issued. */
+  /** The session's resume tokens; absent until the first is issued. */
   ticket: Ticket | undefined = undefined;
-  /** Lists of members that its client may have; made with the first. */
-  listings: TokenBucket | undefined = undefined;
-  /** What it was sent and did not acknowledge, where its protocol numbers messages. */
+  /** Limits the ids that are listed to the client; absent until the first list. */
+  memberListBucket: TokenBucket | undefined = undefined;
+  /** Unacknowledged messages; absent if the protocol does not number messages. */
   mailbox: Mailbox | undefined;
-  readonly #relay: SessionRelay;
+  readonly #context: SessionContext;
   readonly #account: Account;
-  /** Whether mail for its id was lost when it took the id over, and no welcome could say so. */
-  #owesLoss = false;
+  /** Whether the session took over an id whose mail was lost, and its protocol has no welcome to report that. */
+  #hasUnreportedLoss = false;
   #acks: AckMemory | undefined = undefined;
   #link: Link | undefined = undefined;
-  /** While there is one, messages wait for those before them. */
+  /** While there is a catch-up, new messages queue behind those that the client missed. */
   #catchUp: CatchUp | undefined = undefined;
   #attempt = -1;
   #expiry: ReturnType<typeof setTimeout> | undefined = undefined;
-  #over = false;
-  /** Whether a ping of its protocol waits for its answer. */
-  #isAsked = false;
+  #isOver = false;
+  /** Whether the relay sent a `ping` frame since the last `pong` frame. */
+  #awaitsPong = false;
 
-  constructor(id: string, protocol: Protocol, relay: SessionRelay) {
+  constructor(id: string, protocol: Protocol, context: SessionContext) {
     this.id = id;
     this.protocol = protocol;
-    this.#relay = relay;
-    this.rate = Rate.of(relay.links.limits);
-    this.#account = new Account(relay.links.budget);
+    this.#context = context;
+    this.rate = Rate.of(context.links.limits);
+    this.#account = new Account(context.links.budget);
     this.rooms = new Names(this.#account);
     this.watched = new Names(this.#account);
-    if (protocol.numbersMessages) this.mailbox = new Mailbox(relay.links.limits, this.#account);
+    if (protocol.numbersMessages) this.mailbox = new Mailbox(context.links.limits, this.#account);
   }
 
-  /** The latest of its client's attempts to connect that reached it; -1 where none was counted. */
+  /** Number of the latest attempt to connect that reached the session; -1 if the client does not number them. */
   get attempt(): number {
     return this.#attempt;
   }
 
-  /** Notes that an attempt of its client to connect has reached it; nothing where the client does not count them. */
+  /** Notes the number of the attempt to connect that reached the session, if the client numbers them. */
   countAttempt(attempt: number | undefined): void {
     this.#attempt = attempt ?? this.#attempt;
   }
 
-  /** Whether it has a connection. */
+  /** Whether the session has a connection. */
   get isOnline(): boolean {
     return this.#link !== undefined;
   }
 
-  /** Whether it can outlive its connection. */
+  /** Whether the session can outlive its connection. */
   get canResume(): boolean {
     return this.protocol.numbersMessages;
   }
 
   /**
-   * Takes over the mail and the rate of a session whose id it takes over; to be called before that session is closed.
-   * Where the protocols differ the mail is lost, and the next welcome for the id that can say so does.
+   * Takes over the mail and the rate of a session that had the same id. Call it before that session is closed. If the
+   * protocols differ, the mail is lost; the next welcome to the id reports that.
    */
-  inherit(old: Session): void {
+  takeOver(old: Session): void {
     this.rate = old.rate;
     if (this.mailbox !== undefined && old.mailbox !== undefined && old.protocol === this.protocol) {
       this.mailbox = old.mailbox;
       this.mailbox.moveTo(this.#account);
       old.mailbox = undefined;
-    } else if (old.#owesLoss || old.waitingMessages > 0 || old.hasUnknownLoss) {
-      if (this.mailbox === undefined) this.#owesLoss = true;
-      else this.mailbox.lose();
+    } else if (old.#hasUnreportedLoss || old.waitingMessages > 0 || old.hasUnseenLoss) {
+      if (this.mailbox === undefined) this.#hasUnreportedLoss = true;
+      else this.mailbox.countLoss();
     }
   }
 
   /**
-   * Begins or goes on over a connection; one that is still there closes as replaced.
+   * Starts to use the connection. An earlier connection that is still open closes with 4500.
    *
    * @param place Released when the socket is gone.
    */
-  attach(connection: Connection, { grant = {}, expiresInMs }: Terms, place?: Place): Link {
+  attach(connection: Connection, { grant = {}, expiresInMs }: Lease, place?: Place): Link {
     const old = this.#link;
-    const link = new Link(connection, this.#relay.links, this, place);
+    const link = new Link(connection, this.#context.links, this, place);
     this.#stopCatchUp();
-    this.#account.comeBack();
+    this.#account.moveToOnline();
     this.#link = link;
     this.grant = grant;
     this.#acks = this.#acks?.forNextConnection();
     clearTimeout(this.#expiry);
     if (expiresInMs !== undefined) {
-      this.#expiry = setTimeout(() => link.startClosing(CLOSE_CODES.expired), Math.min(expiresInMs, LONGEST_TIMER_MS));
+      this.#expiry = setTimeout(() => link.startClosing(CLOSE_CODES.expired), Math.min(expiresInMs, MAX_TIMEOUT_MS));
     }
     old?.startClosing(CLOSE_CODES.replaced);
     return link;
@@ -166,184 +167,189 @@ export class Session implements LinkOwner {
     this.#link = undefined;
     this.#stopCatchUp();
     clearTimeout(this.#expiry);
-    this.end({ by: "relay", code, reason, mayReturn: false });
+    this.finish({ by: "relay", code, reason, mayReturn: false });
     link?.startClosing(closeCode);
   }
 
-  /** Sends again all that was not acknowledged. @param done Called when all of it is on its way. */
-  catchUp(done = (): void => {}): void {
+  /** Sends all unacknowledged messages again. @param onDone Called when the last of them has been sent. */
+  catchUp(onDone = (): void => {}): void {
     const link = this.#link;
     if (this.mailbox === undefined || link === undefined) return;
     const catchUp = new CatchUp(this.mailbox, link, () => {
       this.#catchUp = undefined;
-      done();
+      onDone();
     });
     this.#catchUp = catchUp;
-    this.#relay.catchUps.start(catchUp);
+    this.#context.catchUps.start(catchUp);
   }
 
-  /** Whether a message for it was lost without its client knowing. */
-  get hasUnknownLoss(): boolean {
-    return this.mailbox?.hasUnknownLoss ?? false;
+  /** Whether a message was lost, and the client has not seen a welcome that reports it. */
+  get hasUnseenLoss(): boolean {
+    return this.mailbox?.hasUnseenLoss ?? false;
   }
 
-  /** Tells the client that its session begins or goes on, and with it what was lost until now. */
+  /** Sends the welcome, which also reports whether messages were lost. */
   welcome(welcome: Welcome): void {
-    this.mailbox?.tellLoss();
-    this.tellAnyway(welcome);
+    this.mailbox?.markLossReported();
+    this.tellUnchecked(welcome);
   }
 
-  /** Delivers a message, as this session's protocol spells it, or says why not. */
+  /** Delivers a message that is encoded in this session's protocol. @returns The error, if the message was refused. */
   deliver(body: Frame): Delivery {
     const link = this.#link;
     const mailbox = this.mailbox;
     if (mailbox === undefined) {
       if (link?.send(body) !== true) return tooSlow(this.id);
-      this.#relay.observer.sent?.(this.id, body);
+      this.#context.observer.sent?.(this.id, body);
       return "delivered";
     }
     if (!mailbox.couldKeep(body.size)) return tooLarge(this.id);
     if (link === undefined) {
-      if (!mailbox.hasRoomFor(body.size)) return mailboxFull(this.id);
+      if (!mailbox.makeRoomFor(body.size)) return mailboxFull(this.id);
       mailbox.add(body);
       return "queued";
     }
     if (link.isSlow()) return tooSlow(this.id);
-    return mailbox.isAcknowledging ? this.#deliverKept(link, mailbox, body) : this.#deliverOnce(link, mailbox, body);
+    return mailbox.isAcknowledging
+      ? this.#deliverPromised(link, mailbox, body)
+      : this.#deliverUnpromised(link, mailbox, body);
   }
 
-  #deliverKept(link: Link, mailbox: Mailbox, body: Frame): Delivery {
-    if (!mailbox.hasRoomFor(body.size, link.waitingSince)) return tooSlow(this.id);
+  /** Delivers to a client that acknowledges: the message is kept until then, or refused. */
+  #deliverPromised(link: Link, mailbox: Mailbox, body: Frame): Delivery {
+    if (!mailbox.makeRoomFor(body.size, link.waitingSince)) return tooSlow(this.id);
     const frame = mailbox.add(body);
     if (this.#catchUp !== undefined) return "queued";
-    return this.#handOver(link, frame);
+    return this.#sendMessage(link, frame);
   }
 
-  /** To a client that has never acknowledged anything: messages are kept as long as there is room. */
-  #deliverOnce(link: Link, mailbox: Mailbox, body: Frame): Delivery {
-    const isKept = mailbox.makeRoomFor(body.size);
+  /** Delivers to a client that has never acknowledged: the message pushes older ones out of the mailbox. */
+  #deliverUnpromised(link: Link, mailbox: Mailbox, body: Frame): Delivery {
+    const isKept = mailbox.dropOldestFor(body.size);
     if (this.#catchUp !== undefined) {
       if (!isKept) return tooSlow(this.id);
       mailbox.add(body);
       return "queued";
     }
     if (!isKept && !link.makeRoomFor(body.size)) return tooSlow(this.id);
-    return this.#handOver(link, isKept ? mailbox.add(body) : mailbox.pass(body));
+    return this.#sendMessage(link, isKept ? mailbox.add(body) : mailbox.numberUnkept(body));
   }
 
-  #handOver(link: Link, frame: Frame): Delivery {
+  #sendMessage(link: Link, frame: Frame): Delivery {
     if (link.isOver) return "queued";
     link.sendUnchecked(frame);
-    this.#relay.observer.sent?.(this.id, frame);
+    this.#context.observer.sent?.(this.id, frame);
     return "delivered";
   }
 
-  /** A message for this session was published and could not be kept. */
-  lose(): void {
-    this.mailbox?.lose();
+  /** Counts a message to this session that was lost. */
+  countLoss(): void {
+    this.mailbox?.countLoss();
   }
 
   /**
-   * Tells the client what is no message. A client that does not read what it is told loses what goes past its buffer;
-   * one that was promised an ack for everything loses its connection instead, and asks again when it is back.
+   * Sends the client an event. If its backlog is full, the event is dropped; if the event is an ack, the connection is
+   * closed instead, as the relay promises an ack for each `ackId`. The client then resumes and repeats the command.
    *
-   * @param frame The event as this session's protocol spells it, where that is known.
+   * @param frame The event encoded in this session's protocol, if the caller has it.
    */
   tell(event: RelayEvent, frame = this.protocol.encode(event)): void {
     if (frame === undefined || this.#link === undefined) return;
     if (!this.#link.send(frame) && event.type === "ack") this.#link.startClosing(CLOSE_CODES.tooSlow);
   }
 
-  /** Tells the client what must not be refused, whatever waits already: its welcome, a new token. */
-  tellAnyway(event: RelayEvent): void {
+  /** Sends the client an event even if its backlog is full: its welcome, a new token. */
+  tellUnchecked(event: RelayEvent): void {
     const frame = this.protocol.encode(event);
     if (frame !== undefined) this.#link?.sendUnchecked(frame);
   }
 
-  /** Tells the sender what became of its command: under its `ackId`, or, without one, only what went wrong. */
+  /** Sends the outcome of a command: as an ack, or without an `ackId` as an error if the command failed. */
   answer(ackId: number | undefined, outcome: Outcome): void {
     if (ackId !== undefined) this.tell({ type: "ack", ackId, outcome });
     else if (outcome.outcome === "failed") this.tell({ type: "error", error: outcome.error });
   }
 
-  /** What this session was told the last time that it used the `ackId` for a send to the same subject. */
+  /** Returns the outcome of an earlier send with the `ackId`. @param subject Recipient or room of the send. */
   earlierOutcome(ackId: number, subject: string): Outcome | undefined {
     return this.#acks?.find(ackId, subject);
   }
 
-  /** Whether the client has as many sends on their way as may be: their acks have not left for it yet. */
+  /** Whether the acks of too many sends still wait for the operating system. */
   get isFullOfAcks(): boolean {
     return this.#link?.isFullOfAcks === true;
   }
 
-  /** Remembers what became of a send; its ack must be the next frame to the client. */
+  /** Remembers the outcome of a send. The next frame to the client must be its ack. */
   rememberOutcome(ackId: number, outcome: Outcome): void {
     this.#acks ??= new AckMemory();
     this.#acks.remember(ackId, outcome);
     this.#link?.countAck();
   }
 
-  /** Since when the bytes of its connection wait, by `performance.now()`; `Infinity` where none do. */
+  /** Time since which the bytes of its connection wait, by `performance.now()`; `Infinity` if none do. */
   get waitingSince(): number {
     return this.#link?.waitingSince ?? Number.POSITIVE_INFINITY;
   }
 
-  /** How many messages its mailbox keeps. */
+  /** Number of messages in the mailbox. */
   get waitingMessages(): number {
     return this.mailbox?.messages ?? 0;
   }
 
-  /** Ends the session, which has no connection any more. Harmless when repeated. */
-  end(ending: Ending): void {
-    if (this.#over) return;
-    this.#over = true;
+  /** Ends the session, whose connection has ended already. Harmless when repeated. */
+  finish(ending: Ending): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
     this.mailbox?.clear();
-    this.#relay.left(this, ending);
-    this.#account.close();
+    this.#context.onEnd(this, ending);
+    this.#account.release();
   }
 
   onFrame(frame: Frame): void {
-    this.#relay.observer.received?.(this.id, frame);
+    this.#context.observer.received?.(this.id, frame);
     const command = this.protocol.decode(frame);
-    const isFree = this.#isOwed(command, frame);
-    if (!isFree && !this.#isWithinRate(frame, command)) {
+    const wasAskedFor = this.#acceptAnswer(command, frame);
+    if (!wasAskedFor && !this.#isWithinRate(frame, command)) {
       this.answer("ackId" in command ? command.ackId : undefined, failed(rateLimited()));
       return;
     }
-    // Its first frame shows that the client has seen its welcome.
-    if (this.ticket?.confirm() === true) this.mailbox?.confirmLoss();
-    this.#relay.router.route(this, command);
+    // The first frame shows that the client has seen its welcome.
+    if (this.ticket?.markWelcomeSeen() === true) this.mailbox?.markLossSeen();
+    this.#context.router.route(this, command);
   }
 
   #isWithinRate(frame: Frame, command: Command): boolean {
     if (this.rate === undefined) return true;
-    return this.#link?.isWithinRate(frame.payload, this.#relay.router.weigh(this, command)) === true;
+    return this.#link?.isWithinRate(frame.payload, this.#context.router.weigh(this, command)) === true;
   }
 
   /**
-   * Does what the relay itself has asked for, which counts for no rate: an answer to a ping, the receipt of a message.
-   * A frame that is longer than such an answer needs to be counts like any other.
+   * Processes an answer that the relay asked for: a `pong`, or a `sequenceAck` of messages in the mailbox.
+   *
+   * @returns Whether the frame was one, so that it does not count against the rate. A frame that is much longer than an
+   * answer counts like any other.
    */
-  #isOwed(command: Command, { payload }: Frame): boolean {
-    const isShort = payload.length <= OWED_BYTES;
+  #acceptAnswer(command: Command, { payload }: Frame): boolean {
+    const isShort = payload.length <= MAX_ANSWER_BYTES;
     if (command.type === "sequenceAck") return (this.mailbox?.acknowledge(command.sequenceId) ?? false) && isShort;
-    const isAnswer = command.type === "pong" && this.#isAsked;
-    if (isAnswer) this.#isAsked = false;
+    const isAnswer = command.type === "pong" && this.#awaitsPong;
+    if (isAnswer) this.#awaitsPong = false;
     return isAnswer && isShort;
   }
 
   onPong(): void {
-    this.#relay.observer.beat?.(this.id);
+    this.#context.observer.beat?.(this.id);
   }
 
   onMiss(misses: number): void {
-    this.#relay.observer.missed?.(this.id, misses);
+    this.#context.observer.missed?.(this.id, misses);
   }
 
   onBeat(): void {
-    this.#isAsked = true;
+    this.#awaitsPong = true;
     this.tell({ type: "ping" });
-    this.#relay.beat(this);
+    this.#context.onBeat(this);
   }
 
   onEnd(ending: Ending, link: object): void {
@@ -352,43 +358,37 @@ export class Session implements LinkOwner {
     this.#stopCatchUp();
     clearTimeout(this.#expiry);
     if (this.#canGoAway && ending.mayReturn) {
-      this.#countAway();
-      this.#relay.away(this, ending);
+      this.#moveToAway();
+      this.#context.onAway(this, ending);
     } else {
-      this.end(ending);
+      this.finish(ending);
     }
   }
 
   onEviction(link: object): void {
     if (link !== this.#link) return;
-    if (this.#canGoAway) this.#countAway();
+    if (this.#canGoAway) this.#moveToAway();
     else this.mailbox?.clear();
   }
 
   get #canGoAway(): boolean {
-    return this.mailbox !== undefined && this.#relay.resumeMs > 0;
+    return this.mailbox !== undefined && this.#context.resumeMs > 0;
   }
 
-  /** From now on all that it holds is what an absent client holds; mail for which that has no room is lost. */
-  #countAway(): void {
-    if (!this.#account.goAway(this.#acks?.size ?? 0)) return;
-    this.mailbox?.dropOldestWhile(() => !this.#account.fitsAway);
+  /** Counts the session's bytes among those of absent sessions. Mail that has no room there is lost. */
+  #moveToAway(): void {
+    if (!this.#account.moveToAway(this.#acks?.size ?? 0)) return;
+    this.mailbox?.dropOldestWhile(() => !this.#account.isWithinAwayPool);
   }
 
   #stopCatchUp(): void {
-    if (this.#catchUp !== undefined) this.#relay.catchUps.stop(this.#catchUp);
+    if (this.#catchUp !== undefined) this.#context.catchUps.stop(this.#catchUp);
     this.#catchUp = undefined;
   }
 
-  /** Something of the app around the relay threw on this session's account. */
+  /** Reports an error to the observer as one of this session. */
   report(error: unknown): void {
-    this.#relay.observer.failed?.(this.id, error);
-  }
-
-  /** The same for what a hook returned, where that is a promise: nobody else handles its rejection, which may end all that runs here. */
-  reportRejection(result: unknown): void {
-    if (typeof result !== "object" || result === null) return;
-    Promise.resolve(result).catch((error: unknown) => this.report(error));
+    this.#context.observer.failed?.(this.id, error);
   }
 
   onError(error: unknown): void {

@@ -5,11 +5,11 @@ export interface TicketOptions {
   readonly reclaimedWith: number;
 }
 
-/** The resume tokens that are good for one session. `ResumeTokens` issues them. */
+/** The valid resume tokens of one session. `ResumeTokens` issues them. */
 export class Ticket {
-  /** Begins each of the session's tokens. */
+  /** Start of each of the session's tokens. */
   readonly key: string;
-  /** Time of issue of the earlier process's token that brought the id back; -1 where none did. */
+  /** Time of issue of the earlier process's token that reclaimed the id, in milliseconds since 1970; -1 if none did. */
   readonly reclaimedWith: number;
   #current: string;
   #previous = "";
@@ -23,12 +23,12 @@ export class Ticket {
     this.#issuedAt = issuedAt;
   }
 
-  /** The token that the client was told last. */
+  /** The token that was sent to the client last. */
   get current(): string {
     return this.#current;
   }
 
-  /** The token before it, while the client may not know the current one; empty otherwise. */
+  /** The token before the current one, as long as the client may not know the current one; empty otherwise. */
   get previous(): string {
     return this.#previous;
   }
@@ -38,29 +38,29 @@ export class Ticket {
     return this.#issuedAt;
   }
 
-  /** Whether no frame came since the latest welcome. */
+  /** Whether no frame came since the latest welcome, so that the client may not have seen it. */
   get isWelcomeUnseen(): boolean {
     return this.#isWelcomeUnseen;
   }
 
-  /** Puts a new token in place of the current one. @param previous Token that stays good beside it. */
+  /** Replaces the current token. @param previous Token that stays valid with the new one. */
   replace(token: string, issuedAt: number, previous: string): void {
     this.#current = token;
     this.#issuedAt = issuedAt;
     this.#previous = previous;
   }
 
-  /** Notes that the client is sent a welcome: until `confirm`, the token that it connected with stays good. */
-  welcome(): void {
+  /** Notes that a welcome is sent. The token that the client connected with stays valid until the client has seen it. */
+  markWelcomeSent(): void {
     this.#isWelcomeUnseen = true;
   }
 
   /**
-   * Notes that the client has seen its welcome: the token that it connected with is used up.
+   * Notes that the client has seen its welcome. The token that it connected with is used up.
    *
-   * @returns Whether this is the first frame since that welcome.
+   * @returns Whether this is the first call since that welcome.
    */
-  confirm(): boolean {
+  markWelcomeSeen(): boolean {
     if (!this.#isWelcomeUnseen) return false;
     this.#isWelcomeUnseen = false;
     this.#previous = "";

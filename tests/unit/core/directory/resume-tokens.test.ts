@@ -37,9 +37,9 @@ describe("a token", () => {
     const first = tokens.issue(session);
     const second = tokens.renew(session, first);
     expect([tokens.find(first), tokens.find(second)]).toEqual([session, session]);
-    expect(session.ticket?.confirm()).toBe(true);
+    expect(session.ticket?.markWelcomeSeen()).toBe(true);
     expect([tokens.find(first), tokens.find(second)]).toEqual([undefined, session]);
-    expect(session.ticket?.confirm()).toBe(false);
+    expect(session.ticket?.markWelcomeSeen()).toBe(false);
   });
 
   test("stays good through any number of resumes whose welcome was lost, and no other piles up", () => {
@@ -77,7 +77,7 @@ describe("the session that a token was issued for", () => {
     const first = tokens.issue(three);
     tokens.issue(seven);
     tokens.renew(three, first);
-    three.ticket?.confirm();
+    three.ticket?.markWelcomeSeen();
     expect(tokens.find(first)).toBeUndefined();
     expect(tokens.trace(first)).toBe(three);
     expect(tokens.trace("0".repeat(64))).toBeUndefined();

@@ -21,14 +21,14 @@ function body(words: string): Frame {
 
 /** What a welcome that is sent now says of the mailbox: whether nothing was lost. */
 function tellsOfNoLoss(mailbox: Mailbox): boolean {
-  const isWhole = !mailbox.hasUnknownLoss;
-  mailbox.tellLoss();
+  const isWhole = !mailbox.hasUnseenLoss;
+  mailbox.markLossReported();
   return isWhole;
 }
 
 function waiting(mailbox: Mailbox): string[] {
   const texts: string[] = [];
-  for (let frame = mailbox.after(0); frame !== undefined; frame = mailbox.after(frame.number))
+  for (let frame = mailbox.firstAfter(0); frame !== undefined; frame = mailbox.firstAfter(frame.number))
     texts.push(frameText(frame));
   return texts;
 }
@@ -74,35 +74,35 @@ describe("a mailbox", () => {
   test("has room for so many messages and no more", () => {
     const mailbox = startMailbox({ maxMailboxMessages: 2 });
     mailbox.add(body("a"));
-    expect(mailbox.hasRoomFor(1)).toBe(true);
+    expect(mailbox.makeRoomFor(1)).toBe(true);
     mailbox.add(body("b"));
-    expect(mailbox.hasRoomFor(1)).toBe(false);
+    expect(mailbox.makeRoomFor(1)).toBe(false);
     mailbox.acknowledge(1);
-    expect(mailbox.hasRoomFor(1)).toBe(true);
+    expect(mailbox.makeRoomFor(1)).toBe(true);
   });
 
   test("has room for so many bytes and no more", () => {
     const mailbox = startMailbox({ maxMailboxBytes: 10 });
     mailbox.add(body("1234"));
-    expect([mailbox.hasRoomFor(6), mailbox.hasRoomFor(7)]).toEqual([true, false]);
+    expect([mailbox.makeRoomFor(6), mailbox.makeRoomFor(7)]).toEqual([true, false]);
     mailbox.add(body("123456"));
-    expect([mailbox.hasRoomFor(0), mailbox.hasRoomFor(1)]).toEqual([true, false]);
+    expect([mailbox.makeRoomFor(0), mailbox.makeRoomFor(1)]).toEqual([true, false]);
     mailbox.acknowledge(1);
-    expect([mailbox.hasRoomFor(4), mailbox.hasRoomFor(5)]).toEqual([true, false]);
+    expect([mailbox.makeRoomFor(4), mailbox.makeRoomFor(5)]).toEqual([true, false]);
   });
 
   test("could keep what it has no room for now, up to its whole size", () => {
     const mailbox = startMailbox({ maxMailboxBytes: 10 });
     mailbox.add(body("12345"));
-    expect([mailbox.hasRoomFor(10), mailbox.couldKeep(10), mailbox.couldKeep(11)]).toEqual([false, true, false]);
+    expect([mailbox.makeRoomFor(10), mailbox.couldKeep(10), mailbox.couldKeep(11)]).toEqual([false, true, false]);
   });
 
   test("that makes room drops the oldest, as few as it takes, and owns to it", () => {
     const mailbox = startMailbox({ maxMailboxBytes: 10 });
     for (const words of ["123", "456", "789"]) mailbox.add(body(words));
-    mailbox.makeRoomFor(1);
+    mailbox.dropOldestFor(1);
     expect(tellsOfNoLoss(mailbox)).toBe(true);
-    mailbox.makeRoomFor(2);
+    mailbox.dropOldestFor(2);
     expect(waiting(mailbox)).toEqual(["4562", "7893"]);
     expect(tellsOfNoLoss(mailbox)).toBe(false);
   });
@@ -110,7 +110,7 @@ describe("a mailbox", () => {
   test("that makes room for more than it holds is empty in the end", () => {
     const mailbox = startMailbox({ maxMailboxBytes: 10 });
     mailbox.add(body("123"));
-    mailbox.makeRoomFor(11);
+    mailbox.dropOldestFor(11);
     expect(waiting(mailbox)).toEqual([]);
   });
 
@@ -125,17 +125,17 @@ describe("a mailbox", () => {
   test("tells of a loss until its client knows of it", () => {
     const mailbox = startMailbox();
     expect(tellsOfNoLoss(mailbox)).toBe(true);
-    mailbox.lose();
+    mailbox.countLoss();
     expect([tellsOfNoLoss(mailbox), tellsOfNoLoss(mailbox)]).toEqual([false, false]);
-    mailbox.confirmLoss();
+    mailbox.markLossSeen();
     expect(tellsOfNoLoss(mailbox)).toBe(true);
   });
 
   test("takes its client to know of no loss since it was last told", () => {
     const mailbox = startMailbox();
     expect(tellsOfNoLoss(mailbox)).toBe(true);
-    mailbox.lose();
-    mailbox.confirmLoss();
+    mailbox.countLoss();
+    mailbox.markLossSeen();
     expect(tellsOfNoLoss(mailbox)).toBe(false);
   });
 });
@@ -155,17 +155,17 @@ test("whatever is added, acknowledged and pushed out, what waits is the newest i
         model.length < 90 && model.reduce((sum, each) => sum + each.size, 0) + size <= 500;
       for (const each of steps) {
         if ("add" in each) {
-          if (!mailbox.hasRoomFor(each.add)) continue;
+          if (!mailbox.makeRoomFor(each.add)) continue;
           mailbox.add(body("x".repeat(each.add)));
           model.push({ id: ++lastId, size: each.add });
         } else if ("acknowledge" in each) {
           mailbox.acknowledge(each.acknowledge);
           model = model.filter(({ id }) => id > each.acknowledge);
         } else {
-          mailbox.makeRoomFor(each.makeRoomFor);
+          mailbox.dropOldestFor(each.makeRoomFor);
           while (model.length > 0 && !fits(each.makeRoomFor)) model.shift();
         }
-        expect(mailbox.hasRoomFor(5)).toBe(fits(5));
+        expect(mailbox.makeRoomFor(5)).toBe(fits(5));
       }
       expect(waiting(mailbox)).toEqual(model.map(({ id, size }) => `${"x".repeat(size)}${id}`));
     }),

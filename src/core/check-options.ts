@@ -1,15 +1,17 @@
-/** What the value of an option may be: of a type, or one of some words. */
+/** Type that the value of an option must have, or the words that it may be. */
 export type OptionKind = "number" | "string" | "function" | "object" | readonly string[];
 
 /** Options by name, each with its kind. */
 export type OptionKinds = Readonly<Record<string, OptionKind>>;
 
 /**
- * Checks the names and the types of options: JavaScript lets pass what TypeScript refuses, and a misspelt limit limits nothing.
+ * Checks the names and the types of options. TypeScript checks them, too, but JavaScript does not, and a misspelt limit
+ * would limit nothing.
  *
- * @param action What cannot be done with a wrong option; begins the sentence.
- * @param parts The options that are objects of options themselves, each with its own kinds.
- * @throws {TypeError} Naming the first option that is unknown, and where it belongs if that is known, or the first of a wrong type.
+ * @param action Start of the error message: states what cannot be done with a wrong option.
+ * @param parts Kinds of the options inside those options that are objects.
+ * @throws {TypeError} Names the first unknown option, and where it belongs if that is known, or the first of a wrong
+ * type.
  */
 export function checkOptions(
   action: string,
@@ -35,7 +37,11 @@ export function checkOptions(
   }
 }
 
-/** @throws {RangeError} Naming the first number that is not positive, or above `max`. */
+/**
+ * Checks that numbers are positive.
+ *
+ * @throws {RangeError} Names the first number that is not positive or is above `max`.
+ */
 export function requirePositive(
   action: string,
   numbers: Readonly<Record<string, number>>,
@@ -59,7 +65,7 @@ function isOfKind(value: unknown, kind: OptionKind): boolean {
   return typeof value === kind && value !== null;
 }
 
-/** The type of the value. Its text is shown only where a few words are possible: it may be a secret elsewhere. */
+/** Describes the value by its type. Quotes a string only if the kind is a list of words: others may be secrets. */
 function describe(value: unknown, kind: OptionKind): string {
   if (value === null) return "null";
   return typeof value === "string" && typeof kind !== "string" ? JSON.stringify(value) : withArticle(typeof value);
@@ -73,7 +79,7 @@ function withArticle(type: string): string {
   return `${type === "object" ? "an" : "a"} ${type}`;
 }
 
-/** Whether this is an object literal: an instance of a class may have fields of its own. */
+/** Whether the value is an object literal. An instance of a class may have other fields, so it is not checked. */
 function isPlain(value: unknown): value is object {
   return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }

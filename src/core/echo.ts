@@ -15,7 +15,7 @@ export interface EchoOptions {
   readonly client?: ClientOrigin | undefined;
 }
 
-/** The first demo: each message comes back to its sender behind `res:`, text as text and bytes as bytes. */
+/** Connection of the demo `/echo`: sends each message back as `res:` and the message, text as text, bytes as bytes. */
 export class Echo implements LinkOwner {
   readonly link: Link;
   readonly rate: Rate | undefined;

@@ -21,14 +21,15 @@ export interface MembershipParts {
 export type RoomCommand = Extract<Command, { type: "join" | "leave" | "members" }>;
 export type WatchCommand = Extract<Command, { type: "watch" | "unwatch" }>;
 
-/** Ids that one session may have listed in a second, in all its lists of members. */
+/** Ids per second that are listed to one session, in all its lists of members. */
 const LISTED_IDS_PER_SECOND = 100_000;
 
+/** Members of a room whose notification, or listing, counts as one frame of the client that causes it. */
 const MEMBERS_PER_FRAME = 100;
 
 const DONE: Outcome = { outcome: "done" };
 
-/** The rooms that sessions are in and the ids that they watch: carries out commands on them, and tells others of changes. */
+/** Carries out commands on rooms and watches, and announces the changes to other sessions. */
 export class Membership {
   readonly #parts: MembershipParts;
 
@@ -37,8 +38,8 @@ export class Membership {
   }
 
   /**
-   * As how many frames a command counts against its sender's rate: one, and one more for each 100 members of a room
-   * that are told of a join or a leave, or listed. A publish is one, as it is what rooms are for.
+   * Returns the number of frames that a command counts as against its sender's rate: one, and one more for each 100
+   * members that a join or a leave is announced to, or that are listed. A publish counts as one, whatever its audience.
    */
   weigh(sender: Session, command: Command): number {
     if (command.type !== "join" && command.type !== "leave" && command.type !== "members") return 1;
@@ -47,7 +48,7 @@ export class Membership {
     return 1 + Math.floor(this.#parts.rooms.members(command.room).size / MEMBERS_PER_FRAME);
   }
 
-  /** Carries out a command on a room. @returns Its outcome. */
+  /** Carries out a command on a room, and returns its outcome. */
   inRoom(session: Session, { type, room }: RoomCommand): Outcome {
     if (!isId(room)) return failed(badId(room));
     if (type === "join") return this.#join(session, room);
@@ -55,7 +56,7 @@ export class Membership {
     if (type === "members") return this.#list(session, room);
     this.#leave(session, room);
     this.#tellSelf(session, room, "left");
-    this.#parts.presence.change(session, room, "left");
+    this.#parts.presence.announce(session, room, "left");
     return DONE;
   }
 
@@ -70,7 +71,7 @@ export class Membership {
     if (!session.rooms.makeRoomFor(room, session.waitingSince)) return failed(overloaded(room));
     session.rooms.add(rooms.join(room, session));
     this.#tellSelf(session, room, "joined");
-    presence.change(session, room, "joined");
+    presence.announce(session, room, "joined");
     return DONE;
   }
 
@@ -87,19 +88,21 @@ export class Membership {
     return { outcome: "done", members: ids };
   }
 
-  /** Whether the session may have a list of as many ids now: a short command must not make the relay write long lists without end. */
+  /**
+   * Whether a list of this many ids may be sent to the session now. Otherwise short commands could cause endless lists.
+   */
   #allowsList(session: Session, ids: number): boolean {
     const now = performance.now();
     session.memberListBucket ??= new TokenBucket(LISTED_IDS_PER_SECOND, LISTED_IDS_PER_SECOND * 2, now);
     return session.memberListBucket.take(Math.min(ids, LISTED_IDS_PER_SECOND), now);
   }
 
-  /** Tells a session of its own coming and going, where its protocol has no acks to tell it by. */
+  /** Confirms a join or a leave to the session itself, if its protocol has no acks for that. */
   #tellSelf(session: Session, room: string, event: "joined" | "left"): void {
     if (!session.canResume) session.tell({ type: "presence", id: session.id, room, event });
   }
 
-  /** Begins or ends watching an id, and answers the command. */
+  /** Starts or stops watching an id, and answers the command. */
   watch(session: Session, { type, id, ackId }: WatchCommand): void {
     const { watchers, limits } = this.#parts;
     if (!isId(id)) {
@@ -119,49 +122,51 @@ export class Membership {
     }
   }
 
-  /** Tells those who watch a session's id, and the other members of its rooms, that it has come or gone. */
-  tellPresence(session: Session, change: "online" | "offline"): void {
-    this.#parts.presence.change(session, undefined, change);
-    for (const room of session.rooms) this.#parts.presence.change(session, room, change);
+  /**
+   * Announces to the watchers of a session's id, and to the members of its rooms, that it got or lost its connection.
+   */
+  announcePresence(session: Session, change: "online" | "offline"): void {
+    this.#parts.presence.announce(session, undefined, change);
+    for (const room of session.rooms) this.#parts.presence.announce(session, room, change);
   }
 
-  /** Takes the session out of the rooms that its grant no longer covers, and tells their members. @returns Those rooms. */
+  /** Removes the session from the rooms that its grant does not cover, and announces that. @returns Those rooms. */
   leaveUngranted(session: Session): string[] {
-    const left: string[] = [];
+    const leftRooms: string[] = [];
     for (const room of [...session.rooms]) {
       if (isGranted(session.grant.rooms, room)) continue;
       this.#leave(session, room);
-      this.#parts.presence.change(session, room, "left");
-      left.push(room);
+      this.#parts.presence.announce(session, room, "left");
+      leftRooms.push(room);
     }
-    return left;
+    return leftRooms;
   }
 
   /**
-   * Ends all that the session is in and watches, and tells others.
+   * Removes a session that has ended from its rooms and watches, and announces that.
    *
-   * @param wasAway Whether those who watch its id were told already that it has no connection.
+   * @param wasAway Whether it had no connection before, so that the watchers of its id know that it is offline.
    */
   forget(session: Session, wasAway: boolean): void {
     const { presence } = this.#parts;
     for (const room of session.rooms) {
       this.#parts.rooms.leave(room, session);
-      presence.change(session, room, "left");
+      presence.announce(session, room, "left");
     }
-    if (!wasAway) presence.change(session, undefined, "offline");
+    if (!wasAway) presence.announce(session, undefined, "offline");
     if (!session.isNamed) presence.forget(session.id);
     for (const id of session.watched) this.#parts.watchers.unwatch(id, session);
   }
 
-  /** Tells the session what has become of those whom it watches: it may have missed that while it was away. */
+  /** Tells the session the state of each id that it watches: it may have missed changes while it was away. */
   tellWatched(session: Session): void {
     for (const id of session.watched) this.#tellState(session, id);
   }
 
   #tellState(session: Session, id: string): void {
     const { presence, registry } = this.#parts;
-    // What others were told: a change that they will be told of later is told to this session then.
-    const told = id === session.id ? true : presence.isToldOnline(id);
+    // The announced state, not the present one: a change that is still pending will be announced to this session, too.
+    const told = id === session.id ? true : presence.isAnnouncedOnline(id);
     const event = (told ?? registry.find(id)?.isOnline) ? "online" : "offline";
     session.tell({ type: "presence", id, room: undefined, event });
   }

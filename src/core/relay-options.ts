@@ -8,35 +8,37 @@ import type { Protocol } from "./protocol/protocol.ts";
 import type { Lease } from "./session/grant.ts";
 import { OBSERVER_KINDS, type RelayObserver } from "./session/observer.ts";
 
-/** Options of a relay, whatever runtime it is on. */
+/** Options of a relay on any runtime. */
 export interface RelayOptions {
-  /** Milliseconds of one beat of the heartbeat. Default: 5000. */
+  /** Interval of the heartbeat, in milliseconds: the length of one beat. Default: 5000. */
   readonly heartbeatMs?: number;
-  /** Beats that a connection may let pass in silence before it is dropped. Default: 3. */
+  /** Beats in a row without a sign of life after which a connection is dropped. Default: 3. */
   readonly heartbeatMisses?: number;
-  /** Milliseconds that a session may be without a connection; 0: it ends with its connection. Default: 30000. */
+  /** Time that a session may be without a connection, in milliseconds; with 0 it ends with it. Default: 30000. */
   readonly resumeMs?: number;
-  /** Default: those of `DEFAULT_LIMITS`. */
+  /** Limits that differ from the defaults, which are in `DEFAULT_LIMITS`. */
   readonly limits?: Partial<Limits>;
-  /** How clients get their ids: 1, 2, 3 …, or unguessable ones. Default: sequential. */
+  /** Kind of the ids that the relay gives: 1, 2, 3 …, or random ones that cannot be guessed. Default: sequential. */
   readonly ids?: IdKind;
   /**
-   * Signs resume tokens, so that a client can have its id again from the process after this one; a mark of its process then stands
-   * before each sequential id. Default: none are signed.
+   * Signs resume tokens, so that clients can reclaim their ids from the next process. Sequential ids then start with a
+   * prefix of their process. Default: tokens are not signed.
    */
   readonly signer?: TokenSigner | undefined;
-  /** Milliseconds that a client has to answer a close. Default: 2000. */
+  /** Time that a client has to answer a close frame, in milliseconds. Default: 2000. */
   readonly closeTimeoutMs?: number;
   /**
-   * Calls the function once, at the end of this turn of the event loop; `setImmediate` where there is one.
-   * Default: a microtask, which joins only what one frame brought about.
+   * Runs a callback once, at the end of this turn of the event loop, such as `setImmediate`. Default: a microtask,
+   * which joins only the frames that one received frame caused.
    */
   readonly schedule?: Schedule;
+  /** Receives the events of the relay, for logs and metrics. */
   readonly observer?: RelayObserver;
+  /** Callbacks of the app: they decide on messages, and learn when sessions begin and end. */
   readonly hooks?: RelayHooks;
 }
 
-/** Kinds of the options. */
+/** Kinds of the options, for `checkOptions`. */
 export const RELAY_OPTION_KINDS = {
   heartbeatMs: "number",
   heartbeatMisses: "number",
@@ -52,47 +54,49 @@ export const RELAY_OPTION_KINDS = {
 
 const LIMIT_KINDS: OptionKinds = Object.fromEntries(Object.keys(DEFAULT_LIMITS).map((name) => [name, "number"]));
 
-/** Kinds of what the options `limits`, `hooks` and `observer` hold. */
+/** Kinds of the options inside `limits`, `hooks` and `observer`, for `checkOptions`. */
 export const RELAY_OPTION_PARTS = { limits: LIMIT_KINDS, hooks: HOOK_KINDS, observer: OBSERVER_KINDS } as const;
 
-/** Where a client is, as far as the entry knows. */
+/** Origin of a client, as far as the entry knows it. */
 export interface ClientOrigin {
+  /** IP address of the client. */
   readonly address?: string | undefined;
   /** The header `Origin` of its request. */
   readonly origin?: string | undefined;
 }
 
-/** What a client said when it asked for its connection, and what the app made of it. */
+/** Content of a client's handshake, and what the app decided about the client. */
 export interface Handshake extends Lease {
+  /** Protocol of the connection. Default: the plain protocol. */
   readonly protocol?: Protocol;
-  /** The id that the app gave its bearer; the next number without one. Who had it is closed as replaced. */
+  /** Id that the app gave the client. A session that has the id closes with 4500. Default: a new id. */
   readonly id?: string | undefined;
-  /** The token of the session that the client wants to go on with. */
+  /** Token of the session that the client wants to resume. */
   readonly resume?: string | undefined;
   /**
-   * Which of the client's attempts to connect this is, counted up. One that was held up on the way and comes after a later one must
-   * not take the session away from it.
+   * Number of the client's attempt to connect, counted up by the client. An attempt that was delayed on the way must
+   * not take the session from a later one.
    */
   readonly attempt?: number | undefined;
-  /** For the observer alone. */
+  /** Origin of the client. Only the observer uses it. */
   readonly client?: ClientOrigin | undefined;
 }
 
-/** What a relay holds. */
+/** Numbers of the things that a relay holds. */
 export interface Holdings {
-  /** Open sockets, those of the echo and those that are closing among them. */
+  /** Open sockets, including those of the echo and those that are closing. */
   readonly connections: number;
-  /** Sessions that can be sent to, those that are away among them. */
+  /** Sessions, including those that are away. */
   readonly sessions: number;
-  /** Rooms with members. */
+  /** Rooms that have members. */
   readonly rooms: number;
-  /** Ids that somebody watches. */
+  /** Ids that are watched. */
   readonly watches: number;
-  /** Messages in mailboxes. */
+  /** Messages in all mailboxes. */
   readonly waitingMessages: number;
   /**
-   * What counts against `maxTotalBufferedBytes`, in counted bytes, of which each stands for four: messages that wait, in mailboxes and for
-   * connections (UTF-16 units where one is a string), sessions that are away, rooms and watches.
+   * Counted bytes of the memory budget: queued messages in mailboxes and backlogs (in UTF-16 units if they are
+   * strings), sessions that are away, rooms and watches. Four times as many count against `maxTotalBufferedBytes`.
    */
   readonly bufferedBytes: number;
 }

@@ -29,7 +29,7 @@ export class Relay {
   readonly #places: Places;
   readonly #links: Links;
   readonly #sessions: Sessions;
-  #accepting = true;
+  #isAccepting = true;
   #drained: Promise<void> | undefined = undefined;
 
   /**
@@ -50,22 +50,22 @@ export class Relay {
     this.#sessions = new Sessions({ ...options, ...parts, heartbeatMs, resumeMs });
   }
 
-  /** Whether the relay takes connections: it has a place left and is not shutting down. */
+  /** Whether the relay accepts connections: it has a place left and is not shutting down. */
   get accepts(): boolean {
-    return this.#accepting && !this.#places.areFull;
+    return this.#isAccepting && !this.#places.areFull;
   }
 
-  /** Whether the relay is shutting down, or has. */
+  /** Whether `shutdown` was called. */
   get isShuttingDown(): boolean {
-    return !this.#accepting;
+    return !this.#isAccepting;
   }
 
-  /** Whether a client that shakes hands like this gets a session: a new one counts against `maxSessions`. */
+  /** Whether a client with this handshake gets a session: an existing one, or a new one within `maxSessions`. */
   hasRoomFor(handshake: Handshake): boolean {
     return this.#sessions.hasRoomFor(handshake);
   }
 
-  /** What the relay holds now. */
+  /** Numbers of connections, sessions, rooms, watches, messages and bytes that the relay holds now. */
   get holdings(): Holdings {
     this.#links.budget.recount();
     const { budget, size } = this.#links;
@@ -73,46 +73,54 @@ export class Relay {
   }
 
   /**
-   * Takes a place for a connection, before its handshake is answered. The place counts from now on; whoever takes it releases it,
-   * unless `open` or `openEcho` gets it: then the relay releases it when the socket is gone.
+   * Takes a place for a connection, before its handshake is answered. The place counts against `maxConnections`. The
+   * caller must release it, or pass it to `open` or `openEcho`; the relay then releases it when the socket is gone.
    *
    * @param onReleased Runs once, when the place is released.
-   * @returns `undefined` where the relay takes no connection now.
+   * @returns `undefined` if the relay accepts no connection now.
    */
   takePlace(onReleased?: () => void): Place | undefined {
     return this.accepts ? this.#places.take(onReleased) : undefined;
   }
 
   /**
-   * Opens a session for the connection, or goes on with one that was resumed.
+   * Begins a session over the connection, or resumes the one that the handshake's token names.
    *
-   * @param place What `takePlace` returned for it. Where it was released meanwhile, and where there is none, the connection is refused.
-   * @returns Where the entry reports what comes from the socket.
+   * @param place Result of `takePlace`. If it is `undefined` or was released meanwhile, the connection is refused.
+   * @returns The link to which the entry must report the socket's events.
    */
   open(connection: Connection, handshake: Handshake = {}, place: Place | undefined = this.takePlace()): Link {
-    if (!this.#isGood(place)) return this.refuse(connection, this.#refusal(), place);
+    if (!this.#isUsable(place)) return this.refuse(connection, this.#refusalCode(), place);
     return this.#sessions.open(connection, handshake, place);
   }
 
-  /** Opens an echo on the connection: each message comes back as `res:` and the message. It has no id. */
+  /**
+   * Opens an echo on the connection: each message is sent back as `res:` and the message. It has no id.
+   *
+   * @param place Result of `takePlace`. If it is `undefined` or was released meanwhile, the connection is refused.
+   * @param client Origin of the client, for the observer.
+   * @returns The link to which the entry must report the socket's events.
+   */
   openEcho(connection: Connection, place: Place | undefined = this.takePlace(), client?: ClientOrigin): Link {
-    if (!this.#isGood(place)) return this.refuse(connection, this.#refusal(), place);
+    if (!this.#isUsable(place)) return this.refuse(connection, this.#refusalCode(), place);
     return new Echo(connection, this.#links, this.#observer, { place, client }).link;
   }
 
   /**
-   * Closes a connection with the code; nothing begins with it.
+   * Closes a new connection with the code; no session begins.
    *
    * @param place Released when the socket is gone.
+   * @returns The link to which the entry must report the socket's events.
    */
   refuse(connection: Connection, closeCode: CloseCode, place?: Place): Link {
     return this.#links.refuse(connection, closeCode, place);
   }
 
   /**
-   * Takes no more connections, closes all with 1001 and waits for them; who has not gone after `closeTimeoutMs` is dropped.
+   * Shuts the relay down for good: refuses new connections, closes all with 1001, and waits for their clients to
+   * answer. Connections that are still open after `closeTimeoutMs` are dropped.
    *
-   * @returns When every connection has gone or was dropped; the same promise when called again. The same relay cannot be started again.
+   * @returns A promise that resolves when every connection is closed or dropped; the same one for each call.
    */
   shutdown(): Promise<void> {
     this.#drained ??= this.#drain();
@@ -120,19 +128,21 @@ export class Relay {
   }
 
   async #drain(): Promise<void> {
-    this.#accepting = false;
-    this.#sessions.stop();
+    this.#isAccepting = false;
+    this.#sessions.stopPresenceTimer();
     this.#links.startClosing(CLOSE_CODES.goingAway);
     this.#sessions.closeAway(CLOSE_CODES.goingAway);
     await this.#links.drain();
   }
 
-  /** Whether a connection may begin with the place: a shutdown may have come since it was taken, or the handshake's time run out. */
-  #isGood(place: Place | undefined): place is Place {
-    return this.#accepting && place?.isReleased === false;
+  /**
+   * Whether the place may be used: since it was taken, a shutdown may have begun or the handshake may have timed out.
+   */
+  #isUsable(place: Place | undefined): place is Place {
+    return this.#isAccepting && place?.isReleased === false;
   }
 
-  #refusal(): CloseCode {
-    return this.#accepting ? CLOSE_CODES.tryAgainLater : CLOSE_CODES.goingAway;
+  #refusalCode(): CloseCode {
+    return this.#isAccepting ? CLOSE_CODES.tryAgainLater : CLOSE_CODES.goingAway;
   }
 }

@@ -22,7 +22,7 @@ type Publish = Extract<Command, { type: "publish" }>;
 const DELIVERED: Outcome = { outcome: "delivered" };
 const QUEUED: Outcome = { outcome: "queued" };
 
-/** Carries out what a session's client asks for, and tells it the outcome. */
+/** Carries out the commands of clients, and tells each client the outcomes. */
 export class Router implements CommandRouter {
   readonly #parts: RouterParts;
 
@@ -85,7 +85,7 @@ export class Router implements CommandRouter {
 
   #send(sender: Session, { to, message }: Send): Outcome {
     if (sender.grant.to !== undefined) {
-      // Patterns are tried on ids alone: on a text of a megabyte they would take seconds.
+      // Patterns are matched against valid ids only: against a text of a megabyte they would take seconds.
       if (!isId(to)) return failed(badId(to));
       if (!isGranted(sender.grant.to, to)) return failed(notGranted(to));
     }
@@ -124,7 +124,7 @@ export class Router implements CommandRouter {
   }
 }
 
-/** What a send or a publish is addressed to. */
+/** Returns the recipient of a send, or the room of a publish. */
 function subjectOf(command: Send | Publish): string {
   return command.type === "send" ? command.to : command.room;
 }

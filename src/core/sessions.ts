@@ -30,13 +30,13 @@ export interface SessionsOptions extends Pick<RelayOptions, "ids" | "signer" | "
   readonly resumeMs: number;
 }
 
-/** Longest window in which presence is coalesced; a shorter beat makes it shorter. */
+/** Longest window in which changes of presence are coalesced. It is no longer than a beat. */
 const MAX_PRESENCE_WINDOW_MS = 5000;
 
-/** Most ids that are remembered because their mail was given up. */
+/** Ids that are remembered because their mail was dropped. The oldest is forgotten first. */
 const MAX_IDS_OF_LOST_MAIL = 4096;
 
-/** The sessions of a relay: begins them, goes on with them after a lost connection, and ends them. */
+/** All sessions of a relay: begins them, resumes them after a lost connection, and ends them. */
 export class Sessions implements SessionContext {
   readonly links: Links;
   readonly catchUps = new CatchUps();
@@ -52,7 +52,7 @@ export class Sessions implements SessionContext {
   readonly #membership: Membership;
   readonly #tokens: ResumeTokens;
   readonly #away: AwaySessions;
-  /** Ids that somebody proved, whose queued mail was given up for want of memory, the oldest first. */
+  /** Named ids whose mail was dropped for lack of memory. The next session with the id reports that. */
   readonly #idsOfLostMail = new Set<string>();
 
   constructor({ links, observer, hooks, heartbeatMs, resumeMs, ids, signer }: SessionsOptions) {
@@ -76,12 +76,12 @@ export class Sessions implements SessionContext {
     this.router = new Router({ ...parts, membership: this.#membership, hooks: this.#hooks });
   }
 
-  /** Whether a client that shakes hands like this gets a session: a new one counts against `maxSessions`. */
+  /** Whether a client with this handshake gets a session: an existing one, or a new one within `maxSessions`. */
   hasRoomFor(handshake: Handshake): boolean {
-    return this.#registry.size < this.links.limits.maxSessions || this.#standsFor(handshake) !== undefined;
+    return this.#registry.size < this.links.limits.maxSessions || this.#existingFor(handshake) !== undefined;
   }
 
-  /** What the sessions hold now. */
+  /** Numbers of sessions, rooms, watches and messages. */
   get holdings(): Pick<Holdings, "sessions" | "rooms" | "watches" | "waitingMessages"> {
     let waitingMessages = 0;
     for (const session of this.#registry) waitingMessages += session.waitingMessages;
@@ -93,15 +93,15 @@ export class Sessions implements SessionContext {
     };
   }
 
-  /** Begins a session over the connection, or goes on with the one that the client's token opens. */
+  /** Begins a session over the connection, or resumes the one that the client's token names. */
   open(connection: Connection, handshake: Handshake, place: Place): Link {
     const { id, resume = "", attempt, protocol = plain } = handshake;
-    const known = this.#tokens.trace(resume);
-    const isTheirs = known?.protocol === protocol && (id === undefined || id === known.id);
-    if (isTheirs && attempt !== undefined && attempt <= known.attempt) {
+    const traced = this.#tokens.trace(resume);
+    const isSameClient = traced?.protocol === protocol && (id === undefined || id === traced.id);
+    if (isSameClient && attempt !== undefined && attempt <= traced.attempt) {
       return this.links.refuse(connection, CLOSE_CODES.replaced, place);
     }
-    const session = isTheirs ? this.#tokens.find(resume) : undefined;
+    const session = isSameClient ? this.#tokens.find(resume) : undefined;
     if (session === undefined && !this.hasRoomFor(handshake)) {
       return this.links.refuse(connection, CLOSE_CODES.tryAgainLater, place);
     }
@@ -110,8 +110,8 @@ export class Sessions implements SessionContext {
     return this.#resume(connection, session, resume, handshake, place);
   }
 
-  /** Tells each change of presence at once from now on, without a timer: the relay shuts down. */
-  stop(): void {
+  /** Stops the timer of presence, as the relay shuts down. Later changes are announced immediately. */
+  stopPresenceTimer(): void {
     this.#presence.stop();
   }
 
@@ -128,10 +128,14 @@ export class Sessions implements SessionContext {
   onAway(session: Session, ending: Ending): void {
     this.#away.add(session, ending);
     this.observer.away?.(session.id, ending);
-    this.#membership.tellPresence(session, "offline");
-    for (let first = this.#away.first; first !== undefined && this.links.budget.away.isOver; first = this.#away.first) {
+    this.#membership.announcePresence(session, "offline");
+    for (
+      let first = this.#away.longestAway;
+      first !== undefined && this.links.budget.away.isOver;
+      first = this.#away.longestAway
+    ) {
       if (first.isNamed && first.waitingMessages > 0) this.#rememberLoss(first.id);
-      this.#away.end(first);
+      this.#away.endEarly(first);
     }
   }
 
@@ -147,10 +151,10 @@ export class Sessions implements SessionContext {
   #begin(connection: Connection, protocol: Protocol, handshake: Handshake, place: Place): Link {
     const { resume, attempt, client } = handshake;
     const reclaimed = this.#reclaim(protocol, handshake);
-    // The app may have cut it from a header or a URL.
+    // The app may have cut the id from a header or a URL.
     const id = handshake.id === undefined ? reclaimed?.id : owned(handshake.id);
     const old = id === undefined ? undefined : this.#registry.find(id);
-    // With any other token, its client had mail of which nothing is known here.
+    // With any other token, the client may have lost mail of a session that this process does not know.
     const knowsOld = old !== undefined && reclaimed === undefined && this.#tokens.trace(resume ?? "") === old;
     const session = new Session(id ?? this.#registry.nextId(), protocol, this);
     if (old !== undefined) {
@@ -158,7 +162,7 @@ export class Sessions implements SessionContext {
       old.close(CLOSE_CODES.replaced);
     }
     if (handshake.id !== undefined) {
-      this.#registry.takeNames();
+      this.#registry.markNamesInUse();
       if (resume !== undefined && attempt !== undefined) this.#tokens.supersede(resume, session, attempt);
     }
     if (id !== undefined && this.#idsOfLostMail.delete(id)) session.countLoss();
@@ -172,22 +176,24 @@ export class Sessions implements SessionContext {
       protocol: protocol.name ?? "plain",
     });
     const resumeToken = session.canResume ? this.#tokens.issue(session, reclaimed) : "";
-    const isWhole = !session.hasUnseenLoss && (resume === undefined || knowsOld);
-    this.#welcome(session, { resumeToken, resumed: false, recovered: isWhole });
+    const isRecovered = !session.hasUnseenLoss && (resume === undefined || knowsOld);
+    this.#welcome(session, { resumeToken, resumed: false, recovered: isRecovered });
     session.catchUp();
-    this.#membership.tellPresence(session, "online");
+    this.#membership.announcePresence(session, "online");
     this.#hooks.callOnOpen(session);
     return link;
   }
 
-  /** The session that the client goes on with, or whose id it takes over. */
-  #standsFor({ id, resume = "", protocol = plain }: Handshake): Session | undefined {
+  /** Returns the session that the client resumes, or whose id it takes over. */
+  #existingFor({ id, resume = "", protocol = plain }: Handshake): Session | undefined {
     if (id !== undefined) return this.#registry.find(id);
     const session = this.#tokens.find(resume);
     return session?.protocol === protocol ? session : undefined;
   }
 
-  /** Reads a token of an earlier process, whose id is free or was reclaimed with an earlier token of the same session. */
+  /**
+   * Decodes a token of an earlier process, if its id is free or was reclaimed with another token of the same session.
+   */
   #reclaim(protocol: Protocol, { id, resume, attempt }: Handshake): EarlierToken | undefined {
     if (id !== undefined || resume === undefined || !protocol.numbersMessages) return undefined;
     const token = this.#tokens.reclaim(resume, attempt);
@@ -201,12 +207,12 @@ export class Sessions implements SessionContext {
     this.observer.resumed?.(session.id);
     const resumeToken = this.#tokens.renew(session, token);
     this.#welcome(session, { resumeToken, resumed: true, recovered: !session.hasUnseenLoss });
-    const left = this.#membership.leaveUngranted(session);
+    const leftRooms = this.#membership.leaveUngranted(session);
     session.catchUp(() => {
-      for (const room of left) session.tell({ type: "presence", id: session.id, room, event: "left" });
+      for (const room of leftRooms) session.tell({ type: "presence", id: session.id, room, event: "left" });
       this.#membership.tellWatched(session);
     });
-    if (wasAway) this.#membership.tellPresence(session, "online");
+    if (wasAway) this.#membership.announcePresence(session, "online");
     return link;
   }
 
@@ -222,7 +228,7 @@ export class Sessions implements SessionContext {
     });
   }
 
-  /** Has the next session with the id told that mail for it was lost. */
+  /** Remembers that mail of the id was lost, for the next session with the id. */
   #rememberLoss(id: string): void {
     this.#idsOfLostMail.add(id);
     if (this.#idsOfLostMail.size <= MAX_IDS_OF_LOST_MAIL) return;

@@ -6,24 +6,24 @@ interface Absence {
   readonly endsAtMs: number;
 }
 
-/** Sessions that have no connection, in the order in which they will have been away for too long; one timer ends them. */
+/** Sessions without a connection, in the order in which their time ends. One timer ends those whose time is over. */
 export class AwaySessions {
   readonly #resumeMs: number;
   readonly #absences = new Map<Session, Absence>();
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
 
-  /** @param resumeMs Milliseconds that a session may be away. */
+  /** @param resumeMs Time that a session may be away, in milliseconds. */
   constructor(resumeMs: number) {
     this.#resumeMs = resumeMs;
   }
 
-  /** The session has lost its connection, by `ending`. */
+  /** Adds a session that lost its connection. @param ending How the connection ended. */
   add(session: Session, ending: Ending): void {
     this.#absences.set(session, { ending, endsAtMs: performance.now() + this.#resumeMs });
-    this.#timer ??= setTimeout(this.#endDue, this.#resumeMs);
+    this.#timer ??= setTimeout(this.#endOverdue, this.#resumeMs);
   }
 
-  /** The session is back, or over. @returns Whether it was away. */
+  /** Removes a session that was resumed or has ended. @returns Whether it was away. */
   remove(session: Session): boolean {
     const wasAway = this.#absences.delete(session);
     if (this.#absences.size === 0) {
@@ -33,13 +33,13 @@ export class AwaySessions {
     return wasAway;
   }
 
-  /** The session that has been away for longest. */
-  get first(): Session | undefined {
+  /** The session that has been away longest; `undefined` if none is away. */
+  get longestAway(): Session | undefined {
     return this.#absences.keys().next().value;
   }
 
-  /** Ends a session that is away, before its time. */
-  end(session: Session): void {
+  /** Ends a session that is away, before its time is over. */
+  endEarly(session: Session): void {
     const absence = this.#absences.get(session);
     if (absence !== undefined) session.finish(absence.ending);
   }
@@ -48,12 +48,12 @@ export class AwaySessions {
     return this.#absences.keys();
   }
 
-  readonly #endDue = (): void => {
+  readonly #endOverdue = (): void => {
     this.#timer = undefined;
     const now = performance.now();
     for (const [session, { ending, endsAtMs }] of this.#absences) {
       if (endsAtMs > now) {
-        this.#timer = setTimeout(this.#endDue, endsAtMs - now);
+        this.#timer = setTimeout(this.#endOverdue, endsAtMs - now);
         return;
       }
       session.finish(ending);

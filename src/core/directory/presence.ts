@@ -5,29 +5,32 @@ import type { Session } from "../session/session.ts";
 import type { Rooms } from "./rooms.ts";
 import type { Watchers } from "./watchers.ts";
 
-/** A change in presence: of a member of a room, or of an id that is watched. */
+/** A change of an id's presence, in a room or to those who watch the id. */
 export type Change = "joined" | "left" | "online" | "offline";
 
-/** Changes of one id in one place that are told at once within a window. */
-const CHANGES_AT_ONCE = 4;
+/** Changes of one id in one place that are announced immediately within a window. Further ones are coalesced. */
+const IMMEDIATE_CHANGES = 4;
 
-/** How an id stands in a place. */
-type Standing = "out" | "online" | "away";
+/** Presence of an id in a place: not there, there with a connection, there without one. */
+type Status = "out" | "online" | "away";
 
-const STANDING_AFTER = { joined: "online", left: "out", online: "online", offline: "away" } as const satisfies Record<
+const STATUS_AFTER = { joined: "online", left: "out", online: "online", offline: "away" } as const satisfies Record<
   Change,
-  Standing
+  Status
 >;
 
-/** What was told of one id in one place lately. */
+/** Recent changes of one id in one place. A place is a room, or the watchers of the id. */
 interface Window {
   readonly id: string;
-  /** The room; absent where the id itself is watched. */
+  /** The room; `undefined` for the watchers of the id. */
   readonly room: string | undefined;
+  /** Changes in this window that were announced immediately. */
   changes: number;
-  told: Standing;
-  actual: Standing;
-  /** By `performance.now()`. */
+  /** Status that was announced last. */
+  announced: Status;
+  /** Present status. */
+  actual: Status;
+  /** End of the window, by `performance.now()`. */
   endsAt: number;
 }
 
@@ -36,24 +39,25 @@ export interface PresenceParts {
   readonly watchers: Watchers;
   /** Length of a window, in milliseconds. */
   readonly windowMs: number;
-  /** Places in which one id may have changed lately before it may join no further room. */
+  /** Open windows of one id from which it may join no further room. */
   readonly maxPlaces: number;
 }
 
 /**
- * Tells the members of rooms, and those who watch an id, who comes and goes.
+ * Announces changes of presence to the members of rooms and to the watchers of ids.
  *
- * A client that joins and leaves again and again costs them little: the first changes of an id in one place are told at
- * once, later ones of the same window as one net change at its end, or not at all where nothing has changed. Until then
- * lists of members say what was told, so that whoever asks in between is right as well after the next change.
+ * A client that joins and leaves again and again costs the others little. The first changes of an id in one place are
+ * announced immediately. Later ones of the same window are announced as one net change at its end, or not at all if the
+ * status is the same again. Until then, lists of members show the announced status. So a client that asked for a list
+ * can apply the next announcement to it.
  */
 export class Presence {
   readonly #parts: PresenceParts;
-  /** Open windows by id and place. */
+  /** Open windows, by id and room. */
   readonly #places = new Map<string, Map<string | undefined, Window>>();
-  /** The same in the order in which they end. */
+  /** Open windows, in the order in which they end. */
   readonly #windows = new Set<Window>();
-  /** Windows of which the latest change was not told, by room and id. */
+  /** Windows whose announced status is not the present one, by room and id. */
   readonly #lagging = new Map<string, Map<string, Window>>();
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   #isStopped = false;
@@ -62,66 +66,70 @@ export class Presence {
     this.#parts = parts;
   }
 
-  /** Whether the session may join a room now: not where it has just changed in too many others. */
+  /** Whether the session may join a room now. It may not if it has just changed in too many others. */
   allowsJoin(session: Session, room: string): boolean {
     const places = this.#places.get(session.id);
     return places === undefined || places.size < this.#parts.maxPlaces || places.has(room);
   }
 
-  /** A session has come or gone, after the fact; others are told. `room` is absent where its id itself is watched. */
-  change(session: Session, room: string | undefined, change: Change): void {
+  /**
+   * Announces a change of the session, which has taken effect already.
+   *
+   * @param room The room; `undefined` to announce it to the watchers of the session's id.
+   */
+  announce(session: Session, room: string | undefined, change: Change): void {
     const { id } = session;
     const window = this.#places.get(id)?.get(room);
-    const standing = STANDING_AFTER[change];
+    const status = STATUS_AFTER[change];
     if (window === undefined) {
-      if (this.#tell(id, room, change) && !this.#isStopped) this.#open(id, room, standing);
+      if (this.#send(id, room, change) && !this.#isStopped) this.#openWindow(id, room, status);
       return;
     }
-    window.actual = standing;
-    if (window.changes >= CHANGES_AT_ONCE && !this.#isStopped) {
-      this.#mark(window);
+    window.actual = status;
+    if (window.changes >= IMMEDIATE_CHANGES && !this.#isStopped) {
+      this.#updateLagging(window);
       return;
     }
     window.changes++;
-    this.#catchUp(window);
+    this.#announcePending(window);
   }
 
-  /** The ids of a room's members in order of joining, as others were told of them. */
+  /** Returns the ids of a room's members in order of joining, as they were announced to the other members. */
   members(room: string, asker: Session): string[] {
     const members = this.#parts.rooms.members(room);
     const lagging = this.#lagging.get(room);
     if (lagging === undefined) return Array.from(members, ({ id }) => id);
     const ids: string[] = [];
-    for (const { id } of members) if (id === asker.id || lagging.get(id)?.told !== "out") ids.push(id);
+    for (const { id } of members) if (id === asker.id || lagging.get(id)?.announced !== "out") ids.push(id);
     for (const { id, actual } of lagging.values()) if (actual === "out") ids.push(id);
     return ids;
   }
 
-  /** Whether those who watch the id were told that it has a connection; `undefined` where nothing was told lately. */
-  isToldOnline(id: string): boolean | undefined {
+  /** Whether the id was last announced to its watchers as online; `undefined` if nothing was announced lately. */
+  isAnnouncedOnline(id: string): boolean | undefined {
     const window = this.#places.get(id)?.get(undefined);
-    return window && window.told === "online";
+    return window && window.announced === "online";
   }
 
-  /** Tells what was not told of an id yet, and forgets what was: the id is never given again. */
+  /** Announces what is pending for an id and closes its windows, as the id is never given again. */
   forget(id: string): void {
     for (const window of [...(this.#places.get(id)?.values() ?? [])]) {
-      this.#catchUp(window);
-      this.#close(window);
+      this.#announcePending(window);
+      this.#closeWindow(window);
     }
   }
 
-  /** Has no timer from now on: each change is told at once. */
+  /** Stops the timer. Later changes are announced immediately. */
   stop(): void {
     this.#isStopped = true;
     clearTimeout(this.#timer);
   }
 
-  #open(id: string, place: string | undefined, standing: Standing): void {
+  #openWindow(id: string, place: string | undefined, status: Status): void {
     const endsAt = performance.now() + this.#parts.windowMs;
-    // The name may have come in a large frame, which it keeps alive.
+    // The name may be cut from a large frame, and would keep it in memory.
     const room = place === undefined ? undefined : owned(place);
-    const window: Window = { id, room, changes: 1, told: standing, actual: standing, endsAt };
+    const window: Window = { id, room, changes: 1, announced: status, actual: status, endsAt };
     const places = this.#places.get(id);
     if (places === undefined) this.#places.set(id, new Map([[room, window]]));
     else places.set(room, window);
@@ -129,7 +137,7 @@ export class Presence {
     this.#timer ??= setTimeout(this.#endWindows, this.#parts.windowMs);
   }
 
-  #close(window: Window): void {
+  #closeWindow(window: Window): void {
     this.#windows.delete(window);
     const places = this.#places.get(window.id);
     places?.delete(window.room);
@@ -144,24 +152,24 @@ export class Presence {
         this.#timer = setTimeout(this.#endWindows, window.endsAt - now);
         return;
       }
-      if (window.told === window.actual) {
-        this.#close(window);
+      if (window.announced === window.actual) {
+        this.#closeWindow(window);
         continue;
       }
       window.changes = 1;
       window.endsAt = now + this.#parts.windowMs;
       this.#windows.delete(window);
       this.#windows.add(window);
-      this.#catchUp(window);
+      this.#announcePending(window);
     }
   };
 
-  /** Notes that a window's latest change was not told, or that it no longer has one. */
-  #mark(window: Window): void {
-    const { id, room, told, actual } = window;
+  /** Adds the window to the lagging ones or removes it, depending on whether its present status was announced. */
+  #updateLagging(window: Window): void {
+    const { id, room, announced, actual } = window;
     if (room === undefined) return;
     const lagging = this.#lagging.get(room);
-    if (told !== actual) {
+    if (announced !== actual) {
       if (lagging === undefined) this.#lagging.set(room, new Map([[id, window]]));
       else lagging.set(id, window);
     } else if (lagging?.delete(id) && lagging.size === 0) {
@@ -169,33 +177,33 @@ export class Presence {
     }
   }
 
-  /** Tells the change from what was told to what is. */
-  #catchUp(window: Window): void {
-    const { id, room, told, actual } = window;
-    window.told = actual;
-    this.#mark(window);
-    if (told === actual) return;
-    if (told === "out") this.#tell(id, room, "joined");
-    if (actual === "out") this.#tell(id, room, "left");
-    else if (actual === "away") this.#tell(id, room, "offline");
-    else if (told === "away") this.#tell(id, room, "online");
+  /** Announces the net change from the announced status to the present one, if they differ. */
+  #announcePending(window: Window): void {
+    const { id, room, announced, actual } = window;
+    window.announced = actual;
+    this.#updateLagging(window);
+    if (announced === actual) return;
+    if (announced === "out") this.#send(id, room, "joined");
+    if (actual === "out") this.#send(id, room, "left");
+    else if (actual === "away") this.#send(id, room, "offline");
+    else if (announced === "away") this.#send(id, room, "online");
   }
 
-  /** @returns Whether there was anybody to tell: the id itself is not told. */
-  #tell(id: string, room: string | undefined, event: Change): boolean {
+  /** Sends the change to everybody in the place except the id itself. @returns Whether there was anybody else. */
+  #send(id: string, room: string | undefined, event: Change): boolean {
     const audience = room === undefined ? this.#parts.watchers.of(id) : this.#parts.rooms.members(room);
     const news: RelayEvent = { type: "presence", id, room, event };
     const frames = new Map<Protocol, Frame>();
-    let isHeard = false;
+    let hasAudience = false;
     for (const listener of audience) {
       if (listener.id === id) continue;
-      isHeard = true;
+      hasAudience = true;
       const frame = frames.get(listener.protocol) ?? listener.protocol.encode(news);
       if (frame === undefined) continue;
       if (audience.size > 2) frame.share();
       frames.set(listener.protocol, frame);
       listener.tell(news, frame);
     }
-    return isHeard;
+    return hasAudience;
   }
 }

@@ -1,31 +1,31 @@
 import type { Session } from "../session/session.ts";
 import { RETURN_MS } from "./resume-tokens.ts";
 
-/** How clients get their ids: numbers 1, 2, 3 … in order of connecting, or at random. */
+/** Kinds of ids that the relay gives: numbers 1, 2, 3 … in order of connecting, or random ones. */
 export const ID_KINDS = ["sequential", "random"] as const;
 export type IdKind = (typeof ID_KINDS)[number];
 
 const RANDOM_BYTES = 16;
 
-/** A number that a process with a mark of its own has given. */
-const MARKED_NUMBER = /^[0-9a-f]{8}-[1-9]\d*$/;
+/** A sequential id with the prefix of its process. */
+const PREFIXED_NUMBER = /^[0-9a-f]{8}-[1-9]\d*$/;
 
-/** Who has which id. */
+/** All sessions of a relay by their ids. Also generates ids. */
 export class Registry {
   readonly #sessions = new Map<string, Session>();
   readonly #kind: IdKind;
   readonly #prefix: string;
   readonly #startedAt = performance.now();
   #lastNumber = 0;
-  #takesNames = false;
+  #hasNames = false;
 
-  /** @param prefix Stands before each number. */
+  /** @param prefix Prefix of each sequential id. */
   constructor(kind: IdKind = "sequential", prefix = "") {
     this.#kind = kind;
     this.#prefix = prefix;
   }
 
-  /** The next id, past those that somebody brought along. None is given twice; a random one cannot be guessed. */
+  /** Generates an id. Skips ids that are in use, and never returns one twice. A random id cannot be guessed. */
   nextId(): string {
     if (this.#kind === "random") return randomId();
     let id: string;
@@ -38,28 +38,28 @@ export class Registry {
     this.#sessions.set(session.id, session);
   }
 
-  /** Notes that clients bring ids of their own: any id may be somebody's. */
-  takeNames(): void {
-    this.#takesNames = true;
+  /** Notes that the app gives ids to clients, so that any id may be one of them. */
+  markNamesInUse(): void {
+    this.#hasNames = true;
   }
 
   /**
-   * Whether a client of an earlier process may still come back with the id, which nobody has now. Never for an id that
-   * this process gave or would give.
+   * Whether a client of an earlier process may still come back with an id that no session has now. `false` for ids that
+   * only this process generates.
    */
   mayReturn(id: string): boolean {
     if (performance.now() - this.#startedAt > RETURN_MS || (this.#prefix !== "" && id.startsWith(this.#prefix))) {
       return false;
     }
-    if (this.#takesNames) return true;
-    return this.#prefix !== "" && (this.#kind === "random" || MARKED_NUMBER.test(id));
+    if (this.#hasNames) return true;
+    return this.#prefix !== "" && (this.#kind === "random" || PREFIXED_NUMBER.test(id));
   }
 
   find(id: string): Session | undefined {
     return this.#sessions.get(id);
   }
 
-  /** Frees the session's id, if it is still this session that has it. */
+  /** Frees the session's id. Does nothing if another session has taken it over. */
   remove(session: Session): void {
     if (this.#sessions.get(session.id) === session) this.#sessions.delete(session.id);
   }
@@ -73,7 +73,7 @@ export class Registry {
   }
 }
 
-/** 128 random bits in the characters of an id. */
+/** Returns 128 random bits in the characters of an id: base64url without padding (RFC 4648 §5). */
 function randomId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(RANDOM_BYTES));
   return btoa(String.fromCharCode(...bytes))

@@ -4,49 +4,49 @@ import type { Session } from "../session/session.ts";
 import { Ticket } from "../session/ticket.ts";
 import { type EarlierToken, isSame, keyOf, TokenFormat, type TokenSigner } from "./token-format.ts";
 
-/** The session that a token was issued for. */
-export interface Trace {
+/** The session that a token was issued for; it may have ended. */
+export interface TracedSession {
   readonly id: string;
   readonly protocol: Protocol;
-  /** The latest attempt to connect that reached it; -1 where none was counted. */
+  /** Number of the latest attempt to connect that reached the session; -1 if the client does not number them. */
   readonly attempt: number;
 }
 
-interface EndedSession extends Trace {
+interface EndedSession extends TracedSession {
   readonly issuedAt: number;
   readonly reclaimedWith: number;
   readonly endedAt: number;
 }
 
-/** How long clients of an earlier process are expected back, in milliseconds from the start of this one. */
+/** Time from the start of this process in which clients of an earlier one may reclaim their ids, in milliseconds. */
 export const RETURN_MS = 300_000;
 
-/** How long a signed token gives its id back, in milliseconds from its issue. Clients get a new one in half the time. */
+/** Lifetime of a signed token, in milliseconds from its issue. Clients get a new token after half of it. */
 const LIFETIME_MS = 3_600_000;
 
-/** How long after a session's end an attempt that was held up on the way is still recognized. */
+/** Time after a session's end in which a delayed attempt to connect is still recognized, in milliseconds. */
 const LATE_MS = 60_000;
 
-/** Number of ended sessions that are remembered; the oldest is forgotten first. */
-const ENDED_MAX = 4096;
+/** Number of ended sessions that are remembered. The oldest is forgotten first. */
+const MAX_ENDED = 4096;
 
 /**
- * Issues the tokens with which clients come back to their sessions, and tells what a token stands for. A token is good
- * once. An outdated one still tells which session it was for.
+ * Issues the tokens with which clients resume their sessions, and finds the session of a token. A token is valid once.
+ * A token that is no longer valid still identifies its session, for `trace`.
  */
 export class ResumeTokens {
   readonly #format: TokenFormat;
   readonly #sessions = new Map<string, Session>();
-  /** Sessions that are over, by their key: those with counted attempts and those that were reclaimed. */
+  /** Ended sessions by their key: those whose attempts were numbered, and those whose id was reclaimed. */
   readonly #ended = new Map<string, EndedSession>();
   readonly #startedAt = performance.now();
 
-  /** @param signer Signs every token, so that the next process knows whose id it was issued for. Default: none. */
+  /** @param signer Signs every token, so that clients can reclaim their ids from the next process. Default: none. */
   constructor(signer?: TokenSigner) {
     this.#format = new TokenFormat(signer);
   }
 
-  /** Stands before the numbers of this process, so that no other gives the same id. Empty where no token is signed. */
+  /** Prefix of this process's sequential ids: no other process gives the same ids. Empty if tokens are not signed. */
   get idPrefix(): string {
     return this.#format.idPrefix;
   }
@@ -54,7 +54,7 @@ export class ResumeTokens {
   /**
    * Issues the first token of a session.
    *
-   * @param reclaimed The token that brought its id back; later tokens of the session keep its key.
+   * @param reclaimed The earlier process's token that reclaimed the session's id. The new tokens keep its key.
    */
   issue(session: Session, reclaimed?: EarlierToken): string {
     const key = reclaimed?.key ?? this.#newKey();
@@ -69,10 +69,10 @@ export class ResumeTokens {
   }
 
   /**
-   * Issues the token for the welcome of a session that was resumed.
+   * Issues the token for the welcome of a resumed session.
    *
-   * @param resumedWith The token that resumed it. It stays good until the client has seen its welcome, because the client may never see the
-   * new one; any other of the session's tokens is used up.
+   * @param resumedWith The token that resumed the session. It stays valid until the client has seen its welcome, as the
+   * client may never receive the new one. All other tokens of the session are used up.
    */
   renew(session: Session, resumedWith: string): string {
     if (session.ticket === undefined) return this.issue(session);
@@ -80,20 +80,20 @@ export class ResumeTokens {
     return this.#replaceCurrent(session, session.ticket, owned(resumedWith));
   }
 
-  /** Whether the session's token is so old, or stamped so far ahead of the clock, that its client needs a new one. */
+  /** Whether the client needs a new token, as its token is old, or the clock was turned back far behind its issue. */
   needsRefresh({ ticket }: Session): boolean {
-    // Until a frame comes, two tokens are good already.
+    // Until the client has seen its welcome, two tokens are valid already; a third would end the first.
     if (ticket === undefined || ticket.isWelcomeUnseen || !this.#format.isSigned) return false;
     return Math.abs(Date.now() - ticket.issuedAt) > LIFETIME_MS / 2;
   }
 
-  /** Issues a new token in the midst of a connection. The one before stays good: the client may never see the new one. */
+  /** Issues a new token during a connection. The one before stays valid: the client may never receive the new one. */
   refresh(session: Session): string {
     const { ticket } = session;
     return ticket === undefined ? this.issue(session) : this.#replaceCurrent(session, ticket, ticket.current);
   }
 
-  /** Finds the session that the token opens; `undefined` where the token is unknown, used up or too old. */
+  /** Returns the session that the token may resume; `undefined` if the token is not valid. */
   find(token: string): Session | undefined {
     const session = this.#sessions.get(keyOf(token) ?? "");
     if (session?.ticket === undefined) return undefined;
@@ -101,8 +101,8 @@ export class ResumeTokens {
     return isSame(token, current) || isSame(token, previous) ? session : undefined;
   }
 
-  /** Finds the session that the token was issued for, also where the token is used up or the session ended just now. */
-  trace(token: string): Trace | undefined {
+  /** Returns the session that the token was issued for, even if the token is used up or the session ended recently. */
+  trace(token: string): TracedSession | undefined {
     const key = keyOf(token) ?? "";
     const ended = this.#ended.get(key);
     const isRecent = ended !== undefined && performance.now() - ended.endedAt <= LATE_MS;
@@ -110,11 +110,11 @@ export class ResumeTokens {
   }
 
   /**
-   * Reads the token of an earlier process. It gives its id back once, within five minutes of this process's start and
+   * Decodes the token of an earlier process. It reclaims its id once, within five minutes of this process's start and
    * within an hour of its issue, and never after a later token of the same session.
    *
-   * @param attempt The client's attempt to connect: a client that never saw its welcome may repeat the token.
-   * @returns `undefined` where the token gives no id.
+   * @param attempt Number of the client's attempt to connect. A client that never saw its welcome may repeat the token.
+   * @returns `undefined` if the token does not reclaim an id.
    */
   reclaim(token: string, attempt = -1): EarlierToken | undefined {
     if (performance.now() - this.#startedAt > RETURN_MS) return undefined;
@@ -129,7 +129,7 @@ export class ResumeTokens {
     return isRepeated && (!session.isOnline || attempt > session.attempt) ? earlier : undefined;
   }
 
-  /** Makes the session's tokens worthless: it is over. */
+  /** Invalidates the tokens of a session that has ended. */
   revoke({ id, protocol, attempt, ticket }: Session): void {
     if (ticket === undefined) return;
     const { key, issuedAt, reclaimedWith } = ticket;
@@ -139,10 +139,10 @@ export class ResumeTokens {
   }
 
   /**
-   * Notes that a client whose token opened nothing has begun a session by an id that it proved. Its earlier attempts are
-   * late from now on.
+   * Notes that a client began a new session with an id from the app, and that its token resumed nothing. After this,
+   * the client's earlier attempts to connect with the token count as late.
    *
-   * @param token The token that it came with.
+   * @param token The token that the client sent.
    */
   supersede(token: string, { id, protocol }: Session, attempt: number): void {
     const key = keyOf(token);
@@ -161,7 +161,7 @@ export class ResumeTokens {
   #remember(key: string, ended: EndedSession): void {
     this.#ended.delete(key);
     this.#ended.set(key, ended);
-    if (this.#ended.size <= ENDED_MAX) return;
+    if (this.#ended.size <= MAX_ENDED) return;
     for (const oldest of this.#ended.keys()) {
       this.#ended.delete(oldest);
       return;
@@ -176,7 +176,7 @@ export class ResumeTokens {
   }
 }
 
-/** The time of issue after `last`: later than that, unless the clock was turned back by more than half a lifetime. */
+/** Returns a time of issue later than `last`, unless the clock was turned back by more than half a lifetime. */
 function timeAfter(last: number): number {
   const now = Date.now();
   return last - now > LIFETIME_MS / 2 ? now : Math.max(now, last + 1);

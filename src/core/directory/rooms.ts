@@ -2,20 +2,21 @@ import { owned } from "../protocol/owned.ts";
 import type { Session } from "../session/session.ts";
 
 interface Room {
-  /** A copy of its own: the name that came in a frame keeps the whole frame alive. */
+  /** An owned copy: a name that is cut from a frame keeps the whole frame in memory. */
   readonly name: string;
   readonly members: Set<Session>;
 }
 
-/** Who is in which room. A room is there while it has members. */
+/** All rooms of a relay with their members. A room exists while it has members. */
 export class Rooms {
   readonly #rooms = new Map<string, Room>();
 
+  /** Number of rooms. */
   get size(): number {
     return this.#rooms.size;
   }
 
-  /** Makes the session a member. @returns The room's name, to keep. */
+  /** Adds the session to the room. @returns An owned copy of the room's name, which the session may keep. */
   join(name: string, session: Session): string {
     let room = this.#rooms.get(name);
     if (room === undefined) {
@@ -26,7 +27,7 @@ export class Rooms {
     return room.name;
   }
 
-  /** Ends the membership; an empty room vanishes. `false` where there was none. */
+  /** Removes the session from the room, and the room if it is empty. @returns Whether the session was a member. */
   leave(name: string, session: Session): boolean {
     const members = this.#rooms.get(name)?.members;
     if (members === undefined || !members.delete(session)) return false;
@@ -34,13 +35,13 @@ export class Rooms {
     return true;
   }
 
-  /** The members in order of joining; `undefined` where the session is not one of them. */
+  /** Returns the members in order of joining; `undefined` if the session is not one of them. */
   membersFor(name: string, session: Session): ReadonlySet<Session> | undefined {
     const members = this.#rooms.get(name)?.members;
     return members?.has(session) ? members : undefined;
   }
 
-  /** The members in order of joining, seen from outside. */
+  /** Returns the members in order of joining; an empty set if there is no such room. */
   members(name: string): ReadonlySet<Session> {
     return this.#rooms.get(name)?.members ?? EMPTY;
   }

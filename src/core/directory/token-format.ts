@@ -1,17 +1,19 @@
 import { owned } from "../protocol/owned.ts";
 
-/** Signs a text with a secret that nobody else has. The same text always has the same signature, and all are of one length. */
+/**
+ * Signs texts with a secret, for example by HMAC. Equal texts have equal signatures; all signatures have one length.
+ */
 export interface TokenSigner {
-  /** Returns the signature, of characters that may stand in a URL as they are. */
+  /** Returns the signature, in characters that a URL may contain without escapes. */
   sign(text: string): string;
 }
 
-/** The parts of a resume token that an earlier process signed. */
+/** Content of a resume token that an earlier process signed. */
 export interface EarlierToken {
   readonly key: string;
   /** The id of the session that the token was issued for. */
   readonly id: string;
-  /** Time of issue, in milliseconds since 1970. Of two tokens with one key, the later one was issued later. */
+  /** Time of issue, in milliseconds since 1970. Of two tokens with the same key, the later one has the later time. */
   readonly issuedAt: number;
 }
 
@@ -25,33 +27,33 @@ const TIME_CHARACTERS = 12;
 
 const KEY = /^[0-9a-f]{16}/;
 
-/** Key, secret, process, time of issue, id and signature. */
+/** Parts of a signed token: key, secret, process, time of issue, id and signature. */
 const SIGNED = /^([0-9a-f]{16})([0-9a-f]{48})([0-9a-f]{16})([0-9a-f]{12})([A-Za-z0-9._~-]{1,64})!(.+)$/;
 
 /**
- * Spells resume tokens. A token begins with the key of its session, which stays the same, followed by a secret, which is
- * another in each token: so an outdated token still tells which session it was for. A signed token also tells the next
- * process.
+ * Encodes and decodes resume tokens. A token starts with the key of its session, followed by a new secret. So the relay
+ * can find the session of a token that is no longer valid. A signed token also contains what the next process needs.
  */
 export class TokenFormat {
   readonly #signer: TokenSigner | undefined;
   readonly #process = randomHex(PROCESS_BYTES);
 
-  /** @param signer Signs every token. Default: none is signed. */
+  /** @param signer Signs every token. Default: tokens are not signed. */
   constructor(signer?: TokenSigner) {
     this.#signer = signer;
   }
 
-  /** Whether a token means something to a process that starts later. */
+  /** Whether tokens are signed, so that a later process can read them. */
   get isSigned(): boolean {
     return this.#signer !== undefined;
   }
 
-  /** Stands before the numbers of this process, so that no other process gives the same id. Empty where no token is signed. */
+  /** Prefix of this process's sequential ids: no other process gives the same ids. Empty if tokens are not signed. */
   get idPrefix(): string {
     return this.#signer === undefined ? "" : `${this.#process.slice(0, PREFIX_CHARACTERS)}-`;
   }
 
+  /** Returns a random key for a session. */
   newKey(): string {
     return randomHex(KEY_BYTES);
   }
@@ -64,7 +66,7 @@ export class TokenFormat {
     return owned(`${text}!${this.#signer.sign(text)}`);
   }
 
-  /** Reads a token of an earlier process; `undefined` for any other text. */
+  /** Decodes a token of an earlier process. @returns `undefined` for any other text. */
   readEarlier(token: string): EarlierToken | undefined {
     if (this.#signer === undefined) return undefined;
     const [, key = "", secret = "", process = "", time = "", id = "", signature = ""] = SIGNED.exec(token) ?? [];
@@ -74,12 +76,12 @@ export class TokenFormat {
   }
 }
 
-/** Reads the key of a token; `undefined` where the text begins with none. */
+/** Returns the key of a token; `undefined` if the text does not start with a key. */
 export function keyOf(token: string): string | undefined {
   return KEY.test(token) ? owned(token.slice(0, KEY_CHARACTERS)) : undefined;
 }
 
-/** Compares in a time that does not tell where two texts differ. */
+/** Whether the texts are equal. The time does not depend on where they differ, so it helps nobody to guess a token. */
 export function isSame(one: string, other: string): boolean {
   if (one.length !== other.length) return false;
   let differences = 0;

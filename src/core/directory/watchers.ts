@@ -2,16 +2,16 @@ import { owned } from "../protocol/owned.ts";
 import type { Session } from "../session/session.ts";
 
 interface Watched {
-  /** A copy of its own: the id that came in a frame keeps the whole frame alive. */
+  /** An owned copy: an id that is cut from a frame keeps the whole frame in memory. */
   readonly id: string;
   readonly watchers: Set<Session>;
 }
 
-/** Who watches which id. An id need not be anybody's to be watched. */
+/** All watched ids of a relay with the sessions that watch them. An id may be watched before a session has it. */
 export class Watchers {
   readonly #watchers = new Map<string, Watched>();
 
-  /** Has the session told of the id. @returns The id, to keep. */
+  /** Makes the session a watcher of the id. @returns An owned copy of the id, which the session may keep. */
   watch(id: string, watcher: Session): string {
     let watched = this.#watchers.get(id);
     if (watched === undefined) {
@@ -27,11 +27,12 @@ export class Watchers {
     if (watchers?.delete(watcher) && watchers.size === 0) this.#watchers.delete(id);
   }
 
-  /** Who watches the id. */
+  /** Returns the watchers of the id. */
   of(id: string): ReadonlySet<Session> {
     return this.#watchers.get(id)?.watchers ?? NOBODY;
   }
 
+  /** Number of ids that are watched. */
   get size(): number {
     return this.#watchers.size;
   }

@@ -142,7 +142,8 @@ export class MemoryBudget {
    * Makes room for an owner that holds `held` bytes and needs `more`. Takes memory from connections whose bytes have
    * waited longer than the owner's.
    *
-   * @param since Time since which the owner's own bytes wait; `Infinity` if it has none. So an owner never evicts itself.
+   * @param since Time since which the owner's own bytes wait; `Infinity` if it has none. So an owner never evicts
+   * itself.
    * @returns Whether the owner may have the bytes; they are not counted yet.
    */
   makeRoomFor(held: number, more: number, since: number): boolean {

@@ -33,8 +33,8 @@ KINDS[0xe2] = LEAD_OF_SEPARATOR;
  * Makes a text safe to show as one message among the lines of a terminal.
  *
  * A line break (LF, CR, CRLF, VT, FF, NEL, U+2028, U+2029) becomes LF and a tab, so that no line of a message looks
- * like the start of another message. Any other control character except the tab becomes its picture (U+2400 to U+2421), or
- * U+FFFD if it has none.
+ * like the start of another message. Any other control character except the tab becomes its picture (U+2400 to U+2421),
+ * or U+FFFD if it has none.
  *
  * @returns The text itself if it is printable; otherwise UTF-8 of at most three times its bytes.
  */

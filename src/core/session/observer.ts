@@ -73,7 +73,8 @@ export type GuardedObserver = RelayObserver & Required<Pick<RelayObserver, "fail
 
 /**
  * Wraps the observer so that its members do not throw into the relay. `received` and `sent` are not wrapped, as they
- * are called for each message: their callers catch errors. If the observer has no `failed`, errors go to `console.error`.
+ * are called for each message: their callers catch errors. If the observer has no `failed`, errors go to
+ * `console.error`.
  */
 export function guardObserver(observer: RelayObserver = {}): GuardedObserver {
   const failed = (id: string, error: unknown): void => {

@@ -50,7 +50,9 @@ export class Ticket {
     this.#previous = previous;
   }
 
-  /** Notes that a welcome is sent. The token that the client connected with stays valid until the client has seen it. */
+  /**
+   * Notes that a welcome is sent. The token that the client connected with stays valid until the client has seen it.
+   */
   markWelcomeSent(): void {
     this.#isWelcomeUnseen = true;
   }

@@ -71,7 +71,7 @@ test.each([
   "with %s ids, the prefix %j and names brought along: %j, an earlier process may have given %j",
   (kind, prefix, takesNames, expected) => {
     const registry = new Registry(kind, prefix);
-    if (takesNames) registry.takeNames();
+    if (takesNames) registry.markNamesInUse();
     const ids = ["89abcdef-7", "7", "alice", "89abcdef-07", `${MINE}1`, `${MINE}9`];
     expect(ids.filter((id) => registry.mayReturn(id))).toEqual(expected);
     vi.advanceTimersByTime(FIVE_MINUTES + 1);

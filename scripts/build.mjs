@@ -1,7 +1,7 @@
-// Compiles src to dist. The new dist replaces the old one when it is complete, so that dist works during a build and
-// after a failed one.
-// `--if-needed` builds only where a source is newer than dist. It keeps dist where there is no compiler or no source,
-// as in an image that has dist alone.
+// Compiles src to dist. The new dist replaces the old one only when it is complete, so that dist works during a build
+// and after a failed one.
+// `--if-needed` compiles only when a source is newer than dist. It also keeps dist when there is no compiler or no
+// source, as in an image that has only dist.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -24,7 +24,7 @@ function canBuild() {
 
 function isCurrent() {
   const sources = readdirSync(`${root}src`, { recursive: true, encoding: "utf8" }).map((path) => `${root}src/${path}`);
-  // The time of a folder changes when a file is added or removed.
+  // Folders are among the paths: the time of a folder changes when a file is added or removed.
   const newest = Math.max(...[`${root}src`, `${root}tsconfig.json`, ...sources].map((path) => statSync(path).mtimeMs));
   return newest <= statSync(entry).mtimeMs;
 }
@@ -40,7 +40,7 @@ function build() {
       process.exitCode = status ?? 1;
       return;
     }
-    // A source that is edited while the compiler runs must count as newer than dist.
+    // Sets the time of dist to the start, so that a source that is edited during the build counts as newer.
     utimesSync(`${folder}/new/node.js`, startedAt, startedAt);
     if (existsSync(dist)) renameSync(dist, `${folder}/old`);
     renameSync(`${folder}/new`, dist);

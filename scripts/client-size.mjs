@@ -1,4 +1,4 @@
-// Prints the size of the client library in a page. Fails where it is over the limit that README.md promises.
+// Prints the size of the client library as a page loads it. Fails when it is over the limit that README.md promises.
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { build } from "esbuild";
 

@@ -4,12 +4,12 @@ import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 
 /**
- * Installs the packages of a folder, unless the versions of its lock file are there. Ends the process with 1 where that
- * fails.
+ * Installs the packages of a folder, unless the versions of its lock file are installed already. Exits with 1 when the
+ * installation fails.
  *
  * @param {string} folder Path of the folder, with a slash at its end.
- * @param {string} what What is installed, for the terminal.
- * @param {(fail: (reason: string) => never) => void} finish Completes and checks what `npm ci` has installed.
+ * @param {string} what Name of the packages, for messages on the terminal.
+ * @param {(fail: (reason: string) => never) => void} finish Completes and checks the installation after `npm ci`.
  */
 export function installFolder(folder, what, finish = () => {}) {
   const stamp = `${folder}node_modules/.installed-lock`;
@@ -22,7 +22,7 @@ export function installFolder(folder, what, finish = () => {}) {
     console.error(`Cannot install ${what} into ${folder}: ${reason}`);
     process.exit(1);
   };
-  // Prefer the npm that runs this script: the one on the PATH may be another.
+  // Prefers the npm that runs this script, because the npm on the PATH may have another version.
   const npm = process.env.npm_execpath?.endsWith(".js") ? [process.execPath, process.env.npm_execpath] : ["npm"];
   const [command, ...args] = npm;
   const options = { cwd: folder, stdio: ["ignore", "inherit", "inherit"] };

@@ -15,11 +15,11 @@ await start((options, config) => {
   return {
     relay,
     port: server.port ?? config.port,
-    stop: async (closed) => {
+    stop: async (closedConnections) => {
       // Bun 1.4 reports a connection as closed when its close frame is written, and does not report the client's
       // answer. The process must still read the sockets for a while: Linux resets a socket that is closed with unread
       // bytes, and drops the bytes that it has not sent, the close frame among them.
-      if (closed > 0) await new Promise((resolve) => setTimeout(resolve, LINGER_MS));
+      if (closedConnections > 0) await new Promise((resolve) => setTimeout(resolve, LINGER_MS));
       await server.stop(true);
     },
   };

@@ -1,5 +1,5 @@
-// Writes the API reference from the docstrings into the folder api, and fails on each warning: an export without a
-// docstring, a link that leads nowhere, a type that the reference mentions and does not have.
+// Writes the API reference from the docstrings into the folder api. Fails on each warning: an export without a
+// docstring, a broken link, a type that is mentioned but not in the reference.
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { installFolder } from "../install-folder.mjs";

@@ -1,4 +1,4 @@
-// Writes the pages that are made from the source: docs/settings.md.
+// Writes the page that is generated from the source: docs/settings.md.
 import { writeFileSync } from "node:fs";
 import { writeSettingsPage } from "./settings-page.ts";
 

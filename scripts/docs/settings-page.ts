@@ -13,10 +13,10 @@ instead. [The protocol](protocol.md) explains the error codes and close codes th
 [reliability](reliability.md#memory) how the memory is shared.
 `;
 
-/** No setting takes this value but those that take any text. */
-const NO_VALUE = "/";
+/** A value that every setting refuses, except those that accept any text. */
+const WRONG_VALUE = "/";
 
-/** Writes docs/settings.md from the settings and from what the relay itself accepts for each. */
+/** Returns the text of docs/settings.md. The accepted values come from the relay's own check of the settings. */
 export function writeSettingsPage(): string {
   const settings: readonly Setting[] = Object.values(SETTINGS);
   const sections = Object.entries(TOPICS).map(([topic, heading]) => {
@@ -35,9 +35,9 @@ function writeRow(setting: Setting): string {
   return `| \`${variable}\`<br>${flags} | ${otherwise} | ${acceptedBy(setting)} | ${meaning} |\n`;
 }
 
-/** Asks the relay's own check of the settings what it accepts. */
+/** Returns what the setting accepts, taken from the error for a wrong value. */
 function acceptedBy({ variable, placeholder }: Setting): string {
-  const result = readConfig({ [variable]: NO_VALUE }, []);
+  const result = readConfig({ [variable]: WRONG_VALUE }, []);
   if (result.type !== "wrong") return "any text";
   const [, expected = ""] = /expected (.*)$/.exec(result.problems.join("\n")) ?? [];
   const unit = placeholder === "ms" || placeholder === "bytes" ? `, ${placeholder}` : "";

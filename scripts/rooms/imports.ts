@@ -5,11 +5,11 @@ import { posix } from "node:path";
 export interface Import {
   /** Path of the file that imports, from the root of the repository. */
   readonly from: string;
-  /** Path of the imported file, from the root of the repository; the name of a package or a built-in module as it is spelled. */
+  /** Path of the imported file, from the root of the repository; or the name of a package or a built-in module. */
   readonly to: string;
-  /** Whether it imports a file of the repository. */
+  /** Whether `to` is a file of the repository. */
   readonly isLocal: boolean;
-  /** Whether it imports types alone. */
+  /** Whether the import is of types only. */
   readonly isType: boolean;
 }
 
@@ -41,7 +41,11 @@ export function readImports(root: URL, folders: readonly string[]): Import[] {
   );
 }
 
-/** Finds circles of imports. @returns The files of each circle in order; of circles that share a file, one may stand for all. */
+/**
+ * Finds circles of imports.
+ *
+ * @returns The files of each circle, in order. Of several circles that share a file, at least one is returned.
+ */
 export function findCircles(imports: readonly Import[]): string[][] {
   const targets = new Map<string, string[]>();
   for (const { from, to, isLocal } of imports) {

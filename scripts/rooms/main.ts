@@ -1,4 +1,4 @@
-// Fails where a file imports what its room must not, or where imports go in a circle.
+// Fails when an import breaks the rule of its file's room, or when imports form a circle.
 import { readImports } from "./imports.ts";
 import { findBreaches } from "./rooms.ts";
 

@@ -1,17 +1,17 @@
 import { posix } from "node:path";
 import { findCircles, type Import } from "./imports.ts";
 
-/** A folder of the source or a file of its own, and what it may import. */
+/** The rule for the imports of a room. A room is a folder, or a single file. */
 export interface Room {
-  /** Rooms right below it: its files may import from these and from all rooms below them. */
+  /** Rooms directly below this one. Its files may import from these, and from all rooms below them. */
   readonly above: readonly string[];
-  /** Packages and built-in modules; any where absent. */
+  /** Packages and built-in modules that its files may import; any where absent. */
   readonly packages?: readonly string[];
-  /** Whether it imports from other rooms nothing but types. */
+  /** Whether its files may import only types from other rooms. */
   readonly typesOnly?: boolean;
 }
 
-/** The rooms of the repository, by path. A file belongs to the innermost. docs/architecture.md says what each is for. */
+/** The rooms of the repository, by path. A file belongs to the innermost one. docs/architecture.md describes each. */
 export const ROOMS: Readonly<Record<string, Room>> = {
   "src/core/protocol": { above: [], packages: ["zod/mini"] },
   "src/core/link": { above: ["src/core/protocol"], packages: [] },
@@ -31,7 +31,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   scripts: { above: ["tests"] },
 };
 
-/** Finds what the rooms do not allow. @returns A sentence for each import that breaks a rule, and for each circle. */
+/** Checks the imports. @returns A sentence for each import that breaks a rule, and for each circle. */
 export function findBreaches(imports: readonly Import[]): string[] {
   const breaches = imports.flatMap((each) => {
     const reason = breachOf(each);
@@ -55,7 +55,7 @@ function breachOf({ from, to, isLocal, isType }: Import): string | undefined {
   return room.typesOnly === true && !isType ? `${home} imports only types from other rooms` : undefined;
 }
 
-/** The innermost room that the file is in. */
+/** Returns the path of the innermost room that the file is in. */
 function roomOf(file: string): string | undefined {
   for (let path = file; path !== "."; path = posix.dirname(path)) {
     if (Object.hasOwn(ROOMS, path)) return path;

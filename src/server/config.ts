@@ -6,7 +6,7 @@ import { FORMATS, LEVELS, SETTINGS, type Setting } from "./settings.ts";
 
 const BYTES_MAX = 1_073_741_824;
 
-/** A whole number in a range, with its range as what the error says was expected. */
+/** Accepts a whole number in a range. The error names the range. */
 function wholeNumber(min: number, max: number) {
   const expected = `a whole number from ${min} to ${max}`;
   return z
@@ -16,12 +16,12 @@ function wholeNumber(min: number, max: number) {
     .refine((value) => value >= min && value <= max, expected);
 }
 
-/** A bound that 0 takes away. */
+/** Accepts a bound, a whole number up to `max`. 0 means no bound. */
 function bound(max: number) {
   return wholeNumber(0, max).transform((value) => (value === 0 ? Number.POSITIVE_INFINITY : value));
 }
 
-/** Text that may be left out: `undefined` where it is empty. */
+/** Accepts text that passes the check, or empty text, which becomes `undefined`. */
 function optional(check: (text: string) => boolean, expected: string) {
   return z
     .string()
@@ -83,17 +83,17 @@ const schema = z.object({
   log,
 }) satisfies z.ZodType<unknown, Record<keyof typeof SETTINGS, string>>;
 
-/** All settings, checked. Durations in milliseconds, sizes in bytes. */
+/** All settings after the check. Durations are in milliseconds, sizes in bytes. */
 export type Config = z.output<typeof schema>;
 
-/** What came of reading the settings. */
+/** The result of reading the settings. */
 export type ConfigResult =
   | { readonly type: "config"; readonly config: Config; readonly warnings: readonly string[] }
   | { readonly type: "help"; readonly text: string }
   | { readonly type: "version" }
   | { readonly type: "wrong"; readonly problems: readonly string[] };
 
-const NAMES = Object.keys(SETTINGS) as (keyof typeof SETTINGS)[]; // Object.keys forgets the type of its own constant.
+const NAMES = Object.keys(SETTINGS) as (keyof typeof SETTINGS)[]; // Object.keys returns string[].
 
 /** Returns the flag of a setting, such as `--heartbeat-ms`. */
 export function flagOf(setting: Setting): string {
@@ -104,53 +104,54 @@ export function flagOf(setting: Setting): string {
 }
 
 /**
- * Reads the settings: a flag counts before the variable, an empty variable as none.
+ * Reads the settings from flags, variables and defaults, in this order. An empty variable counts as absent.
  *
  * @param env The environment.
  * @param args The command line, without the program's own name.
- * @returns The settings, or a sentence for each thing that is wrong with them.
+ * @returns The settings, or a sentence for each problem; or that `--help` or `--version` was given.
  */
 export function readConfig(env: Readonly<Record<string, string | undefined>>, args: readonly string[]): ConfigResult {
   const command = buildCommand();
   if (args.includes("--help") || args.includes("-h")) return { type: "help", text: command.helpInformation() };
   if (args.includes("--version") || args.includes("-V")) return { type: "version" };
   const problems: string[] = [];
-  let unknown: readonly string[] = [];
+  let unknownWords: readonly string[] = [];
   try {
-    const parsed = command.parseOptions([...args]);
-    const isFlag = (word: string | undefined) => word?.startsWith("-") === true && parsed.unknown.includes(word);
-    const isValue = (word: string) => args.some((each, at) => each === word && isFlag(args[at - 1]));
-    // The word behind an unknown flag is that flag's value: only the flag is wrong.
-    unknown = [...parsed.unknown.filter((word) => word.startsWith("-") || !isValue(word)), ...parsed.operands];
+    const { unknown, operands } = command.parseOptions([...args]);
+    const isUnknownFlag = (word: string | undefined) => word?.startsWith("-") === true && unknown.includes(word);
+    const isValue = (word: string) => args.some((arg, at) => arg === word && isUnknownFlag(args[at - 1]));
+    // The word after an unknown flag is taken for the flag's value, so that only the flag is reported.
+    unknownWords = [...unknown.filter((word) => word.startsWith("-") || !isValue(word)), ...operands];
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     problems.push(error.message.replace(/^error: /, "Cannot start: "));
   }
-  for (const word of unknown) {
+  for (const word of unknownWords) {
     problems.push(`Cannot start: there is no ${word.startsWith("-") ? "flag" : "argument"} ${word}; see --help`);
   }
 
   const flags: Record<string, string | undefined> = command.opts();
-  const origins = new Map<PropertyKey, string>();
+  /** The flag or the variable that a value came from, by the setting's name. */
+  const sources = new Map<PropertyKey, string>();
   const secrets = new Set<PropertyKey>();
   const raw: Record<string, string> = {};
   for (const name of NAMES) {
     const setting: Setting = SETTINGS[name];
     if (setting.isSecret === true) secrets.add(name);
     const flag = flags[name];
-    origins.set(name, flag === undefined ? setting.variable : flagOf(setting));
+    sources.set(name, flag === undefined ? setting.variable : flagOf(setting));
     raw[name] = flag ?? (env[setting.variable] || setting.default);
   }
 
   const result = schema.safeParse(raw);
   for (const issue of result.error?.issues ?? []) {
     const name = issue.path[0] ?? "";
-    // A secret can be wrong in one way only, and is not shown.
+    // The value of a secret must not be printed. A secret can only be too short.
     const fault = secrets.has(name) ? "too short:" : `${JSON.stringify(raw[String(name)])},`;
-    problems.push(`Cannot start: ${origins.get(name)} is ${fault} expected ${issue.message}`);
+    problems.push(`Cannot start: ${sources.get(name)} is ${fault} expected ${issue.message}`);
   }
   if (!result.success || problems.length > 0) return { type: "wrong", problems: [...new Set(problems)] };
-  return { type: "config", config: result.data, warnings: unknownVariables(env) };
+  return { type: "config", config: result.data, warnings: warningsOnVariables(env) };
 }
 
 function buildCommand(): Command {
@@ -176,7 +177,7 @@ function buildCommand(): Command {
   return command;
 }
 
-function unknownVariables(env: Readonly<Record<string, string | undefined>>): string[] {
+function warningsOnVariables(env: Readonly<Record<string, string | undefined>>): string[] {
   const known = new Set<string>(NAMES.map((name) => SETTINGS[name].variable));
   const unknown = Object.keys(env).filter((variable) => variable.startsWith("RELAY_") && !known.has(variable));
   if (unknown.length === 0) return [];

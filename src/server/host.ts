@@ -1,11 +1,11 @@
 import process from "node:process";
 
-/** What an entry needs from its process. */
+/** The parts of a process that an entry needs. */
 export interface Host {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The command line, without the program's own name. */
   readonly args: readonly string[];
-  /** Whether the log goes to somebody's terminal. */
+  /** Whether the log goes to a terminal. */
   readonly isTerminal: boolean;
   print(line: string): void;
   printError(line: string): void;
@@ -14,10 +14,10 @@ export interface Host {
   onStop(listener: () => void): void;
 }
 
-/** Ignores that the reader of the output is gone (EPIPE): what is written then is lost, and the process goes on. */
+// Ignores EPIPE: when the reader of the output is gone, the output is lost, and the process goes on.
 for (const output of [process.stdout, process.stderr]) output.on("error", () => {});
 
-/** The process; the same on Node, Deno and Bun, which all have node:process. */
+/** This process, on Node, Deno and Bun, which all have node:process. */
 export const host: Host = {
   env: process.env,
   args: process.argv.slice(2),

@@ -1,29 +1,31 @@
 const SECOND_MS = 1000;
 
-/** Lets a number of lines a second into the log, and then says how many more there would have been. */
+/** Limits the lines of one kind in the log to a number per second, and reports how many were omitted. */
 export class LineBudget {
   readonly #linesPerSecond: number;
-  readonly #tellRest: (count: number) => void;
-  #second: ReturnType<typeof setTimeout> | undefined;
+  readonly #reportOmitted: (count: number) => void;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #count = 0;
 
-  /** @param tellRest Receives how many were left out, at the end of a second in which any was. */
-  constructor(linesPerSecond: number, tellRest: (count: number) => void) {
+  /**
+   * @param reportOmitted Receives the number of omitted lines, at the end of each second in which a line was omitted.
+   */
+  constructor(linesPerSecond: number, reportOmitted: (count: number) => void) {
     this.#linesPerSecond = linesPerSecond;
-    this.#tellRest = tellRest;
+    this.#reportOmitted = reportOmitted;
   }
 
-  /** @returns Whether this line may be written. Each call counts as one line. */
-  allows(): boolean {
-    this.#second ??= setTimeout(() => this.#endSecond(), SECOND_MS);
+  /** Counts one line. @returns Whether the line may be written. */
+  take(): boolean {
+    this.#timer ??= setTimeout(() => this.#endSecond(), SECOND_MS);
     this.#count += 1;
     return this.#count <= this.#linesPerSecond;
   }
 
   #endSecond(): void {
-    const rest = this.#count - this.#linesPerSecond;
-    this.#second = undefined;
+    const omitted = this.#count - this.#linesPerSecond;
+    this.#timer = undefined;
     this.#count = 0;
-    if (rest > 0) this.#tellRest(rest);
+    if (omitted > 0) this.#reportOmitted(omitted);
   }
 }

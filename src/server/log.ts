@@ -8,10 +8,10 @@ import { LineBudget } from "./line-budget.ts";
 
 const CONTENT_CHARACTERS = 200;
 
-/** Lines a second for what a stranger can cause without a connection of its own. */
-const STRANGERS_LINES = 10;
+/** Lines per second of a kind that a client can cause without an open connection. */
+const LINES_PER_SECOND = 10;
 
-const UNKNOWN = "an unknown address";
+const UNKNOWN_ADDRESS = "an unknown address";
 
 /** Sets up logging for this process and returns the relay's logger. */
 export function openLog(config: Config["log"], isTerminal: boolean, write: (line: string) => void): Logger {
@@ -31,25 +31,33 @@ export function openLog(config: Config["log"], isTerminal: boolean, write: (line
   return getLogger(["relay"]);
 }
 
-/** Writes what a relay reports to the log. What the level leaves out is not observed at all, and costs nothing. */
+/**
+ * Makes an observer that writes to the log. It has no members for events below the log's level, so that those cost
+ * nothing.
+ */
 export function observe(logger: Logger): RelayObserver {
   const atDebug: RelayObserver = {
     received: (id, frame) => logger.debug("received {bytes} from {id}: {content}", { id, ...describe(frame) }),
     sent: (id, frame) => logger.debug("sent {bytes} to {id}: {content}", { id, ...describe(frame) }),
     beat: (id) => logger.debug("heartbeat ok {id}", { id }),
   };
-  const refusals = new LineBudget(STRANGERS_LINES, (count) =>
+  const refusals = new LineBudget(LINES_PER_SECOND, (count) =>
     logger.info("refused {count} more connections", { count }),
   );
-  const failures = new LineBudget(STRANGERS_LINES, (count) => logger.error("failed {count} times more", { count }));
+  const failures = new LineBudget(LINES_PER_SECOND, (count) => logger.error("failed {count} times more", { count }));
   const atInfo: RelayObserver = {
-    connected: (id, { address = UNKNOWN, origin, protocol }) => {
-      logger.info(`connected {id} from ${client(origin)}, {protocol}`, { id, protocol, address, origin: cut(origin) });
+    connected: (id, { address = UNKNOWN_ADDRESS, origin, protocol }) => {
+      logger.info(`connected {id} from ${describeClient(origin)}, {protocol}`, {
+        id,
+        protocol,
+        address,
+        origin: cut(origin),
+      });
     },
-    refused: ({ address = UNKNOWN, origin, path, status, code, message: reason }) => {
-      if (!refusals.allows()) return;
+    refused: ({ address = UNKNOWN_ADDRESS, origin, path, status, code, message: reason }) => {
+      if (!refusals.take()) return;
       const properties = { address, origin: cut(origin), path, status, code, reason };
-      logger.info(`refused ${client(origin)} at {path}, {status} {code}: {reason}`, properties);
+      logger.info(`refused ${describeClient(origin)} at {path}, {status} {code}: {reason}`, properties);
     },
     missed: (id, misses) => logger.info("heartbeat missed {id}, {misses} in a row", { id, misses }),
     away: (id, { by, code, reason }) => logger.info("away {id}, ended by {by} with {code}", { id, by, code, reason }),
@@ -58,19 +66,19 @@ export function observe(logger: Logger): RelayObserver {
   };
   return {
     failed: (id, error) => {
-      if (failures.allows()) logger.error("failed on {id}", { id, error });
+      if (failures.take()) logger.error("failed on {id}", { id, error });
     },
     ...(logger.isEnabledFor("info") ? atInfo : {}),
     ...(logger.isEnabledFor("debug") ? atDebug : {}),
   };
 }
 
-// Without ignoreBOM it would swallow a byte order mark at the beginning.
+// With ignoreBOM the decoder keeps a byte order mark at the beginning of the text.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 const encoder = new TextEncoder();
 
-/** A frame's size and the beginning of its content, cut at 200 characters. */
+/** Returns the frame's size in bytes, and the first 200 characters of its content. */
 function describe(frame: Frame): { bytes: number; binary: boolean; content: string } {
   const { payload, binary } = frame;
   const text =
@@ -83,7 +91,7 @@ function cut<Text extends string | undefined>(text: Text): Text | string {
   return text !== undefined && text.length > CONTENT_CHARACTERS ? `${text.slice(0, CONTENT_CHARACTERS)}…` : text;
 }
 
-/** Names the client in a line of the log: its address and, where it is a browser, the page that it belongs to. */
-function client(origin: string | undefined): string {
+/** Returns the client's part of a log line: its address and, for a page in a browser, the page's origin. */
+function describeClient(origin: string | undefined): string {
   return origin === undefined ? "{address}" : "{address}, page of {origin}";
 }

@@ -1,6 +1,6 @@
-/** What the log may show, from all to nothing. */
+/** Levels of the log, from everything to nothing. */
 export const LEVELS = ["debug", "info", "warning", "error", "off"] as const;
-/** How it may look. */
+/** Formats of the log. */
 export const FORMATS = ["auto", "pretty", "json"] as const;
 
 /** Topics of the settings, each with its heading in docs/settings.md, in the order of that page. */
@@ -15,22 +15,22 @@ export const TOPICS = {
   log: "Log",
 } as const;
 
-/** One setting: the same name in the environment and, without `RELAY_` and in lower case, as a flag. */
+/** One setting. It has one name in the environment; its flag is that name without `RELAY_`, in lower case. */
 export interface Setting {
   readonly topic: keyof typeof TOPICS;
   readonly variable: string;
   /** Kind of the value, as `--help` names it; `ms` and `bytes` are its unit. */
   readonly placeholder: string;
-  /** One sentence, for `--help` and docs/settings.md: what it bounds, what a client sees, what 0 or empty means. */
+  /** One sentence, for `--help` and docs/settings.md: the meaning, the effect on clients, the meaning of 0 or empty. */
   readonly description: string;
   readonly default: string;
-  /** One letter, as a flag that means the same. */
+  /** Short form of the flag: one letter, such as `p` for `-p`. */
   readonly letter?: string;
-  /** Whether nobody may read its value in an error. */
+  /** Whether its value must not be printed. */
   readonly isSecret?: boolean;
 }
 
-/** Every setting there is, by its name in Config. */
+/** All settings, by their name in Config. */
 export const SETTINGS = {
   host: {
     topic: "listening",
@@ -191,7 +191,8 @@ export const SETTINGS = {
     variable: "RELAY_IDS",
     placeholder: "kind",
     description:
-      "Ids of clients without a token: sequential (1, 2, 3 …, with RELAY_SECRET after a mark of the process), or random, which nobody can guess",
+      "Ids of clients without a token: sequential (1, 2, 3 …, with RELAY_SECRET after a mark of the process), or " +
+      "random, which nobody can guess",
     default: "sequential",
   },
   origins: {
@@ -199,7 +200,8 @@ export const SETTINGS = {
     variable: "RELAY_ORIGINS",
     placeholder: "list",
     description:
-      "Origins whose pages may connect, such as https://example.org,https://*.example.org, or * for any; others are refused with 403 forbidden_origin",
+      "Origins whose pages may connect, such as https://example.org,https://*.example.org, or * for any; others " +
+      "are refused with 403 forbidden_origin",
     default: "*",
   },
   jwtSecret: {
@@ -215,7 +217,8 @@ export const SETTINGS = {
     variable: "RELAY_JWKS_URL",
     placeholder: "url",
     description:
-      "Address of the public keys of JWTs signed with RS256, ES256 or EdDSA; where it is set, a client without a good JWT is refused with 401",
+      "Address of the public keys of JWTs signed with RS256, ES256 or EdDSA; where it is set, a client without a " +
+      "good JWT is refused with 401",
     default: "",
   },
   jwtAudience: {
@@ -237,14 +240,17 @@ export const SETTINGS = {
     variable: "RELAY_TRUSTED_PROXIES",
     placeholder: "list",
     description:
-      "Proxies whose X-Forwarded-For or Forwarded tells a client's address, such as 10.0.0.0/8,::1; empty ignores both headers",
+      "Proxies whose X-Forwarded-For or Forwarded tells a client's address, such as 10.0.0.0/8,::1; empty " +
+      "ignores both headers",
     default: "",
   },
   log: {
     topic: "log",
     variable: "RELAY_LOG",
     placeholder: "level[,format]",
-    description: `Lowest level to log (${LEVELS.join(", ")}), and a format (${FORMATS.join(", ")}); auto is pretty on a terminal and JSON lines otherwise`,
+    description:
+      `Lowest level to log (${LEVELS.join(", ")}), and a format (${FORMATS.join(", ")}); ` +
+      "auto is pretty on a terminal and JSON lines otherwise",
     default: "info",
   },
 } as const satisfies Record<string, Setting>;

@@ -6,7 +6,7 @@ import { type Config, readConfig } from "./config.ts";
 import { host } from "./host.ts";
 import { observe, openLog } from "./log.ts";
 
-/** sysexits.h: something was found in an unconfigured or misconfigured state. */
+/** Exit code for wrong settings, as in sysexits.h. */
 const EX_CONFIG = 78;
 
 /** A relay and the server that an entry has started for it. */
@@ -14,19 +14,21 @@ export interface Listening {
   readonly relay: Relay;
   readonly port: number;
   /**
-   * Stops listening and lets go of every socket.
+   * Stops listening, and drops all sockets.
    *
-   * @param closed How many connections the relay has just closed.
+   * @param closedConnections Number of connections that the relay's shutdown has closed.
    */
-  stop(closed: number): void | Promise<void>;
+  stop(closedConnections: number): void | Promise<void>;
 }
 
-/** Makes a relay with the options and listens on the config's host and port, in the way of one runtime. */
+/** Makes a relay with the options, and listens on the config's host and port. Each runtime has its own. */
 export type Listen = (options: RuntimeOptions, config: Config) => Listening | Promise<Listening>;
 
 /**
- * What every entry does: reads the settings, makes the relay, listens, says so in one line, and shuts down on SIGTERM and
- * SIGINT: no new connections, 1001 to all, at most 2 s, exit 0. A second signal exits at once.
+ * Runs the relay as a process of its own: reads the settings, listens, and prints one line when it does.
+ *
+ * SIGTERM or SIGINT shuts the relay down: it accepts no new connections, closes the open ones with 1001, and exits with
+ * 0 after 2 s at the latest. A second signal exits at once.
  */
 export async function start(listen: Listen): Promise<void> {
   const result = readConfig(host.env, host.args);
@@ -44,7 +46,7 @@ export async function start(listen: Listen): Promise<void> {
   }
   const { config, warnings } = result;
   const logger = openLog(config.log, host.isTerminal, host.printError);
-  for (const warning of [...warnings, ...exposure(config)]) logger.warning(warning);
+  for (const warning of [...warnings, ...warningsOnExposure(config)]) logger.warning(warning);
   if (config.origins === "*") logger.info("Pages of any origin may connect (RELAY_ORIGINS is *)");
 
   const { jwtSecret, jwksUrl, jwtAudience, jwtIssuer } = config;
@@ -86,15 +88,15 @@ export async function start(listen: Listen): Promise<void> {
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const hint = isPortTaken(error) ? "; choose another with --port" : "";
-    host.printError(`Cannot listen on ${address(config.host, config.port)}: ${reason}${hint}`);
+    host.printError(`Cannot listen on ${hostAndPort(config.host, config.port)}: ${reason}${hint}`);
     host.exit(1);
   }
-  host.print(`listening on http://${address(config.host, listening.port)}`);
+  host.print(`listening on http://${hostAndPort(config.host, listening.port)}`);
 
-  let stopping = false;
+  let isStopping = false;
   host.onStop(async () => {
-    if (stopping) host.exit(1);
-    stopping = true;
+    if (isStopping) host.exit(1);
+    isStopping = true;
     const { holdings } = listening.relay;
     const noun = holdings.connections === 1 ? "connection" : "connections";
     logger.info(`shutting down with {connections} ${noun}`, { ...holdings });
@@ -104,13 +106,15 @@ export async function start(listen: Listen): Promise<void> {
   });
 }
 
-/** Node, and node:http everywhere, put EADDRINUSE into the code; Deno's own error has a name for it. */
+/**
+ * Returns whether another process listens on the port. The error of node:http has a code for that, Deno's own a name.
+ */
 function isPortTaken(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   return error.name === "AddrInUse" || ("code" in error && error.code === "EADDRINUSE");
 }
 
-/** The package's version. package.json stands beside `src`, and beside `dist`. */
+/** Reads the package's version. The path is right from `src` and from `dist`, which are both beside package.json. */
 function readVersion(): string {
   const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
   return String(version);
@@ -118,8 +122,8 @@ function readVersion(): string {
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/;
 
-/** What anybody may do to a relay that listens to more than its own machine. */
-function exposure({ host: hostName, jwtSecret, jwksUrl, origins, rate }: Config): string[] {
+/** Returns a warning for a relay that other machines can reach and that has no bounds against strangers. */
+function warningsOnExposure({ host: hostName, jwtSecret, jwksUrl, origins, rate }: Config): string[] {
   if (LOOPBACK.test(hostName)) return [];
   const open = [
     ...(jwtSecret === undefined && jwksUrl === undefined
@@ -131,6 +135,6 @@ function exposure({ host: hostName, jwtSecret, jwksUrl, origins, rate }: Config)
   return open.length === 0 ? [] : [`On ${hostName} this relay is open: ${open.join(", ")}`];
 }
 
-function address(hostName: string, port: number): string {
+function hostAndPort(hostName: string, port: number): string {
   return `${hostName.includes(":") ? `[${hostName}]` : hostName}:${port}`;
 }

@@ -14,21 +14,21 @@ import type { Handshake, RelayOptions } from "../../src/core/relay-options.ts";
 import { CatchUps } from "../../src/core/session/catch-up.ts";
 import { Session } from "../../src/core/session/session.ts";
 
-/** One beat of every heartbeat that these tests start. */
+/** Length of one beat in these tests. */
 export const BEAT_MS = 5000;
 
-/** One tick of the same heartbeat. */
+/** Length of one tick in these tests. */
 export const TICK_MS = BEAT_MS / 5;
 
-/** A connection that keeps what was done to it; its client takes and sends bytes when the test says so. */
+/** A connection that records its calls. The test sets how many bytes its client takes and sends. */
 export class FakeConnection implements Connection {
-  /** Everything that was done to it, in order: `write a,b`, `slowDown`, `ping`, `close 1001`, `terminate`. */
+  /** All calls in order: `write a,b`, `slowDown`, `ping`, `close 1001`, `terminate`. */
   readonly did: string[] = [];
   readonly frames: Frame[] = [];
   readonly reasons: string[] = [];
-  /** What the operating system has not taken yet. */
+  /** Bytes that the operating system has not taken yet. */
   waitingBytes = 0;
-  /** What came from the client so far. */
+  /** Bytes received from the client. */
   arrivedBytes = 0;
 
   write(frames: readonly Frame[]): void {
@@ -61,23 +61,23 @@ export class FakeConnection implements Connection {
     this.did.push("terminate");
   }
 
-  /** What the client heard, as text. */
+  /** Frames that the client received, as text. */
   get heard(): string[] {
     return this.frames.map(frameText);
   }
 
-  /** How often something was done to it. */
+  /** Returns the number of equal calls. */
   count(what: string): number {
     return this.did.filter((done) => done === what).length;
   }
 }
 
-/** A connection that a heartbeat looks after, with the times at which it did what. */
+/** A connection that a heartbeat monitors; records the times of its events. */
 export class FakeMonitored implements Monitored {
   readonly pulse = new Pulse();
   isOver = false;
   arrivedBytes = 0;
-  /** What the client does on a ping. */
+  /** Runs on each ping, as the client's reaction. */
   answers: () => void = () => {};
   readonly pings: number[] = [];
   readonly counted: number[] = [];
@@ -110,7 +110,7 @@ export class FakeMonitored implements Monitored {
   }
 }
 
-/** The same connection on a runtime that pings by itself and counts nothing. */
+/** Returns the same connection on a runtime that pings by itself and does not count received bytes. */
 export function withoutPing(connection: FakeConnection): Connection {
   return {
     write: (frames) => connection.write(frames),
@@ -140,7 +140,7 @@ export class FakeTurn {
   }
 }
 
-/** What links share, with their own heartbeat and the given limits. */
+/** Creates what links share, with a heartbeat of their own and the given limits. */
 export function fakeContext(
   turn: FakeTurn,
   limits: Partial<Limits> = {},
@@ -157,7 +157,7 @@ export function fakeContext(
   } satisfies LinkContext;
 }
 
-/** A session of a relay that does nothing, without a connection. */
+/** Creates a session without a connection, of a relay that does nothing. */
 export function fakeSession(id: string, protocol: Protocol = plain): Session {
   const links = fakeContext(new FakeTurn());
   return new Session(id, protocol, {
@@ -172,7 +172,7 @@ export function fakeSession(id: string, protocol: Protocol = plain): Session {
   });
 }
 
-/** A client of a relay, seen from its own end. */
+/** A client of a relay, from the client's point of view. */
 export class FakeClient {
   readonly connection: FakeConnection;
   readonly link: Link;
@@ -184,13 +184,13 @@ export class FakeClient {
     this.#turn = turn;
   }
 
-  /** Sends a frame, and lets the turn end. */
+  /** Sends a frame, and ends the turn. */
   says(payload: string | Uint8Array): void {
     this.link.onMessage(payload, typeof payload !== "string");
     this.#turn.end();
   }
 
-  /** Its close frame came and the socket is gone. */
+  /** Closes the connection: its close frame comes, and the socket is gone. */
   leaves(): void {
     this.link.onPeerClosing(1000, "");
     this.link.onSocketGone(1000, "");
@@ -205,7 +205,7 @@ export class FakeClient {
   }
 }
 
-/** A relay, and clients for it. */
+/** Starts a relay, and returns a function that connects clients to it. */
 export function startRelay(options: RelayOptions = {}) {
   const turn = new FakeTurn();
   const relay = new Relay({ schedule: turn.schedule, heartbeatMs: BEAT_MS, ...options });
@@ -216,7 +216,7 @@ export function startRelay(options: RelayOptions = {}) {
   return { relay, turn, connect };
 }
 
-/** What ended, and by whom, for observers. */
+/** Arguments of the observer's `left`. */
 export interface Left {
   readonly id: string;
   readonly ending: Ending;

@@ -5,7 +5,7 @@ import { text } from "../../../src/core/protocol/text.ts";
 import { anyBytes, asPayload, jsonFrameTo, mutated, NESTED_JSON, textLineTo } from "../arbitraries.ts";
 import { startJsonRelay } from "../json-client.ts";
 
-// Whatever one client sends, it is its own affair: only what it addressed to somebody reaches somebody.
+// Whatever one client sends, only messages that name another client or a room reach anybody else.
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -14,7 +14,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Ids and rooms that there are, and others. `bystanders` never are among them. */
+/** Ids and rooms that exist, and others. `bystanders` are never among them. */
 const anyAddress = fc.constantFrom("1", "2", "3", "den", "9", "lobby", "#2", "", "a b", "__proto__", "x".repeat(65));
 const jsonText = jsonFrameTo(anyAddress).map((frame) => JSON.stringify(frame));
 const textLine = textLineTo(anyAddress);
@@ -28,7 +28,7 @@ function anyFrames(valid: fc.Arbitrary<string>): fc.Arbitrary<Payload[]> {
   return fc.array(frame, { minLength: 1, maxLength: 12 });
 }
 
-/** A relay with one who sends anything, two who may be addressed, and two who are never. */
+/** Starts a relay with a client that sends anything, two that it may address, and two that it never addresses. */
 function startCrowd() {
   const failures: unknown[] = [];
   const { connect, connectJson, ...rest } = startJsonRelay({
@@ -53,7 +53,7 @@ const senders = [
 ] as const;
 
 describe.each(senders)("whatever a client of %s sends", (name, valid) => {
-  test("reaches nobody whom it does not name, and nothing in the relay fails", () => {
+  test("reaches no client that it does not name, and causes no failure in the relay", () => {
     fc.assert(
       fc.property(anyFrames(valid), (frames) => {
         const { connect, connectJson, failures, bystanders, relay } = startCrowd();
@@ -86,7 +86,7 @@ describe.each(senders)("whatever a client of %s sends", (name, valid) => {
   });
 });
 
-test("each frame of relay.v1.json with an ackId gets exactly one ack, and what the relay says satisfies its schema", () => {
+test("each frame of relay.v1.json with an ackId gets one ack, and the relay's frames satisfy the schema", () => {
   fc.assert(
     fc.property(fc.array(jsonFrameTo(anyAddress), { maxLength: 20 }), (frames) => {
       const { connectJson, failures } = startCrowd();

@@ -10,13 +10,13 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A sender `1` and a receiver `2`, both of relay.v1.json. */
+/** Connects a sender `1` and a receiver `2`, both of relay.v1.json. */
 function connectTwo(limits: Partial<Limits> = {}) {
   const started = startJsonRelay({ limits });
   return { ...started, sender: started.connectJson(), receiver: started.connectJson() };
 }
 
-/** What became of messages that are sent one after the other. */
+/** Sends messages one after the other. @returns Their outcomes. */
 function outcomes(sender: JsonClient, messages: readonly unknown[], firstAckId = 1): (string | undefined)[] {
   return messages.map((data, at) => {
     const ack = sender.sends("2", data, firstAckId + at);
@@ -70,7 +70,7 @@ describe("how a connection ends decides whether its session is away or over", ()
     expect(relay.holdings.sessions).toBe(1);
   });
 
-  test("the observer hears away, resumed and left, once each", () => {
+  test("the observer gets away, resumed and left, once each", () => {
     const events: string[] = [];
     const left: Left[] = [];
     const { connectJson, resume } = startJsonRelay({
@@ -93,7 +93,7 @@ describe("how a connection ends decides whether its session is away or over", ()
 });
 
 describe("the mailbox of a session that is away", () => {
-  test("takes so many messages; the next sender hears mailbox_full, and what was taken is kept", () => {
+  test("takes maxMailboxMessages messages; the next sender hears mailbox_full, and queued messages stay", () => {
     const { sender, receiver, resume } = connectTwo({ maxMailboxMessages: 3 });
     receiver.vanishes();
     expect(outcomes(sender, ["a", "b", "c", "d"])).toEqual(["queued", "queued", "queued", "mailbox_full"]);
@@ -102,13 +102,13 @@ describe("the mailbox of a session that is away", () => {
     expect(back.welcome.recovered).toBe(true);
   });
 
-  test("takes so many bytes, and a smaller message after one that was refused", () => {
+  test("takes maxMailboxBytes bytes, and a smaller message after a refused one", () => {
     const { sender, receiver } = connectTwo({ maxMailboxBytes: 200 });
     receiver.vanishes();
     expect(outcomes(sender, ["x".repeat(80), "x".repeat(80), "y"])).toEqual(["queued", "mailbox_full", "queued"]);
   });
 
-  test("never takes what is larger than itself, away or not: too_large, which is not temporary", () => {
+  test("never takes a message larger than itself, away or not: too_large, which is not temporary", () => {
     const { sender, receiver } = connectTwo({ maxMailboxBytes: 100 });
     expect(sender.sends("2", "x".repeat(101), 1)?.error).toMatchObject({ code: "too_large", temporary: false });
     receiver.vanishes();
@@ -116,7 +116,7 @@ describe("the mailbox of a session that is away", () => {
     expect(outcomes(sender, ["fits"], 3)).toEqual(["queued"]);
   });
 
-  test("counts what was sent before and not acknowledged", () => {
+  test("counts messages that were sent before and not acknowledged", () => {
     const { sender, receiver } = connectTwo({ maxMailboxMessages: 3 });
     expect(outcomes(sender, ["a", "b"])).toEqual(["delivered", "delivered"]);
     receiver.vanishes();
@@ -125,7 +125,7 @@ describe("the mailbox of a session that is away", () => {
 });
 
 describe("a session that is there and does not acknowledge", () => {
-  test("although it has before refuses what its mailbox has no room for with too_slow, until it does", () => {
+  test("although it has before refuses messages beyond its mailbox with too_slow, until it does", () => {
     const { sender, receiver } = connectTwo({ maxMailboxMessages: 2 });
     receiver.asks({ type: "sequenceAck", sequenceId: 0 });
     expect(outcomes(sender, ["a", "b", "c"])).toEqual(["delivered", "delivered", "too_slow"]);
@@ -134,7 +134,7 @@ describe("a session that is there and does not acknowledge", () => {
     expect(receiver.data).toEqual(["a", "b", "d"]);
   });
 
-  test("and never has keeps the newest, gets all, and a resume says recovered: false, once", () => {
+  test("and never has gets all messages and keeps the newest; a resume says recovered: false, once", () => {
     const { sender, receiver, resume } = connectTwo({ maxMailboxMessages: 2 });
     expect(outcomes(sender, ["a", "b", "c"])).toEqual(["delivered", "delivered", "delivered"]);
     expect(receiver.data).toEqual(["a", "b", "c"]);
@@ -149,7 +149,7 @@ describe("a session that is there and does not acknowledge", () => {
 });
 
 describe("recovered: false", () => {
-  test("is told again to a client that never saw it", () => {
+  test("is repeated to a client that never saw it", () => {
     const { sender, receiver, resume } = connectTwo({ maxMailboxMessages: 1 });
     outcomes(sender, ["a", "b"]);
     receiver.vanishes();
@@ -157,7 +157,7 @@ describe("recovered: false", () => {
     expect(resume(receiver).welcome).toMatchObject({ resumed: true, recovered: false });
   });
 
-  test("is told of what was published while it was away and had no room", () => {
+  test("reports published messages that had no room while the session was away", () => {
     const { sender, receiver, resume } = connectTwo({ maxMailboxMessages: 1 });
     for (const client of [sender, receiver]) client.asks({ type: "join", room: "lobby" });
     receiver.vanishes();
@@ -168,7 +168,7 @@ describe("recovered: false", () => {
     expect([back.welcome.recovered, back.data]).toEqual([false, ["kept"]]);
   });
 
-  test("is told of what was lost between a welcome and the first frame after it", () => {
+  test("reports messages that were lost between a welcome and the first frame after it", () => {
     const { sender, receiver, resume } = connectTwo({ maxBufferedBytes: 2000 });
     for (const client of [sender, receiver]) client.asks({ type: "join", room: "lobby" });
     receiver.vanishes();
@@ -182,7 +182,7 @@ describe("recovered: false", () => {
   });
 });
 
-test("shutting down ends who is away as well, and leaves no timer", async () => {
+test("a shutdown ends sessions that are away, too, and leaves no timer", async () => {
   const left: Left[] = [];
   const { relay, connectJson } = startJsonRelay({ observer: { left: (id, ending) => left.push({ id, ending }) } });
   connectJson().vanishes();

@@ -6,7 +6,7 @@ import { createBunRelay } from "../../../src/runtime/bun/relay.ts";
 import { createDenoRelay } from "../../../src/runtime/deno/relay.ts";
 import { createNodeRelay } from "../../../src/runtime/node/relay.ts";
 
-/** Options as JavaScript may have them. */
+/** Options as JavaScript may pass them, unchecked by TypeScript. */
 function loose(options: object): never {
   return options as never;
 }
@@ -64,7 +64,7 @@ describe.each(MAKERS)("%s", (_name, make) => {
   });
 });
 
-test("the options of an entry are the relay's and its routes', but for the signer", () => {
+test("the options of an entry are those of the relay and of its routes, without the signer", () => {
   const options = { heartbeatMs: 100, limits: { maxConnections: 3 }, origins: "*", connectRate: 3, secret: "a secret" };
   expect(createNodeRelay(options).relay.limits.maxConnections).toBe(3);
   expect(() => createNodeRelay(loose({ signer: { sign: String } }))).toThrow('no option "signer"');

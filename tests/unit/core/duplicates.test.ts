@@ -10,7 +10,7 @@ afterEach(() => {
 });
 
 describe("the same ackId again", () => {
-  test("sends nothing, and tells the outcome of the first time", () => {
+  test("sends nothing, and reports the outcome of the first time", () => {
     const { connectJson } = startJsonRelay();
     const [sender, receiver] = [connectJson(), connectJson()];
     sender.sends("2", "once", 1);
@@ -38,7 +38,7 @@ describe("the same ackId again", () => {
     expect(receiver.data).toEqual(["once", "new"]);
   });
 
-  test("tells what became of it then, not what would now", () => {
+  test("reports the outcome of that time, not what it would be now", () => {
     const { connect, connectJson } = startJsonRelay();
     const sender = connectJson();
     expect(sender.sends("2", "hi", 1)).toMatchObject({ error: { code: "no_such_id" } });
@@ -50,7 +50,7 @@ describe("the same ackId again", () => {
     expect(late.heard).toEqual([]);
   });
 
-  test("as a publish tells how many had it; a send and a publish share their numbers", () => {
+  test("of a publish reports the recipients; sends and publishes share their numbers", () => {
     const { connectJson } = startJsonRelay();
     const [one, two] = [connectJson(), connectJson()];
     for (const client of [one, two]) client.asks({ type: "join", room: "lobby" });
@@ -61,7 +61,7 @@ describe("the same ackId again", () => {
     expect(two.data).toEqual(["once"]);
   });
 
-  test("of another session is its own", () => {
+  test("of another session is independent", () => {
     const { connectJson } = startJsonRelay();
     const [one, two, receiver] = [connectJson(), connectJson(), connectJson()];
     one.sends("3", "a", 1);
@@ -92,7 +92,7 @@ describe("the same ackId again", () => {
 describe("a client that does not wait for its acks", () => {
   const sendTo = (to: string, ackId: number) => JSON.stringify({ type: "send", to, data: ackId, ackId });
 
-  test("is refused what is over the 256 whose acks have not left, and may send it again later", () => {
+  test("is refused sends beyond 256 whose acks have not left, and may send them again later", () => {
     const { turn, connectJson } = startJsonRelay();
     const [sender, receiver] = [connectJson(), connectJson()];
     for (let ackId = 1; ackId <= 300; ackId++) sender.link.onMessage(sendTo("2", ackId), false);
@@ -105,7 +105,7 @@ describe("a client that does not wait for its acks", () => {
     expect(receiver.data.length).toBe(257);
   });
 
-  test("is refused it also where they wait in the runtime, until they have left", () => {
+  test("is refused even if the acks wait in the runtime, until they have left", () => {
     const { connectJson } = startJsonRelay();
     const [sender] = [connectJson(), connectJson()];
     sender.connection.waitingBytes = 500_000;
@@ -138,7 +138,7 @@ describe("a client that does not wait for its acks", () => {
 });
 
 describe("a frame without an ackId", () => {
-  test("is answered only where it fails, and can be sent any number of times", () => {
+  test("is answered only if it fails, and can be sent any number of times", () => {
     const { connectJson } = startJsonRelay();
     const [sender, receiver] = [connectJson(), connectJson()];
     for (let times = 0; times < 3; times++) sender.asks({ type: "send", to: "2", data: times });
@@ -149,8 +149,8 @@ describe("a frame without an ackId", () => {
   });
 });
 
-describe("a frame that does not read", () => {
-  test("is told under its ackId where it has one, and does not use it up", () => {
+describe("a frame that cannot be decoded", () => {
+  test("is refused in an ack if it has an ackId, and does not use it up", () => {
     const { connectJson } = startJsonRelay();
     const client = connectJson();
     client.says('{"type":"send","to":"1","ackId":7}');
@@ -166,7 +166,7 @@ describe("a frame that does not read", () => {
   });
 });
 
-test("an ack that has no room closes the connection with 4000, and the same ackId asks again after a resume", () => {
+test("an ack that has no room closes the connection with 4000; the client repeats its ackId after a resume", () => {
   const { connectJson, resume } = startJsonRelay({ limits: { maxBufferedBytes: 10 } });
   const [sender, receiver] = [connectJson(), connectJson()];
   sender.connection.waitingBytes = 11;

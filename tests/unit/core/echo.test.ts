@@ -48,7 +48,7 @@ test("an echo takes no id and is no session", () => {
   expect(first.heard).toEqual(["to myself"]);
 });
 
-test("an echo is looked after and observed like any connection", () => {
+test("an echo is monitored and observed like any connection", () => {
   const { client, events, left } = openEcho();
   client.says("hi");
   client.link.onPong();

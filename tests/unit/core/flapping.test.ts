@@ -13,11 +13,11 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A relay in which nobody is dropped, and no session ends for being away, in the time of these tests. */
+/** Starts a relay that drops no connection and ends no absent session during these tests. */
 function start(options: RelayOptions = {}) {
   const started = startJsonRelay({ heartbeatMs: 600_000, resumeMs: 600_000, ...options });
   const { turn } = started;
-  /** Lets a window end, and what it tells be written. */
+  /** Lets a window end, and its announcements be written. */
   const passWindow = (): void => {
     vi.advanceTimersByTime(WINDOW_MS);
     turn.end();
@@ -25,7 +25,7 @@ function start(options: RelayOptions = {}) {
   return { ...started, passWindow };
 }
 
-/** A client that is in the room. */
+/** Connects a client that is in the room. */
 function joined(client: JsonClient, room = "lobby"): JsonClient {
   client.asks({ type: "join", room });
   return client;
@@ -44,7 +44,7 @@ function members(client: JsonClient): readonly string[] | undefined {
 }
 
 describe("a client that joins and leaves a room again and again", () => {
-  test("is told of four times at once, then once in a window where something has changed", () => {
+  test("is announced four times immediately, then once per window if its state has changed", () => {
     const { connectJson, passWindow } = start();
     const [member, flapping] = [joined(connectJson()), connectJson()];
     flap(flapping, 100);
@@ -60,7 +60,7 @@ describe("a client that joins and leaves a room again and again", () => {
     expect(member.news.slice(8)).toEqual(["2 joined lobby"]);
   });
 
-  test("is told in every window no more often, however long it goes on", () => {
+  test("is told no more often in later windows, however long it continues", () => {
     const { connectJson, passWindow } = start();
     const [member, flapping] = [joined(connectJson()), connectJson()];
     for (let windows = 0; windows < 10; windows++) {
@@ -74,7 +74,7 @@ describe("a client that joins and leaves a room again and again", () => {
     expect(member.news.at(-1)).toBe("2 left lobby");
   });
 
-  test("has every answer at once, and is a member or none as it asked", () => {
+  test("gets every answer immediately, and is a member or not as it asked", () => {
     const { connectJson, connect } = start();
     const [member, flapping, line] = [joined(connectJson()), connectJson(), connect({ protocol: text })];
     flap(flapping, 10);
@@ -87,7 +87,7 @@ describe("a client that joins and leaves a room again and again", () => {
     expect(new Set(line.heard.slice(1))).toEqual(new Set([":joined 3 lobby", ":left 3 lobby"]));
   });
 
-  test("costs nothing where nobody else is there: no window, no timer", () => {
+  test("costs nothing in a room without others: no window, no timer", () => {
     const { connectJson } = start();
     const client = connectJson();
     const timers = vi.getTimerCount();
@@ -95,7 +95,7 @@ describe("a client that joins and leaves a room again and again", () => {
     expect(vi.getTimerCount()).toBe(timers);
   });
 
-  test("is told of at once when its session ends, and no timer is left of it", () => {
+  test("is announced immediately when its session ends, and leaves no timer", () => {
     const { connectJson, turn } = start();
     const [member, flapping] = [joined(connectJson()), connectJson()];
     flap(flapping, 10);
@@ -112,7 +112,7 @@ describe("a client that joins and leaves a room again and again", () => {
     expect(vi.getTimerCount()).toBe(1);
   });
 
-  test("may join no further room for a while when it has come and gone in twice as many as it may be in", () => {
+  test("may join no further room for a while after it joined and left twice as many as it may be in", () => {
     const { connectJson, passWindow } = start({ limits: { maxRoomsPerSession: 2 } });
     const others = [connectJson(), connectJson(), connectJson()];
     for (const [at, other] of others.entries()) for (const room of [`a${at}`, `b${at}`]) joined(other, room);
@@ -133,7 +133,7 @@ describe("a client that joins and leaves a room again and again", () => {
 });
 
 describe("a session that loses its connection again and again", () => {
-  test("is told of four times at once, to its rooms and to who watches it, and then as it is", () => {
+  test("is announced four times immediately to its rooms and watchers, and then in its final state", () => {
     const { connectJson, resume, passWindow } = start();
     const member = joined(connectJson());
     member.asks({ type: "watch", id: "2" });
@@ -154,7 +154,7 @@ describe("a session that loses its connection again and again", () => {
     expect(member.news.slice(-2).sort()).toEqual(["2 online", "2 online lobby"]);
   });
 
-  test("so does an id of the app that connects anew each time", () => {
+  test("is announced no more often if its id comes from the app and each connection is a new session", () => {
     const { connectJson, passWindow } = start();
     const watcher = connectJson();
     watcher.asks({ type: "watch", id: "alice" });
@@ -167,7 +167,7 @@ describe("a session that loses its connection again and again", () => {
     expect(watcher.news.slice(-2).sort()).toEqual(["alice joined lobby", "alice online"]);
   });
 
-  test("is shown to who begins to watch it as it is to others, and then told of", () => {
+  test("is shown to a new watcher in the state that others know, and later changes are announced to both", () => {
     const { connectJson, resume, passWindow } = start();
     const early = connectJson();
     early.asks({ type: "watch", id: "2" });
@@ -202,7 +202,7 @@ describe("a session that watches its own id", () => {
 describe("whatever clients do, in whatever order", () => {
   type Deed = readonly [client: number, deed: "join" | "leave" | "vanish" | "return" | "ask" | "wait"];
 
-  /** What a client knows of the others in the room: from its latest list of members, and what it was told since. */
+  /** Members that a client knows: from its latest list of members, and from the announcements since. */
   function knownTo(client: JsonClient): string[] {
     let known = new Set<string>();
     for (const frame of client.frames) {
@@ -221,7 +221,7 @@ describe("whatever clients do, in whatever order", () => {
     return [...known].sort();
   }
 
-  test("a member that asked once knows who is there in the end, and is told of no second joining before a leaving", () => {
+  test("a member that asked once knows all members in the end, and never hears joined twice without left", () => {
     const deed = fc.constantFrom("join", "leave", "join", "leave", "vanish", "return", "ask", "wait" as const);
     const deeds = fc.array(fc.tuple(fc.nat(3), deed) as fc.Arbitrary<Deed>, { minLength: 10, maxLength: 80 });
     fc.assert(
@@ -252,7 +252,7 @@ describe("whatever clients do, in whatever order", () => {
         passWindow();
         const there = [...inside].map((at) => `${at + 1}`);
         expect(knownTo(observer)).toEqual(there.sort());
-        // Whoever lost a connection has heard nothing meanwhile, and asks again.
+        // A client that lost its connection missed announcements, so it asks again.
         for (const at of inside) {
           const client = clients[at];
           if (client === undefined || away.has(at)) continue;
@@ -264,7 +264,7 @@ describe("whatever clients do, in whatever order", () => {
   });
 });
 
-test("a relay that has shut down has no timer left of what it was about to tell", async () => {
+test("a relay that has shut down leaves no timer of pending announcements", async () => {
   const { relay, connectJson } = start();
   const [, flapping] = [joined(connectJson()), connectJson()];
   flap(flapping, 10);

@@ -40,7 +40,7 @@ describe("onMessage", () => {
     expect(two.data).toEqual(["hi", "/w=="]);
   });
 
-  test("that returns false refuses the message: its sender alone is told forbidden", () => {
+  test("that returns false refuses the message: only its sender learns, by forbidden", () => {
     const { connect, connectJson } = startJsonRelay({
       hooks: { onMessage: ({ message }) => message.payload !== "no" },
     });
@@ -106,7 +106,7 @@ describe("onOpen and onClose", () => {
     expect(calls.length).toBe(4);
   });
 
-  test("onClose comes when the time of a session that is away is over, its id free already", () => {
+  test("onClose comes when the resume window of a session is over, after its id is free", () => {
     const sessions: number[] = [];
     const { relay, connectJson } = startJsonRelay({
       resumeMs: 1000,
@@ -119,7 +119,7 @@ describe("onOpen and onClose", () => {
     expect(sessions).toEqual([0]);
   });
 
-  test("that throw are reported, and neither the session nor its end suffers", () => {
+  test("that throw are reported; the session begins and ends as usual", () => {
     const failures: unknown[] = [];
     const fail = (): never => {
       throw defect;
@@ -139,7 +139,7 @@ describe("onOpen and onClose", () => {
   });
 });
 
-test("an id that is given to somebody else ends the old session, which closes with 4500, hooks in this order", () => {
+test("a client that takes over an id ends the old session with 4500: first its onClose, then the new onOpen", () => {
   const calls: string[] = [];
   const { relay, connectJson, resume } = startJsonRelay({
     hooks: { onOpen: (id) => calls.push(`open ${id}`), onClose: (id) => calls.push(`close ${id}`) },

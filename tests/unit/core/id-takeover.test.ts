@@ -12,7 +12,7 @@ afterEach(() => {
 
 const alice = { id: "alice" };
 
-describe("a client that proves an id, and has no token of the session that has it,", () => {
+describe("a client with an id from the app, but without a token of the session that has the id,", () => {
   test("gets the mail of the session that is away, with its numbers, as a new session", () => {
     const { relay, connectJson } = startJsonRelay();
     const [sender, lost] = [connectJson(), connectJson(alice)];
@@ -33,7 +33,7 @@ describe("a client that proves an id, and has no token of the session that has i
     expect(relay.holdings).toMatchObject({ sessions: 2, waitingMessages: 0, bufferedBytes: 0 });
   });
 
-  test("gets it from a session whose connection is still open, which closes with 4500", () => {
+  test("gets the mail from a session whose connection is still open, which closes with 4500", () => {
     const { connectJson } = startJsonRelay();
     const [sender, open] = [connectJson(), connectJson(alice)];
     sender.sends("alice", "hi", 1);
@@ -44,7 +44,7 @@ describe("a client that proves an id, and has no token of the session that has i
     expect([open.data, next.data]).toEqual([["hi"], ["hi", "more"]]);
   });
 
-  test("gets it with a token that is used up, and has a token of its own that resumes", () => {
+  test("gets the mail with a token that is used up, and gets a new token that resumes", () => {
     const { connectJson } = startJsonRelay();
     const [sender, first] = [connectJson(), connectJson(alice)];
     first.vanishes();
@@ -61,7 +61,7 @@ describe("a client that proves an id, and has no token of the session that has i
     expect(fourth.data).toEqual(["queued"]);
   });
 
-  test("gets it again and again until it acknowledges", () => {
+  test("gets the mail again and again until it acknowledges", () => {
     const { connectJson } = startJsonRelay();
     const sender = connectJson();
     connectJson(alice).vanishes();
@@ -93,7 +93,7 @@ describe("a client that proves an id, and has no token of the session that has i
     expect(connectJson(alice).welcome.recovered).toBe(true);
   });
 
-  test("is in no room, watches nobody and may use any ackId; the members are told left before anything else of it", () => {
+  test("is in no room, watches nobody and may use any ackId; room members hear left before anything else", () => {
     const { turn, connectJson } = startJsonRelay();
     const [other, lost] = [connectJson(), connectJson(alice)];
     for (const one of [other, lost]) one.asks({ type: "join", room: "lobby" });
@@ -117,7 +117,7 @@ describe("a client that proves an id, and has no token of the session that has i
     expect(back.news).toEqual(["1 offline lobby"]);
   });
 
-  test("cannot have it in another protocol; who speaks the first one again is told so", () => {
+  test("loses the mail in another protocol; the next client of the first protocol learns of the loss", () => {
     for (const protocol of [plain, text]) {
       const { relay, turn, connect, connectJson } = startJsonRelay();
       const sender = connectJson();
@@ -134,7 +134,7 @@ describe("a client that proves an id, and has no token of the session that has i
     }
   });
 
-  test("in another protocol, with no mail to lose, costs nobody a false alarm", () => {
+  test("in another protocol, without mail to lose, causes no report of a loss", () => {
     const { connect, connectJson } = startJsonRelay();
     connectJson(alice).vanishes();
     connect({ ...alice, protocol: text });
@@ -142,8 +142,8 @@ describe("a client that proves an id, and has no token of the session that has i
   });
 });
 
-describe("an attempt of a client with a proven id that comes too late", () => {
-  test("does not end the session that a later one has begun anew", () => {
+describe("a delayed attempt of a client with an id from the app", () => {
+  test("does not end the session that a later attempt has begun", () => {
     const { connectJson } = startJsonRelay();
     const first = connectJson(alice);
     const resume = first.welcome.resumeToken;

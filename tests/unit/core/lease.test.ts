@@ -43,15 +43,15 @@ describe("a connection with an end", () => {
   });
 });
 
-describe("what a client was granted", () => {
-  test("bounds whom it sends to: anybody else is forbidden, there or not", () => {
+describe("the grant of a client", () => {
+  test("limits the ids that it sends to: any other is forbidden, in use or not", () => {
     const { connectJson } = startJsonRelay();
     const [one] = [connectJson({ grant: { to: ["2", "team-*"] } }), connectJson(), connectJson()];
     const codes = ["2", "3", "9", "team-7", "a b"].map((to, at) => one.sends(to, "x", at)?.error?.code);
     expect(codes).toEqual([undefined, "forbidden", "forbidden", "no_such_id", "bad_id"]);
   });
 
-  test("is tried on ids alone, so that no text is long enough to make a pattern dear", () => {
+  test("is matched against valid ids only, so that no long text makes a pattern expensive", () => {
     const { connectJson } = startJsonRelay();
     const patterns = [`*${"a".repeat(100)}b`];
     const tried = vi.spyOn(patterns, "some");
@@ -62,7 +62,7 @@ describe("what a client was granted", () => {
     expect(tried).not.toHaveBeenCalled();
   });
 
-  test("bounds the rooms that it joins, and publishes in", () => {
+  test("limits the rooms that it joins and publishes in", () => {
     const { connectJson, resume } = startJsonRelay();
     const one = connectJson({ grant: { rooms: ["team-*"] } });
     one.asks({ type: "join", room: "team-7", ackId: 1 });
@@ -90,7 +90,7 @@ describe("what a client was granted", () => {
     expect(back.sends("1", "x", 3)?.error?.code).toBe("forbidden");
   });
 
-  test("ends its rooms where the next connection may no longer be in them: their members and it are told", () => {
+  test("removes it from rooms that its next connection may not use: their members and the client hear left", () => {
     const { turn, connectJson } = startJsonRelay();
     const [client, other] = [connectJson(), connectJson()];
     for (const room of ["team-7", "lobby"]) for (const one of [client, other]) one.asks({ type: "join", room });
@@ -111,7 +111,7 @@ describe("what a client was granted", () => {
     expect(wide.all("ack").at(-1)?.outcome).toBe("done");
   });
 
-  test("ends its rooms in the same way where the connection before is still open", () => {
+  test("removes it from such rooms even if its former connection is still open", () => {
     const { connectJson } = startJsonRelay();
     const [client, other] = [connectJson(), connectJson()];
     for (const one of [client, other]) one.asks({ type: "join", room: "lobby" });

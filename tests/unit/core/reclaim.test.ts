@@ -9,7 +9,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** No signature that anybody should use, but one that depends on the secret and on the text. */
+/** Signs insecurely, but differently for each secret and each text. */
 const signedBy = (secret: string) => ({
   sign: (text: string): string =>
     [...`${secret}${text}`].reduce((sum, one) => (sum * 31 + one.charCodeAt(0)) | 0, 7).toString(16),
@@ -17,17 +17,17 @@ const signedBy = (secret: string) => ({
 
 const ours = { signer: signedBy("ours") };
 
-/** The first id that a relay with a signer gives. */
+/** Matches the first id that a relay with a signer gives. */
 const FIRST = /^[0-9a-f]{8}-1$/;
 
 describe("the token of an earlier process", () => {
-  test("gives its bearer the same id, as a new session", () => {
+  test("gives its client the same id, in a new session", () => {
     const { id, resumeToken } = startJsonRelay(ours).connectJson().welcome;
     const after = startJsonRelay(ours);
     expect(after.connectJson({ resume: resumeToken }).welcome).toMatchObject({ id, resumed: false, recovered: false });
   });
 
-  test("gives it also when others came first: none of them was given an id of the earlier process", () => {
+  test("gives the id even if other clients came first: none of them got an id of the earlier process", () => {
     const before = startJsonRelay(ours);
     const welcomes = Array.from({ length: 3 }, () => before.connectJson().welcome);
     const after = startJsonRelay(ours);
@@ -37,7 +37,7 @@ describe("the token of an earlier process", () => {
     expect(new Set([...others, ...back]).size).toBe(8);
   });
 
-  test("is good once", () => {
+  test("is valid once", () => {
     const { resumeToken } = startJsonRelay(ours).connectJson({ id: "alice" }).welcome;
     const after = startJsonRelay(ours);
     const first = after.connectJson({ resume: resumeToken });
@@ -46,7 +46,7 @@ describe("the token of an earlier process", () => {
     expect(after.connectJson({ resume: resumeToken }).welcome.id).toMatch(FIRST);
   });
 
-  test("takes the id from nobody who has it", () => {
+  test("does not take the id from a session that has it", () => {
     const { resumeToken } = startJsonRelay(ours).connectJson({ id: "alice" }).welcome;
     const after = startJsonRelay(ours);
     const holder = after.connectJson({ id: "alice" });
@@ -54,12 +54,12 @@ describe("the token of an earlier process", () => {
     expect(holder.did).not.toContain("close 4500");
   });
 
-  test("does not give an id to who may only have another", () => {
+  test("does not give its id to a client with another id from the app", () => {
     const { resumeToken } = startJsonRelay(ours).connectJson({ id: "alice" }).welcome;
     expect(startJsonRelay(ours).connectJson({ resume: resumeToken, id: "bob" }).welcome.id).toBe("bob");
   });
 
-  test("is worth nothing where it was changed, signed by somebody else, or nothing is signed", () => {
+  test("is not valid if it was changed or signed with another secret, or if the relay has no signer", () => {
     const { resumeToken } = startJsonRelay(ours).connectJson({ id: "alice" }).welcome;
     const forged = resumeToken.replace("alice", "admin");
     const cut = resumeToken.slice(0, -1);
@@ -71,7 +71,7 @@ describe("the token of an earlier process", () => {
     expect(startJsonRelay().connectJson({ resume: resumeToken }).welcome.id).toBe("1");
   });
 
-  test("is worth nothing five minutes after the start", () => {
+  test("is not valid five minutes after the start", () => {
     const { resumeToken } = startJsonRelay(ours).connectJson({ id: "alice" }).welcome;
     const after = startJsonRelay(ours);
     vi.advanceTimersByTime(300_001);
@@ -83,7 +83,7 @@ const HALF_AN_HOUR = 1_800_000;
 const HOUR = 3_600_000;
 
 describe("of two tokens of one session, the one that was issued later", () => {
-  /** Two tokens of alice's session: one that she has used up, and the one that came in its place. */
+  /** Returns two tokens of alice's session: one that is used up, and the one that replaced it. */
   function issueTwo() {
     const before = startJsonRelay(ours);
     const first = before.connectJson({ id: "alice" });
@@ -93,7 +93,7 @@ describe("of two tokens of one session, the one that was issued later", () => {
     return { stolen: first.welcome.resumeToken, latest: second.welcome.resumeToken };
   }
 
-  test("takes the id, and its mail, from whoever reclaimed it with the earlier one, who is closed with 4500", () => {
+  test("takes the id and its mail from a client with the earlier token, which closes with 4500", () => {
     const { stolen, latest } = issueTwo();
     const after = startJsonRelay(ours);
     const sender = after.connectJson();
@@ -109,7 +109,7 @@ describe("of two tokens of one session, the one that was issued later", () => {
     expect(owner.did).not.toContain("close 4500");
   });
 
-  test("keeps the id from the earlier one, also when its session has ended", () => {
+  test("blocks the earlier token, even after its session has ended", () => {
     const { stolen, latest } = issueTwo();
     const after = startJsonRelay(ours);
     const owner = after.connectJson({ resume: latest });
@@ -119,7 +119,7 @@ describe("of two tokens of one session, the one that was issued later", () => {
     expect(after.connectJson({ resume: latest }).welcome.id).not.toBe("alice");
   });
 
-  test("is the owner's in the next process too, however many tokens the thief was issued in this one", () => {
+  test("wins in the next process, too, however many tokens a thief got in this one", () => {
     const { stolen, latest } = issueTwo();
     const after = startJsonRelay(ours);
     let thief = after.connectJson({ resume: stolen });
@@ -148,7 +148,7 @@ describe("a token of an earlier process that is repeated", () => {
     expect(connectJson({ resume, attempt: 1 }).did).toEqual(["close 4500"]);
   });
 
-  test("gives nothing where the client has shown that it saw its welcome", () => {
+  test("gives nothing after the client has seen its welcome", () => {
     const { resumeToken: resume } = startJsonRelay(ours).connectJson({ id: "alice" }).welcome;
     const { connectJson } = startJsonRelay(ours);
     const client = connectJson({ resume });
@@ -159,7 +159,7 @@ describe("a token of an earlier process that is repeated", () => {
 });
 
 describe("the age of a signed token", () => {
-  test("is an hour at the most: after that it gives no id", () => {
+  test("is an hour at most: after that the token gives no id", () => {
     for (const [age, id] of [
       [HOUR, "alice"],
       [HOUR + 1, expect.stringMatching(FIRST)],
@@ -201,7 +201,7 @@ describe("the age of a signed token", () => {
     }
   });
 
-  test("is nobody's concern where no token is signed", () => {
+  test("does not matter without a signer", () => {
     const { connectJson } = startJsonRelay();
     const client = connectJson();
     client.asks({ type: "pong" });
@@ -239,7 +239,7 @@ test("a signed token of this process is used up like any other, and gives no id 
   expect(resumed).toBe(false);
 });
 
-test("random ids are 22 characters that nobody can guess, each another", () => {
+test("random ids have 22 characters and are all different", () => {
   const { connectJson } = startJsonRelay({ ids: "random" });
   const ids = Array.from({ length: 1000 }, () => connectJson().welcome.id);
   expect(new Set(ids).size).toBe(1000);

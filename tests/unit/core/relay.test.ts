@@ -18,7 +18,7 @@ describe("a message", () => {
     expect([one.heard, two.heard, three.heard]).toEqual([[], ["您好啊"], []]);
   });
 
-  test("reaches the client itself that named itself", () => {
+  test("reaches its sender if the sender names itself", () => {
     const { connect } = startRelay();
     const one = connect();
     one.says("1:note");
@@ -66,7 +66,7 @@ describe("a message", () => {
   });
 });
 
-test("where no schedule is given, what one frame brought about is written before the turn goes on", async () => {
+test("without a schedule, the frames that one frame caused are written before the turn goes on", async () => {
   const relay = new Relay();
   const connection = new FakeConnection();
   relay.open(connection).onMessage("1:a", false);
@@ -75,7 +75,7 @@ test("where no schedule is given, what one frame brought about is written before
   expect(connection.did).toEqual(["write a"]);
 });
 
-describe("what cannot be delivered", () => {
+describe("a message that cannot be delivered", () => {
   test.each([
     ["9:hi", "no_such_id"],
     ["01:hi", "no_such_id"],
@@ -140,7 +140,7 @@ describe("an id", () => {
     expect(one.heard).toEqual([expect.stringContaining(":error no_such_id ")]);
   });
 
-  test("is not touched by what a socket reports late of another", () => {
+  test("is not affected by late events of another socket", () => {
     const { connect } = startRelay();
     const [one, two] = [connect(), connect()];
     two.leaves();
@@ -153,7 +153,7 @@ describe("an id", () => {
 });
 
 describe("an observer", () => {
-  test("hears of everything, each with the id of whose it is", () => {
+  test("gets every event, with the id of its session", () => {
     const events: string[] = [];
     const left: Left[] = [];
     const { connect } = startRelay({
@@ -180,7 +180,7 @@ describe("an observer", () => {
     ]);
   });
 
-  test("hears what failed inside, on a connection that closes with 1011 while the others stay", () => {
+  test("gets an error inside the relay, whose connection closes with 1011 while the others stay", () => {
     const failures: unknown[] = [];
     const defect = new Error("a defect");
     const { relay, connect } = startRelay({

@@ -13,7 +13,7 @@ afterEach(() => {
 });
 
 describe("a client that lost its connection", () => {
-  test("comes back as the same id, with what it missed before what is new, in order and with its numbers", () => {
+  test("gets the same id back, and missed messages before new ones, in order and with their numbers", () => {
     const { connect, connectJson, resume } = startJsonRelay();
     const [sender, lost] = [connect(), connectJson()];
     sender.says("2:before");
@@ -29,7 +29,7 @@ describe("a client that lost its connection", () => {
     expect(sender.heard).toEqual([]);
   });
 
-  test("is not sent again what it acknowledged", () => {
+  test("does not get messages again that it acknowledged", () => {
     const { connect, connectJson, resume } = startJsonRelay();
     const [sender, lost] = [connect(), connectJson()];
     for (const words of ["one", "two", "three"]) sender.says(`2:${words}`);
@@ -39,7 +39,7 @@ describe("a client that lost its connection", () => {
     expect(resume(lost).data).toEqual(["three", "four"]);
   });
 
-  test("finds all that waits in one write behind its welcome", () => {
+  test("gets all queued messages in one write behind its welcome", () => {
     const { connect, connectJson, resume } = startJsonRelay();
     const [sender, lost] = [connect(), connectJson()];
     lost.vanishes();
@@ -49,7 +49,7 @@ describe("a client that lost its connection", () => {
     expect(back.data.length).toBe(20);
   });
 
-  test("gets bytes that it missed as bytes", () => {
+  test("gets missed messages of bytes as bytes", () => {
     const { connect, connectJson, resume } = startJsonRelay();
     const [sender, lost] = [connect(), connectJson()];
     lost.vanishes();
@@ -69,7 +69,7 @@ describe("a client that lost its connection", () => {
     expect(relay.holdings.sessions).toBe(2);
   });
 
-  test("keeps its session from an attempt of its own that was held up on the way: that one closes with 4500", () => {
+  test("keeps its session when an earlier, delayed attempt to connect arrives: that one closes with 4500", () => {
     const { connectJson } = startJsonRelay();
     const lost = connectJson();
     const resume = lost.welcome.resumeToken;
@@ -95,7 +95,7 @@ describe("a client that lost its connection", () => {
     expect(connectJson({ resume, attempt: 3 }).welcome).toMatchObject({ id: "2", resumed: false });
   });
 
-  test("begins nothing by an attempt that comes after the session has ended", () => {
+  test("begins no session with a delayed attempt that comes after its session has ended", () => {
     const { relay, connectJson } = startJsonRelay();
     const lost = connectJson();
     const resume = lost.welcome.resumeToken;
@@ -118,7 +118,7 @@ describe("a client that lost its connection", () => {
 });
 
 describe("the token of a welcome", () => {
-  test("is another with each welcome", () => {
+  test("is a new one in each welcome", () => {
     const { connectJson, resume } = startJsonRelay();
     const first = connectJson();
     const second = resume(first);
@@ -137,7 +137,7 @@ describe("the token of a welcome", () => {
     expect(resume(second).welcome).toMatchObject({ id: "1", resumed: true });
   });
 
-  test("is good again and again for a client that never saw what it brought", () => {
+  test("resumes again and again for a client that never saw its welcome", () => {
     const { connect, connectJson, resume } = startJsonRelay();
     const lost = connectJson();
     const sender = connect();
@@ -151,7 +151,7 @@ describe("the token of a welcome", () => {
     }
   });
 
-  test("is good from each welcome that was seen, although no frame came after it", () => {
+  test("resumes from each welcome that the client saw, even if no frame followed", () => {
     const { connectJson, resume } = startJsonRelay();
     let seen = connectJson();
     for (let times = 0; times < 5; times++) {
@@ -161,7 +161,7 @@ describe("the token of a welcome", () => {
     }
   });
 
-  test("is no good where it is unknown: a new session says so", () => {
+  test("resumes nothing if it is unknown: a new session begins and says so", () => {
     const { connectJson } = startJsonRelay();
     expect(connectJson({ resume: "0".repeat(48) }).welcome).toMatchObject({
       id: "1",
@@ -172,7 +172,7 @@ describe("the token of a welcome", () => {
     expect(connectJson().welcome).toMatchObject({ id: "3", resumed: false, recovered: true });
   });
 
-  test("is no good for another subprotocol, and its session goes on without harm", () => {
+  test("resumes nothing in another subprotocol, and does not harm its session", () => {
     const { connect, connectJson, resume } = startJsonRelay();
     const lost = connectJson();
     lost.vanishes();
@@ -181,7 +181,7 @@ describe("the token of a welcome", () => {
     expect(resume(lost).data).toEqual(["hi", "hi"]);
   });
 
-  test("is no good for who is to have another id, and is for who is to have the same", () => {
+  test("resumes nothing for a client with another id from the app, and resumes for one with the same id", () => {
     const { connectJson } = startJsonRelay();
     const lost = connectJson({ id: "alice" });
     lost.vanishes();
@@ -190,7 +190,7 @@ describe("the token of a welcome", () => {
     expect(connectJson({ id: "alice", resume }).welcome).toMatchObject({ id: "alice", resumed: true });
   });
 
-  test("is not given to who speaks plain or text", () => {
+  test("is not sent to clients of the plain and the text protocol", () => {
     const { connect, turn } = startJsonRelay();
     const [one, two] = [connect(), connect({ protocol: text })];
     turn.end();
@@ -199,7 +199,7 @@ describe("the token of a welcome", () => {
 });
 
 describe("a session that is away", () => {
-  test("ends when its time is over, and its token with it", () => {
+  test("ends when its resume window is over, and its token with it", () => {
     const { relay, connect, connectJson, resume } = startJsonRelay({ resumeMs: RESUME_MS, heartbeatMs: 600_000 });
     const [sender, lost] = [connect(), connectJson()];
     lost.vanishes();
@@ -212,7 +212,7 @@ describe("a session that is away", () => {
     expect(resume(lost).welcome).toMatchObject({ id: "3", resumed: false, recovered: false });
   });
 
-  test("that came back has its whole time again when it is lost again, and no time runs while it is there", () => {
+  test("that was resumed has a whole resume window when it is lost again, and none runs while it is online", () => {
     const { relay, connectJson, resume } = startJsonRelay({ resumeMs: RESUME_MS, heartbeatMs: 600_000 });
     let client = connectJson();
     for (let times = 0; times < 3; times++) {
@@ -225,7 +225,7 @@ describe("a session that is away", () => {
     expect(relay.holdings.sessions).toBe(1);
   });
 
-  test("has no time where resumeMs is 0: it ends with its connection", () => {
+  test("ends with its connection if resumeMs is 0", () => {
     const { relay, connectJson, resume } = startJsonRelay({ resumeMs: 0 });
     const lost = connectJson();
     expect(lost.welcome.resumeMs).toBe(0);

@@ -10,7 +10,7 @@ afterEach(() => {
 });
 
 describe("clients of relay.v1.text in a room", () => {
-  test("are told who comes and goes, themselves included, and hear each other", () => {
+  test("are told of each join and leave, their own included, and hear each other", () => {
     const { connect } = startJsonRelay();
     const [one, two] = [connect({ protocol: text }), connect({ protocol: text })];
     one.says(":join lobby");
@@ -21,7 +21,7 @@ describe("clients of relay.v1.text in a room", () => {
     expect(two.heard).toEqual([":welcome 2", ":joined 2 lobby", "1#lobby:anybody here?", ":left 2 lobby"]);
   });
 
-  test("ask who is there, in order of joining, and who they are", () => {
+  test("can ask for the members, in order of joining, and for their own id", () => {
     const { connect } = startJsonRelay();
     const [one, two] = [connect({ protocol: text }), connect({ protocol: text })];
     two.says(":join lobby");
@@ -48,7 +48,7 @@ describe("clients of relay.v1.text in a room", () => {
 });
 
 describe("clients of relay.v1.json in a room", () => {
-  test("join, ask and leave with an ack each, and are told of the others alone", () => {
+  test("join, ask and leave with an ack each, and are told only of the others", () => {
     const { connectJson } = startJsonRelay();
     const [one, two] = [connectJson(), connectJson()];
     one.asks({ type: "join", room: "lobby", ackId: 1 });
@@ -63,7 +63,7 @@ describe("clients of relay.v1.json in a room", () => {
     expect([one.news, two.news]).toEqual([["2 joined lobby", "2 left lobby"], []]);
   });
 
-  test("hear what is published, all but its sender, who is told how many they are", () => {
+  test("hear published messages, except their sender, which is told the number of recipients", () => {
     const { connectJson } = startJsonRelay();
     const clients = [connectJson(), connectJson(), connectJson()] as const;
     const outsider = connectJson();
@@ -77,7 +77,7 @@ describe("clients of relay.v1.json in a room", () => {
     expect(outsider.frames.length).toBe(1);
   });
 
-  test("hear their own with echo, before the ack of it", () => {
+  test("hear their own message with echo, before its ack", () => {
     const { connectJson } = startJsonRelay();
     const one = connectJson();
     one.asks({ type: "join", room: "lobby" });
@@ -98,7 +98,7 @@ describe("clients of relay.v1.json in a room", () => {
     expect(two.all("ack").map(({ outcome }) => outcome)).toEqual(["done", "done"]);
   });
 
-  test("are told each its own kind of error", () => {
+  test("each get their own kind of error", () => {
     const { connectJson } = startJsonRelay();
     const one = connectJson();
     for (const type of ["leave", "members"] as const) one.asks({ type, room: "lobby", ackId: 1 });
@@ -147,7 +147,7 @@ test("a room of all protocols hears each in its own words", () => {
   ]);
 });
 
-test("members who cannot take it are not counted among the recipients, and keep nobody from getting it", () => {
+test("members that cannot take a message are not counted as recipients, and do not keep others from getting it", () => {
   const { connect, connectJson } = startJsonRelay({ limits: { maxBufferedBytes: 1000 } });
   const [one, slow, three] = [connectJson(), connect({ protocol: text }), connectJson()];
   one.asks({ type: "join", room: "lobby" });
@@ -160,7 +160,7 @@ test("members who cannot take it are not counted among the recipients, and keep 
 });
 
 describe("a session", () => {
-  test("is in so many rooms at most; one more is forbidden, and one it is in already is not", () => {
+  test("is in maxRoomsPerSession rooms at most; one more is forbidden, and one that it is in already is not", () => {
     const { connectJson } = startJsonRelay({ limits: { maxRoomsPerSession: 2 } });
     const client = connectJson();
     for (const [at, room] of ["a", "b", "c", "a"].entries()) client.asks({ type: "join", room, ackId: at });
@@ -176,7 +176,7 @@ describe("a session", () => {
     ]);
   });
 
-  test("watches so many ids at most; one more is forbidden, and one it watches already is not", () => {
+  test("watches maxWatchesPerSession ids at most; one more is forbidden, one that it watches already is not", () => {
     const { connectJson } = startJsonRelay({ limits: { maxWatchesPerSession: 2 } });
     const client = connectJson();
     for (const [at, id] of ["a", "b", "c", "a"].entries()) client.asks({ type: "watch", id, ackId: at });
@@ -193,7 +193,7 @@ describe("a session", () => {
   });
 });
 
-test("a session that asks for long lists of members without end is rate_limited", () => {
+test("a session that keeps asking for long lists of members gets rate_limited", () => {
   const { connectJson } = startJsonRelay();
   const clients = Array.from({ length: 500 }, () => connectJson());
   for (const client of clients) client.asks({ type: "join", room: "lobby" });

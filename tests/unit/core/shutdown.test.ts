@@ -10,7 +10,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Begins to shut down; `isDone` tells whether it has come to its end. */
+/** Starts a shutdown. `isDone` returns whether it is over. */
 function shutDown(relay: { shutdown(): Promise<void> }) {
   let done = false;
   const promise = relay.shutdown().then(() => {
@@ -28,7 +28,7 @@ describe("shutting down", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test("closes all with 1001, behind what waits for them", async () => {
+  test("closes all connections with 1001, behind their queued frames", async () => {
     const { relay, connect } = startRelay();
     const [one, two] = [connect(), connect()];
     const echo = new FakeConnection();
@@ -41,7 +41,7 @@ describe("shutting down", () => {
     expect(relay.holdings.sessions).toBe(0);
   });
 
-  test("is over when the last has gone, not earlier, and leaves no timer", async () => {
+  test("is over when the last connection has gone, not earlier, and leaves no timer", async () => {
     const { relay, connect } = startRelay();
     const [one, two] = [connect(), connect()];
     const { isDone } = shutDown(relay);
@@ -55,7 +55,7 @@ describe("shutting down", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test("drops who has not gone after closeTimeoutMs, and does not wait for it", async () => {
+  test("drops connections that are still open after closeTimeoutMs, and does not wait for them", async () => {
     const { relay, connect } = startRelay();
     const [polite, mute] = [connect(), connect()];
     const { isDone } = shutDown(relay);
@@ -69,7 +69,7 @@ describe("shutting down", () => {
     expect(polite.did).toEqual(["close 1001"]);
   });
 
-  test("waits for those who were closing already", async () => {
+  test("waits for connections that were closing already", async () => {
     const { relay, connect } = startRelay();
     const one = connect();
     one.link.onPeerClosing(1000, "");
@@ -82,7 +82,7 @@ describe("shutting down", () => {
     expect(one.did).toEqual([]);
   });
 
-  test("takes no more: a connection that opens now closes with 1001, and is waited for", async () => {
+  test("accepts no connection: one that opens now closes with 1001, and is waited for", async () => {
     const { relay, connect } = startRelay();
     const one = connect();
     expect(relay.isShuttingDown).toBe(false);
@@ -99,7 +99,7 @@ describe("shutting down", () => {
     expect(isDone()).toBe(true);
   });
 
-  test("twice is over twice when the last has gone", async () => {
+  test("twice is over twice when the last connection has gone", async () => {
     const { relay, connect } = startRelay();
     const one = connect();
     const first = shutDown(relay);
@@ -109,7 +109,7 @@ describe("shutting down", () => {
     expect([first.isDone(), second.isDone()]).toEqual([true, true]);
   });
 
-  test("pings nobody any more", async () => {
+  test("pings no connection any more", async () => {
     const { relay, connect } = startRelay({ closeTimeoutMs: 60_000 });
     const one = connect();
     shutDown(relay);

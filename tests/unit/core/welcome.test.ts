@@ -11,7 +11,7 @@ afterEach(() => {
 });
 
 describe("a client of relay.v1.json", () => {
-  test("is told first all that it needs to know", () => {
+  test("gets a welcome with all that it needs first", () => {
     const { connectJson } = startJsonRelay({ resumeMs: 1234, limits: { maxMessageBytes: 999 } });
     expect(connectJson().frames).toEqual([
       {
@@ -27,7 +27,7 @@ describe("a client of relay.v1.json", () => {
     ]);
   });
 
-  test("is welcomed whatever waits for its connection already", () => {
+  test("gets its welcome even if its backlog is full", () => {
     const { connectJson } = startJsonRelay({ limits: { maxBufferedBytes: 1 } });
     expect(connectJson().welcome.id).toBe("1");
   });
@@ -60,7 +60,7 @@ describe("a client of relay.v1.json", () => {
   });
 });
 
-test("a client of relay.v1.text is told its id first, and is not pinged in its own lines", () => {
+test("a client of relay.v1.text gets its id first, and no ping lines", () => {
   const { connect, turn } = startJsonRelay();
   const client = connect({ protocol: text });
   passBeats(3);

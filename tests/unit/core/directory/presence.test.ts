@@ -11,13 +11,13 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A relay whose heartbeat drops nobody in the time of these tests. */
+/** Starts a relay whose heartbeat drops no connection during these tests. */
 function start() {
   return startJsonRelay({ resumeMs: RESUME_MS, heartbeatMs: 600_000 });
 }
 
-describe("who watches an id", () => {
-  test("is told at once, behind the ack, how it stands", () => {
+describe("a watcher of an id", () => {
+  test("is told its state immediately, behind the ack", () => {
     const { connectJson } = start();
     const [watcher] = [connectJson(), connectJson()];
     watcher.asks({ type: "watch", id: "2", ackId: 1 });
@@ -30,7 +30,7 @@ describe("who watches an id", () => {
     ]);
   });
 
-  test("is told when it begins, is lost, comes back and ends, once each", () => {
+  test("is told when its session begins, is lost, is resumed and ends, once each", () => {
     const { connectJson, resume } = start();
     const watcher = connectJson();
     watcher.asks({ type: "watch", id: "2" });
@@ -50,7 +50,7 @@ describe("who watches an id", () => {
     expect(watcher.news).toEqual(["2 offline", "2 online", "2 offline"]);
   });
 
-  test("is not told again when the time of what went offline is over", () => {
+  test("is not told again when the resume window of an offline session is over", () => {
     const { connectJson } = start();
     const [watcher, two] = [connectJson(), connectJson()];
     watcher.asks({ type: "watch", id: "2" });
@@ -70,7 +70,7 @@ describe("who watches an id", () => {
     expect(watcher.news).toEqual(["2 online"]);
   });
 
-  test("is told of an id that goes to somebody else, in this order", () => {
+  test("is told offline, then online, when another client takes over the id", () => {
     const { connectJson } = start();
     const watcher = connectJson();
     connectJson({ id: "alice" });
@@ -115,7 +115,7 @@ describe("who watches an id", () => {
 });
 
 describe("the members of a room", () => {
-  test("are told of one that is lost, comes back and ends, whichever protocol they speak", () => {
+  test("are told when another is lost, resumed and ended, in any protocol", () => {
     const { connect, connectJson, resume } = start();
     const [one, two, three] = [connectJson(), connect({ protocol: text }), connectJson()];
     one.asks({ type: "join", room: "lobby" });
@@ -128,7 +128,7 @@ describe("the members of a room", () => {
     expect(two.heard.slice(3)).toEqual([":offline 3 lobby", ":online 3 lobby", ":left 3 lobby"]);
   });
 
-  test("are told that one has left when its time is over", () => {
+  test("are told that a member left when its resume window is over", () => {
     const { connectJson } = start();
     const [one, two] = [connectJson(), connectJson()];
     for (const client of [one, two]) client.asks({ type: "join", room: "lobby" });
@@ -138,7 +138,7 @@ describe("the members of a room", () => {
     expect(one.news).toEqual(["2 joined lobby", "2 offline lobby", "2 left lobby"]);
   });
 
-  test("are told nothing of one that goes on over another connection", () => {
+  test("are told nothing when a session goes on over another connection", () => {
     const { connectJson, resume } = start();
     const [one, two] = [connectJson(), connectJson()];
     for (const client of [one, two]) client.asks({ type: "join", room: "lobby" });
@@ -147,7 +147,7 @@ describe("the members of a room", () => {
     expect(one.news).toEqual(["2 joined lobby"]);
   });
 
-  test("are told once for each room that they share", () => {
+  test("are told once for each room that they share with it", () => {
     const { connectJson } = start();
     const [one, two] = [connectJson(), connectJson()];
     for (const room of ["a", "b"]) {
@@ -160,7 +160,7 @@ describe("the members of a room", () => {
   });
 });
 
-test("who comes back is told what has become of those whom it watches", () => {
+test("a client that resumes gets the state of the ids that it watches", () => {
   const { connectJson, resume } = start();
   const [watcher, two, three] = [connectJson(), connectJson(), connectJson()];
   for (const id of ["2", "3"]) watcher.asks({ type: "watch", id });
@@ -170,7 +170,7 @@ test("who comes back is told what has become of those whom it watches", () => {
   expect(three.news).toEqual([]);
 });
 
-test("who comes back hears first what it missed, then what is new", () => {
+test("a client that resumes gets missed messages first, then new ones", () => {
   const { connectJson, resume } = start();
   const [one, two] = [connectJson(), connectJson()];
   two.asks({ type: "watch", id: "2" });
@@ -181,7 +181,7 @@ test("who comes back hears first what it missed, then what is new", () => {
   expect(back.frames.map(({ type }) => type)).toEqual(["welcome", "message", "presence", "message"]);
 });
 
-test("nobody hears of a connection that was refused, and no hook, and no id is lost to it", async () => {
+test("a refused connection is announced to nobody, calls no hook, and uses up no id", async () => {
   const heard: string[] = [];
   const { connectJson } = startJsonRelay({
     limits: { maxConnections: 2 },

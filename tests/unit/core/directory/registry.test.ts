@@ -17,13 +17,13 @@ test("ids are 1, 2, 3 … in order, whoever has left in between", () => {
   expect([first.id, registry.nextId(), registry.nextId()]).toEqual(["1", "2", "3"]);
 });
 
-test("a prefix stands before each number", () => {
+test("each number has the prefix", () => {
   const registry = new Registry("sequential", "here-");
   registry.add(fakeSession("here-1"));
   expect([registry.nextId(), registry.nextId()]).toEqual(["here-2", "here-3"]);
 });
 
-test("an id that somebody brought along is passed over", () => {
+test("an id from the app is skipped", () => {
   const registry = new Registry();
   const theirs = fakeSession("2");
   registry.add(theirs);
@@ -43,11 +43,11 @@ test("a session is found by its id until it is removed", () => {
   expect(registry.size).toBe(0);
 });
 
-test.each(["constructor", "__proto__"])("nobody is found under %s", (id) => {
+test.each(["constructor", "__proto__"])("no session is found under %s", (id) => {
   expect(new Registry().find(id)).toBeUndefined();
 });
 
-test("a session that goes late does not free the id of the one that has it now", () => {
+test("a session that ends late does not free the id of the session that has it now", () => {
   const registry = new Registry();
   const stale = fakeSession("7");
   const present = fakeSession("7");

@@ -10,7 +10,7 @@ afterEach(() => {
 });
 
 describe("a token", () => {
-  test("stands for its session and no other", () => {
+  test("resumes its session and no other", () => {
     const tokens = new ResumeTokens();
     const [three, seven] = [fakeSession("3"), fakeSession("7")];
     const [third, seventh] = [tokens.issue(three), tokens.issue(seven)];
@@ -18,7 +18,7 @@ describe("a token", () => {
     expect(tokens.find(seventh)).toBe(seven);
   });
 
-  test("cannot be guessed: 24 random bytes behind the key of its session, which need no escape in a URL", () => {
+  test("cannot be guessed: 24 random bytes behind the key of its session, without escapes in a URL", () => {
     const tokens = new ResumeTokens();
     const issued = Array.from({ length: 1000 }, () => tokens.issue(fakeSession("3")));
     expect(new Set(issued).size).toBe(1000);
@@ -31,7 +31,7 @@ describe("a token", () => {
     expect(tokens.find(token)).toBeUndefined();
   });
 
-  test("that a session was resumed with stays good until the client shows that it got the next", () => {
+  test("that resumed a session stays valid until the client shows that it got the next one", () => {
     const tokens = new ResumeTokens();
     const session = fakeSession("3");
     const first = tokens.issue(session);
@@ -42,7 +42,7 @@ describe("a token", () => {
     expect(session.ticket?.markWelcomeSeen()).toBe(false);
   });
 
-  test("stays good through any number of resumes whose welcome was lost, and no other piles up", () => {
+  test("stays valid through any number of resumes whose welcome was lost; their new tokens do not", () => {
     const tokens = new ResumeTokens();
     const session = fakeSession("3");
     const first = tokens.issue(session);
@@ -51,7 +51,7 @@ describe("a token", () => {
     expect(unseen.map((token) => tokens.find(token))).toEqual([undefined, undefined, undefined, undefined, session]);
   });
 
-  test("that came with a welcome is as good as the one before, and once used it is the only one that stays", () => {
+  test("of a welcome is valid beside the one before, and once used it is the only valid one", () => {
     const tokens = new ResumeTokens();
     const session = fakeSession("3");
     const first = tokens.issue(session);
@@ -60,7 +60,7 @@ describe("a token", () => {
     expect([first, second, third].map((token) => tokens.find(token))).toEqual([undefined, session, session]);
   });
 
-  test("is no good once its session is over, the one before it neither", () => {
+  test("is not valid once its session has ended, nor is the one before it", () => {
     const tokens = new ResumeTokens();
     const session = fakeSession("3");
     const first = tokens.issue(session);
@@ -71,7 +71,7 @@ describe("a token", () => {
 });
 
 describe("the session that a token was issued for", () => {
-  test("is told by an outdated token too, and by no token of another session", () => {
+  test("is found by a token that is used up, too, and by no token of another session", () => {
     const tokens = new ResumeTokens();
     const [three, seven] = [fakeSession("3"), fakeSession("7")];
     const first = tokens.issue(three);
@@ -83,7 +83,7 @@ describe("the session that a token was issued for", () => {
     expect(tokens.trace("0".repeat(64))).toBeUndefined();
   });
 
-  test("is remembered for a minute after its end where its client counts its attempts", () => {
+  test("is remembered for a minute after its end if its client numbers its attempts", () => {
     const tokens = new ResumeTokens();
     const [counted, other] = [fakeSession("3"), fakeSession("7")];
     const [token, others] = [tokens.issue(counted), tokens.issue(other)];

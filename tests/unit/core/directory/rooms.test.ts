@@ -18,13 +18,13 @@ function idsIn(rooms: Rooms, name: string): string[] {
   return Array.from(rooms.members(name), ({ id }) => id);
 }
 
-test("members are in order of joining, and who joins again keeps the place", () => {
+test("members are in order of joining, and a member that joins again keeps its place", () => {
   const rooms = new Rooms();
   for (const session of [seven, three, seven]) expect(rooms.join("lobby", session)).toBe("lobby");
   expect(idsIn(rooms, "lobby")).toEqual(["7", "3"]);
 });
 
-test("a room vanishes with its last member, and what is no room has no members", () => {
+test("a room vanishes with its last member, and a room that does not exist has no members", () => {
   const rooms = new Rooms();
   rooms.join("lobby", three);
   rooms.join("lobby", seven);
@@ -35,7 +35,7 @@ test("a room vanishes with its last member, and what is no room has no members",
   expect(rooms.leave("lobby", seven)).toBe(false);
 });
 
-test("nobody leaves a room for another", () => {
+test("a session that leaves a room does not remove another member", () => {
   const rooms = new Rooms();
   rooms.join("lobby", three);
   expect(rooms.leave("lobby", seven)).toBe(false);

@@ -13,7 +13,7 @@ test("a session watches an id once, however often it asked to", () => {
   expect([...watchers.of("9")]).toEqual([]);
 });
 
-test("nothing is kept of an id that nobody watches any longer", () => {
+test("an id without watchers is forgotten", () => {
   const watchers = new Watchers();
   const [one, two] = [fakeSession("1"), fakeSession("2")];
   watchers.watch("7", one);

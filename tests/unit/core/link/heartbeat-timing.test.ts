@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Heartbeat } from "../../../../src/core/link/heartbeat.ts";
 import { BEAT_MS, FakeMonitored, passBeats } from "../../fakes.ts";
 
-// What heartbeat.ts promises of when things happen, held against random talk. All times are milliseconds.
+// Checks the times that heartbeat.ts promises against clients that talk at random. All times are milliseconds.
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -12,13 +12,13 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Silence shorter than what may lose a connection. */
+/** Silence too short to lose a connection. */
 const survivableMs = fc.integer({ min: 0, max: 3.8 * BEAT_MS - 1 });
 const talkOfAnyKind = fc.array(fc.oneof(survivableMs, fc.integer({ min: 0, max: BEAT_MS })), { maxLength: 12 });
-/** Where between two ticks the connection comes. */
+/** Time of the connection's opening between two ticks. */
 const phaseMs = fc.integer({ min: 0, max: BEAT_MS });
 
-/** A connection that talks after each of the silences, then never again. */
+/** Runs a connection that talks after each of the silences, then never again. */
 function talk(silences: readonly number[], phase: number): { monitored: FakeMonitored; heardAt: number[] } {
   const heartbeat = new Heartbeat({ intervalMs: BEAT_MS, misses: 3 });
   vi.advanceTimersByTime(phase);
@@ -35,14 +35,14 @@ function talk(silences: readonly number[], phase: number): { monitored: FakeMoni
   return { monitored, heardAt };
 }
 
-/** The pings after each time that the connection was heard, and before the next. */
+/** Groups the pings by the sign of life before them. */
 function pingsAfter(
   monitored: FakeMonitored,
   heardAt: readonly number[],
 ): { heard: number; pings: number[]; next: number }[] {
   return heardAt.map((heard, at) => {
     const next = heardAt[at + 1] ?? Number.POSITIVE_INFINITY;
-    // The timers of a moment come before what is heard in it.
+    // Timers run before a sign of life of the same millisecond.
     return { heard, next, pings: monitored.pings.filter((ping) => ping > heard && ping <= next) };
   });
 }
@@ -119,7 +119,7 @@ test("a frame that keeps arriving within each beat never costs a miss; then thre
       passBeats(6);
       heartbeat.stop();
       const lostAt = monitored.lostAt ?? Number.NaN;
-      // Bytes before the first ping say nothing that the ping does not ask again.
+      // Bytes before the first ping do not matter: the ping asks again.
       expect(lostAt - lastByteAt).toBeGreaterThan(2.8 * BEAT_MS);
       expect(lostAt - lastByteAt).toBeLessThanOrEqual(4 * BEAT_MS);
       expect(lostAt - (monitored.pings[0] ?? 0)).toBeGreaterThanOrEqual(3 * BEAT_MS);

@@ -28,7 +28,7 @@ function monitor(): FakeMonitored {
 }
 
 describe("a connection in silence", () => {
-  test("is asked once a beat, counted once a beat, and lost at the third miss", () => {
+  test("is pinged once a beat, misses once a beat, and is lost at the third miss", () => {
     const monitored = monitor();
     passBeats(5);
     const [first = Number.NaN] = monitored.pings;
@@ -46,7 +46,7 @@ describe("a connection in silence", () => {
     expect(monitored.pings.length).toBe(3);
   });
 
-  test.each([1, 2, 7])("is lost after %i misses where so many are allowed", (misses) => {
+  test.each([1, 2, 7])("is lost after %i misses if the option says so", (misses) => {
     const other = new Heartbeat({ intervalMs: BEAT_MS, misses });
     const monitored = new FakeMonitored();
     other.add(monitored);
@@ -55,7 +55,7 @@ describe("a connection in silence", () => {
     expect(monitored.lostAt).toBe((monitored.pings[0] ?? Number.NaN) + misses * BEAT_MS);
   });
 
-  test("starts again from no miss when it is heard in the last moment", () => {
+  test("has no misses again after a sign of life in the last moment", () => {
     const monitored = monitor();
     passBeats(3.7);
     expect(monitored.counted).toEqual([1, 2]);
@@ -67,7 +67,7 @@ describe("a connection in silence", () => {
   });
 });
 
-test("a connection that ended is neither asked nor counted", () => {
+test("a connection that ended is not pinged and has no misses", () => {
   const monitored = monitor();
   monitored.isOver = true;
   passBeats(5);
@@ -94,7 +94,7 @@ test("a visit that ends another connection of the same tick leaves that one alon
   expect([second.visits, second.pings, second.counted]).toEqual([0, [], []]);
 });
 
-test("a connection that ends when it is visited is not asked", () => {
+test("a connection that ends during its visit is not pinged", () => {
   const monitored = monitor();
   monitored.onVisit = () => {
     monitored.isOver = true;
@@ -141,7 +141,7 @@ describe("a large frame on its way", () => {
 describe("ten thousand connections", () => {
   const MANY = 10_000;
 
-  /** A heartbeat whose turns of the event loop end when the test says so, with so many connections. */
+  /** Starts a heartbeat with connections; the test ends the turns of its event loop. */
   function startMany() {
     const turn = new FakeTurn();
     const many = new Heartbeat({ intervalMs: BEAT_MS, misses: 3, schedule: turn.schedule });
@@ -151,7 +151,7 @@ describe("ten thousand connections", () => {
     return { turn, many, connections, pings };
   }
 
-  test("that are due in the same moment are pinged a few in each turn of the event loop, and all before the next tick", () => {
+  test("that are due together are pinged a few per turn of the event loop, and all before the next tick", () => {
     const { turn, many, pings } = startMany();
     passBeats(1);
     let turns = 1;
@@ -185,7 +185,7 @@ describe("ten thousand connections", () => {
 });
 
 describe("time", () => {
-  test("is not taken from a clock: one that jumps loses nobody", () => {
+  test("does not depend on a clock: if it jumps, no connection is lost", () => {
     const monitored = monitor();
     passBeats(1.5);
     vi.setSystemTime(Date.now() + 3_600_000);
@@ -196,7 +196,7 @@ describe("time", () => {
     expect(monitored.counted).toEqual([1]);
   });
 
-  test("in which the process had none loses nobody: its silence counts again after a beat", () => {
+  test("in which the process could not run loses no connection: silence counts again after a beat", () => {
     const monitored = monitor();
     passBeats(3.5);
     expect(monitored.counted).toEqual([1, 2]);
@@ -209,7 +209,7 @@ describe("time", () => {
     expect(monitored.lostAt).toBeDefined();
   });
 
-  test("is told in whole beats since a tick", () => {
+  test("is counted in whole beats since a tick", () => {
     const { currentTick } = heartbeat;
     passBeats(2);
     vi.advanceTimersByTime(-1 + BEAT_MS);
@@ -219,7 +219,7 @@ describe("time", () => {
   });
 });
 
-test("a heartbeat that was stopped asks nobody and leaves no timer", () => {
+test("a stopped heartbeat pings no connection and leaves no timer", () => {
   const monitored = monitor();
   heartbeat.stop();
   passBeats(5);

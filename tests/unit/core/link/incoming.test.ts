@@ -5,7 +5,7 @@ import { openLink, text } from "./open-link.ts";
 
 const MEBIBYTE = 1_048_576;
 
-describe("what a runtime holds of an incomplete message", () => {
+describe("an incomplete message", () => {
   test("counts in the memory budget until it is released, half a byte for each", () => {
     const budget = new MemoryBudget({ maxTotalBufferedBytes: 16 * MEBIBYTE });
     const incoming = new Incoming(budget);
@@ -20,7 +20,7 @@ describe("what a runtime holds of an incomplete message", () => {
     expect(incoming.waitingSince).toBe(Number.POSITIVE_INFINITY);
   });
 
-  test("is refused where the budget has no room, and counts as before", () => {
+  test("is refused if the budget has no room, and its count stays as before", () => {
     const budget = new MemoryBudget({ maxTotalBufferedBytes: MEBIBYTE });
     const incoming = new Incoming(budget);
     expect(incoming.hold(100_000, Number.POSITIVE_INFINITY)).toBe(true);
@@ -30,7 +30,7 @@ describe("what a runtime holds of an incomplete message", () => {
 });
 
 describe("a link whose message is incomplete", () => {
-  test("is closed with 1008 when more came than any message takes", () => {
+  test("is closed with 1008 when more bytes came than any message needs", () => {
     const { link, connection } = openLink({ maxMessageBytes: 1000 });
     expect(link.onPartialMessage(10, maxRawBytes(1000))).toBe(true);
     expect(link.onPartialMessage(10, maxRawBytes(1000) + 1)).toBe(false);

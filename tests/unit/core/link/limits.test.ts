@@ -16,7 +16,7 @@ describe("a receiver that does not read", () => {
     return { relay, turn, sender: connect(), receiver: connect() };
   }
 
-  /** Both live; the heartbeat has no reason to drop one. */
+  /** Lets the clients answer pings, so that the heartbeat drops none of them. */
   function passTalkingBeats(beats: number, ...clients: readonly FakeClient[]): void {
     for (let tenths = 0; tenths < beats * 10; tenths++) {
       for (const { link } of clients) link.onPong();
@@ -24,7 +24,7 @@ describe("a receiver that does not read", () => {
     }
   }
 
-  test("is sent to until more waits than may; then the sender, and nobody else, hears too_slow", () => {
+  test("gets messages until its backlog is full; then the sender, and nobody else, hears too_slow", () => {
     const { sender, receiver } = connectTwo();
     receiver.connection.waitingBytes = MAX_BUFFERED_BYTES;
     sender.says("2:fits");
@@ -34,7 +34,7 @@ describe("a receiver that does not read", () => {
     expect(sender.heard).toEqual([expect.stringMatching(/^:error too_slow .*"2"/)]);
   });
 
-  test("has what waits within one turn counted as well", () => {
+  test("is slow because of frames of the same turn, too", () => {
     const { turn, sender, receiver } = connectTwo();
     for (let times = 0; times < 5; times++) sender.link.onMessage(`2:${"x".repeat(40)}`, false);
     turn.end();
@@ -42,7 +42,7 @@ describe("a receiver that does not read", () => {
     expect(sender.heard.length).toBe(2);
   });
 
-  test("is sent to again as soon as it reads", () => {
+  test("gets messages again as soon as it reads", () => {
     const { sender, receiver } = connectTwo();
     receiver.connection.waitingBytes = MAX_BUFFERED_BYTES + 1;
     sender.says("2:refused");
@@ -51,7 +51,7 @@ describe("a receiver that does not read", () => {
     expect(receiver.heard).toEqual(["again"]);
   });
 
-  test("is closed with 4000 after three beats of that, and not before", () => {
+  test("is closed with 4000 after three beats with a full backlog, and not before", () => {
     const { relay, sender, receiver } = connectTwo();
     receiver.connection.waitingBytes = MAX_BUFFERED_BYTES + 1;
     sender.says("2:refused");
@@ -62,14 +62,14 @@ describe("a receiver that does not read", () => {
     expect(relay.holdings.sessions).toBe(1);
   });
 
-  test("is closed also where nobody sends to it any more", () => {
+  test("is closed even if nobody sends to it any more", () => {
     const { sender, receiver } = connectTwo();
     receiver.connection.waitingBytes = MAX_BUFFERED_BYTES + 1;
     passTalkingBeats(5, sender, receiver);
     expect(receiver.did[0]).toBe("close 4000");
   });
 
-  test("is kept when it has read in between, although it is slow again", () => {
+  test("stays open if it has read in between, although it is slow again", () => {
     const { sender, receiver } = connectTwo();
     for (let times = 0; times < 4; times++) {
       receiver.connection.waitingBytes = MAX_BUFFERED_BYTES + 1;
@@ -82,7 +82,7 @@ describe("a receiver that does not read", () => {
     expect(receiver.did).not.toContain("close 4000");
   });
 
-  test("loses its own errors past its buffer, and then its connection", () => {
+  test("loses errors when its backlog is full, and then its connection", () => {
     const { sender } = connectTwo();
     sender.connection.waitingBytes = MAX_BUFFERED_BYTES + 1;
     sender.says("nonsense");
@@ -93,7 +93,7 @@ describe("a receiver that does not read", () => {
 });
 
 describe("with maxConnections", () => {
-  test("the relay accepts until they are reached, and again when one has gone", () => {
+  test("the relay accepts connections up to the limit, and again when one has gone", () => {
     const { relay, connect } = startRelay({ limits: { maxConnections: 2 } });
     expect(relay.accepts).toBe(true);
     const first = connect();
@@ -104,7 +104,7 @@ describe("with maxConnections", () => {
     expect(relay.accepts).toBe(true);
   });
 
-  test("a connection over them closes with 1013, is no session, and costs nobody else a place", () => {
+  test("a connection over the limit closes with 1013, begins no session, and takes no place", () => {
     const { relay, connect } = startRelay({ limits: { maxConnections: 1 } });
     const first = connect();
     const over = connect();
@@ -138,7 +138,7 @@ describe("with maxConnections", () => {
   });
 });
 
-test("a relay that was given no limits takes messages of a mebibyte and any number of connections", () => {
+test("a relay without limits in its options takes messages of a mebibyte and any number of connections", () => {
   const { relay } = startRelay();
   expect(relay.limits).toEqual({
     maxMessageBytes: 1_048_576,

@@ -12,7 +12,7 @@ afterEach(() => {
 });
 
 describe("the heartbeat of a link", () => {
-  test("drops a silent connection without a close frame, and says how many beats it missed", () => {
+  test("drops a silent connection without a close frame, and reports the beats that it missed", () => {
     const { connection, owner, link } = openLink();
     passBeats(4);
     expect(connection.did).toEqual(["ping", "ping", "ping", "terminate"]);
@@ -21,7 +21,7 @@ describe("the heartbeat of a link", () => {
     expect(link.isOver).toBe(true);
   });
 
-  test.each(["frame", "pong"])("starts anew with each %s", (sign) => {
+  test.each(["frame", "pong"])("starts again with each %s", (sign) => {
     const { connection, link } = openLink();
     for (let times = 0; times < 5; times++) {
       passBeats(3.7);
@@ -31,7 +31,7 @@ describe("the heartbeat of a link", () => {
     expect(connection.count("terminate")).toBe(0);
   });
 
-  test("does not take what the relay sends for a sign of life", () => {
+  test("does not count frames of the relay as a sign of life", () => {
     const { connection, turn, link } = openLink();
     for (let halves = 0; halves < 8; halves++) {
       link.send(text("x"));
@@ -52,7 +52,7 @@ describe("the heartbeat of a link", () => {
     expect(owner.endings).toMatchObject([{ by: "heartbeat" }]);
   });
 
-  test("drops nobody for silence where the runtime pings by itself", () => {
+  test("drops no silent connection if the runtime pings by itself", () => {
     const { connection, owner } = openLink({}, withoutPing);
     passBeats(50);
     expect([connection.did, owner.events, owner.endings]).toEqual([[], [], []]);
@@ -69,7 +69,7 @@ describe("the heartbeat of a link", () => {
     remove.mockRestore();
   });
 
-  test("does not look after a link that ended", () => {
+  test("does not monitor a link that ended", () => {
     const { connection, link } = openLink();
     link.onSocketGone(1000, "");
     passBeats(10);
@@ -77,7 +77,7 @@ describe("the heartbeat of a link", () => {
   });
 });
 
-test("the owner is visited at least once a beat, silent or talking, until the link ends", () => {
+test("the owner gets onBeat at least once a beat, silent or talking, until the link ends", () => {
   const { owner, link } = openLink();
   for (let tenths = 0; tenths < 50; tenths++) {
     link.onMessage("x", false);

@@ -12,7 +12,7 @@ afterEach(() => {
 });
 
 describe("a close by the relay", () => {
-  test("comes after all that was sent before it, and nothing comes after", () => {
+  test("comes after all frames that were sent before, and no frame comes after it", () => {
     const { connection, turn, link } = openLink();
     link.send(text("a"));
     link.send(text("b"));
@@ -58,7 +58,7 @@ describe("a close by the relay", () => {
     expect(released).toEqual([link]);
   });
 
-  test("is the relay's also where the runtime reports it at once, and leaves no timer", () => {
+  test("counts as the relay's even if the runtime reports the close immediately, and leaves no timer", () => {
     const { connection, owner, link } = openLink();
     connection.close = (code, reason) => link.onSocketGone(code, reason);
     link.startClosing(CLOSE_CODES.goingAway);
@@ -98,11 +98,14 @@ describe("a close by the client", () => {
     expect(owner.endings).toEqual([{ by: "client", code: 1006, reason: "", mayReturn: true }]);
   });
 
-  test.each([1002, 1007, 1009])("that the runtime made of broken frames, with %i, is the relay's", (code) => {
-    const { owner, link } = openLink();
-    link.onSocketGone(code, "");
-    expect(owner.endings).toMatchObject([{ by: "relay", code }]);
-  });
+  test.each([1002, 1007, 1009])(
+    "that the runtime sent because of a broken frame, with %i, counts as the relay's",
+    (code) => {
+      const { owner, link } = openLink();
+      link.onSocketGone(code, "");
+      expect(owner.endings).toMatchObject([{ by: "relay", code }]);
+    },
+  );
 });
 
 describe("a message larger than maxMessageBytes", () => {
@@ -135,7 +138,7 @@ describe("a message larger than maxMessageBytes", () => {
   });
 });
 
-test("what throws inside closes this connection with 1011 and is reported; nothing is thrown at the socket", () => {
+test("an error of the owner is reported and closes this connection with 1011; the socket never sees it", () => {
   const { connection, owner, link } = openLink();
   owner.throws = new Error("a defect");
   expect(() => link.onMessage("x", false)).not.toThrow();
@@ -144,21 +147,21 @@ test("what throws inside closes this connection with 1011 and is reported; nothi
   expect(owner.endings).toMatchObject([{ by: "relay", code: 1011 }]);
 });
 
-describe("what a client closes with", () => {
-  test.each([1006, 4000, 4001, 4499])("%i means that it may return", (code) => {
+describe("a close code of the client", () => {
+  test.each([1006, 4000, 4001, 4499])("%i lets its session be resumed", (code) => {
     const { owner, link } = openLink();
     link.onPeerClosing(code, "");
     expect(owner.endings).toMatchObject([{ by: "client", mayReturn: true }]);
   });
 
-  test.each([1000, 1001, 1005, 1011, 3000, 3999, 4500, 4999])("%i means that it does not", (code) => {
+  test.each([1000, 1001, 1005, 1011, 3000, 3999, 4500, 4999])("%i ends its session", (code) => {
     const { owner, link } = openLink();
     link.onPeerClosing(code, "");
     expect(owner.endings).toMatchObject([{ by: "client", mayReturn: false }]);
   });
 });
 
-describe("what the relay closes with", () => {
+describe("a close code of the relay", () => {
   test.each(Object.values(CLOSE_CODES))(
     "$code lets the client return to its session only from 4000 to 4499",
     (closeCode) => {
@@ -169,7 +172,7 @@ describe("what the relay closes with", () => {
   );
 });
 
-test("what must not be refused is taken whatever waits, and not after the end", () => {
+test("a frame that must not be refused is sent despite a full backlog, and not after the end", () => {
   const { connection, turn, link } = openLink({ maxBufferedBytes: 1 });
   connection.waitingBytes = 2;
   expect(link.send(text("refused"))).toBe(false);

@@ -16,11 +16,11 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** What may wait: a quarter of the bound, as each waiting byte costs three others. */
+/** Bytes that may be counted: a quarter of the limit, as each counted byte stands for four. */
 const TOTAL = 1_000_000;
 
-describe("what may wait in all", () => {
-  test("is shared evenly among those who read nothing, and leaves as much free", () => {
+describe("the memory budget", () => {
+  test("is shared evenly by receivers that do not read, and leaves as much free as each holds", () => {
     const budget = new MemoryBudget({ maxTotalBufferedBytes: 4 * TOTAL });
     const waiting = Array.from({ length: 9 }, () => 0);
     for (let round = 0; round < 1000; round++) {
@@ -31,7 +31,7 @@ describe("what may wait in all", () => {
       });
     }
     expect(budget.bytes).toBeLessThanOrEqual(TOTAL);
-    // An eighth is for those that hold little.
+    // An eighth is reserved for owners that hold little.
     const share = (TOTAL * 7) / 8 / 10;
     for (const bytes of waiting) expect(Math.abs(bytes - share)).toBeLessThan(2000);
     expect(budget.makeRoomFor(0, share - 1000, Number.POSITIVE_INFINITY)).toBe(true);
@@ -42,7 +42,7 @@ describe("what may wait in all", () => {
     ]).toEqual([true, false]);
   });
 
-  test("is counted anew before somebody is refused for what has gone meanwhile", () => {
+  test("is recounted before bytes that have left meanwhile cause a refusal", () => {
     const budget = new MemoryBudget({ maxTotalBufferedBytes: 4 * TOTAL });
     budget.count(TOTAL);
     budget.watch({ recount: () => budget.count(-budget.bytes) });
@@ -51,7 +51,7 @@ describe("what may wait in all", () => {
   });
 });
 
-/** A connection that holds bytes since a moment, until it is evicted. */
+/** A connection whose bytes have waited since a given time, until it is evicted. */
 class FakeHolder implements Holder {
   readonly hasUnpromisedMessages = false;
   waitingSince: number;
@@ -75,7 +75,7 @@ class FakeHolder implements Holder {
 }
 
 describe("a budget that has nothing left", () => {
-  /** Holders of 100,000 bytes each that wait since these moments; the present one is 10,000. */
+  /** Creates holders of 100,000 bytes each that have waited since these times; the present time is 10,000. */
   function exhaust(...moments: readonly number[]) {
     vi.advanceTimersByTime(10_000 - performance.now());
     const holders: FakeHolder[] = [];
@@ -92,19 +92,19 @@ describe("a budget that has nothing left", () => {
     expect(evicted()).toEqual([2000, 5000]);
   });
 
-  test("takes from nobody who has waited for less than a second", () => {
+  test("takes nothing from holders that have waited less than a second", () => {
     const { budget, evicted } = exhaust(9001, 9500);
     expect(budget.makeRoomFor(0, 20_000, Number.POSITIVE_INFINITY)).toBe(false);
     expect([evicted(), budget.refusals]).toEqual([[], 1]);
   });
 
-  test("takes from nobody for the sake of one that has waited for longer", () => {
+  test("takes nothing from holders that have waited less than the one that asks", () => {
     const { budget, evicted } = exhaust(3000, 5000);
     expect(budget.makeRoomFor(0, 150_000, 4000)).toBe(false);
     expect(evicted()).toEqual([3000]);
   });
 
-  test("takes from nobody for a message that it could never hold", () => {
+  test("takes nothing for a message that could never fit", () => {
     const { budget, evicted } = exhaust(3000, 5000);
     expect(budget.makeRoomFor(0, 200_001, Number.POSITIVE_INFINITY)).toBe(false);
     expect(evicted()).toEqual([]);
@@ -119,7 +119,7 @@ describe("a relay's buffers", () => {
     expect(relay.holdings.bufferedBytes).toBe(0);
   });
 
-  test("hold what a client does not read, until it has gone", () => {
+  test("hold messages that a client does not read, until its socket is gone", () => {
     const { relay, turn } = startRelay();
     const connection = new FakeConnection();
     const link = relay.open(connection);
@@ -134,7 +134,7 @@ describe("a relay's buffers", () => {
     expect(relay.holdings.bufferedBytes).toBe(0);
   });
 
-  test("hold what waits in mailboxes, until it is acknowledged or its session is over", () => {
+  test("hold messages in mailboxes, until they are acknowledged or their session ends", () => {
     const { relay, connectJson } = startJsonRelay();
     const [one, two] = [connectJson(), connectJson()];
     one.sends("2", "x".repeat(1000), 1);
@@ -147,7 +147,7 @@ describe("a relay's buffers", () => {
     expect(relay.holdings).toMatchObject({ waitingMessages: 0, bufferedBytes: 0 });
   });
 
-  test("are bounded: a receiver that reads nothing is refused, one that reads is served", () => {
+  test("are limited: messages to a receiver that does not read are refused, those to one that reads are not", () => {
     const { turn, relay, connect } = startRelay({ limits: { maxTotalBufferedBytes: 400_000 } });
     const sender = connect();
     const slow = new FakeConnection();
@@ -161,7 +161,7 @@ describe("a relay's buffers", () => {
     expect(good.heard).toEqual(["hello"]);
   });
 
-  test("have less read from a client whose message they had no place for, and from no other", () => {
+  test("slow down a client whose message had no room, and no other", () => {
     const { relay } = startRelay({ limits: { maxTotalBufferedBytes: 400_000, maxBufferedBytes: 50_000 } });
     const sender = new FakeConnection();
     const slow = new FakeConnection();
@@ -174,7 +174,7 @@ describe("a relay's buffers", () => {
     expect([sender.count("slowDown"), slow.count("slowDown")]).toEqual([1, 0]);
   });
 
-  test("leave half to those that are away: a send to one that has too much waiting is told so", () => {
+  test("give one half to sessions that are away: a send to one with too much mail is refused", () => {
     const { connectJson } = startJsonRelay({ limits: { maxTotalBufferedBytes: 1_000_000 } });
     const [one, two] = [connectJson(), connectJson()];
     two.vanishes();
@@ -184,7 +184,7 @@ describe("a relay's buffers", () => {
   });
 });
 
-/** A connection that has read nothing for two seconds, until it is dropped. */
+/** A connection that has not read for two seconds, until it is dropped. */
 class StalledConnection extends FakeConnection {
   link: Link | undefined = undefined;
 
@@ -200,7 +200,7 @@ class StalledConnection extends FakeConnection {
   }
 }
 
-describe("a connection that is closed for the sake of others", () => {
+describe("an evicted connection", () => {
   function openStalled(relay: Relay, protocol: Protocol, bytes: number, says: readonly string[]): StalledConnection {
     const connection = new StalledConnection(bytes);
     connection.link = relay.open(connection, { protocol });
@@ -232,7 +232,7 @@ describe("a connection that is closed for the sake of others", () => {
     expect(relay.holdings).toMatchObject({ bufferedBytes: 0, sessions: 1 });
   });
 
-  test("ends when the work that needed its memory is done, one after the other, however many there are", async () => {
+  test("ends after the work that needed its memory, one after the other, however many there are", async () => {
     const failed: unknown[] = [];
     const { relay, turn, connect } = startRelay({
       limits: { maxTotalBufferedBytes: 4_000_000 },
@@ -256,8 +256,8 @@ describe("a connection that is closed for the sake of others", () => {
   });
 });
 
-describe("mail that was given up for want of memory", () => {
-  test("is told of to whoever proves its id next", () => {
+describe("mail that was dropped for lack of memory", () => {
+  test("is reported to the next client with its id", () => {
     const limits = { maxTotalBufferedBytes: 100_000 };
     const { relay, connectJson } = startJsonRelay({ limits });
     const sender = connectJson();

@@ -6,13 +6,13 @@ import type { LinkOwner } from "../../../../src/core/link/link-owner.ts";
 import { Frame } from "../../../../src/core/protocol/frame.ts";
 import { FakeConnection, FakeTurn, fakeContext } from "../../fakes.ts";
 
-/** Keeps what a link tells it. */
+/** Keeps the events of a link. */
 export class FakeOwner implements LinkOwner {
   readonly events: string[] = [];
   readonly endings: Ending[] = [];
   readonly rate = undefined;
   beats = 0;
-  /** What it throws at the next frame. */
+  /** Error that it throws at the next frame. */
   throws: Error | undefined = undefined;
 
   onFrame(frame: Frame): void {
@@ -39,7 +39,7 @@ export class FakeOwner implements LinkOwner {
   }
 }
 
-/** A link of its own, and all that it works with. */
+/** Opens a link on a fake connection, with a fake owner. */
 export function openLink(
   limits: Partial<Limits> = {},
   seenAs = (connection: FakeConnection): Connection => connection,

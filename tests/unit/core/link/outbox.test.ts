@@ -72,7 +72,7 @@ test("a flush before the end of the turn writes at once, and nothing twice", () 
   expect(connection.did).toEqual(["write a", "write b"]);
 });
 
-test("what is discarded is never written, and no longer counts", () => {
+test("discarded frames are never written, and no longer count", () => {
   const { connection, outbox } = open();
   outbox.add(text("a"));
   outbox.discard();
@@ -81,7 +81,7 @@ test("what is discarded is never written, and no longer counts", () => {
   expect(outbox.bufferedBytes()).toBe(0);
 });
 
-test("what waits counts in the outbox, then in the runtime's buffer", () => {
+test("frames count in the outbox, then in the runtime's buffer", () => {
   const { connection, outbox } = open();
   connection.waitingBytes = 10;
   outbox.add(text("abc"));

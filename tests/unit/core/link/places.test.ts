@@ -15,7 +15,7 @@ const defect = (): never => {
 };
 
 describe("a place", () => {
-  test("can be taken by one at a time, and is given back once however often it is released", () => {
+  test("can be taken once at a time, and is given back once however often it is released", () => {
     const places = new Places(1);
     const released = vi.fn();
     const place = places.take(released);
@@ -94,7 +94,7 @@ describe("a connection on whose opening", () => {
     expect(failures).toEqual(Array.from({ length: 5 }, () => "observer"));
   });
 
-  test("the observer throws at everything, its report of that included, is a session like any", () => {
+  test("every member of the observer throws, even failed, is a session like any", () => {
     const { relay, connect } = startRelay({
       observer: { connected: defect, left: defect, failed: defect },
       hooks: { onOpen: defect, onClose: defect },

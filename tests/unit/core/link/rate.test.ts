@@ -14,7 +14,7 @@ afterEach(() => {
 const SLOW = { limits: { maxMessagesPerSecond: 10, maxMessageBurst: 3 } };
 
 describe("a client that sends more than it may", () => {
-  test("is told rate_limited for each frame over it, and for none after a pause", () => {
+  test("gets rate_limited for each frame over its rate, and for none after a pause", () => {
     const { connect } = startRelay(SLOW);
     const client = connect();
     for (let times = 0; times < 5; times++) client.says("1:x");
@@ -26,7 +26,7 @@ describe("a client that sends more than it may", () => {
     expect(client.heard.at(-1)).toBe("again");
   });
 
-  test("is told under its ackId, and the same ackId may be used again", () => {
+  test("gets the error in an ack if the frame has an ackId, which it may use again", () => {
     const { connectJson } = startJsonRelay(SLOW);
     const client = connectJson();
     const outcomes = [1, 2, 3, 4].map((ackId) => client.sends("1", "x", ackId));
@@ -36,7 +36,7 @@ describe("a client that sends more than it may", () => {
     expect(client.sends("1", "x", 4)?.outcome).toBe("delivered");
   });
 
-  test("is bounded in bytes too, and one largest message always has a chance", () => {
+  test("is limited in bytes, too, and one message of the largest size always passes a full bucket", () => {
     const { connect } = startRelay({ limits: { maxBytesPerSecond: 1000, maxMessageBytes: 5000 } });
     const client = connect();
     client.says(`1:${"x".repeat(4990)}`);
@@ -45,7 +45,7 @@ describe("a client that sends more than it may", () => {
     expect(client.heard.at(-1)).toContain("rate_limited");
   });
 
-  test("is bounded in bytes of UTF-8, whether its text came as a string or as bytes", () => {
+  test("is limited in bytes of UTF-8, whether its text came as a string or as bytes", () => {
     for (const spell of [(text: string) => text, (text: string) => new TextEncoder().encode(text)]) {
       const { relay, turn } = startRelay({ limits: { maxBytesPerSecond: 1, maxMessageBytes: 1000 } });
       const connection = new FakeConnection();
@@ -56,7 +56,7 @@ describe("a client that sends more than it may", () => {
     }
   });
 
-  test("gets no new burst by resuming, and no forgiveness for what it was refused", () => {
+  test("gets no new burst by resuming, and its refusals are not forgotten", () => {
     const { connectJson, resume } = startJsonRelay(SLOW);
     let client = connectJson();
     const outcomes: (string | undefined)[] = [];
@@ -82,7 +82,7 @@ describe("a client that sends more than it may", () => {
     expect(two.heard).toEqual(["x"]);
   });
 
-  test("is read from less", () => {
+  test("is slowed down", () => {
     const { connect } = startRelay(SLOW);
     const client = connect();
     for (let times = 0; times < 3; times++) client.says("1:x");
@@ -130,8 +130,8 @@ describe("a client that sends more than it may", () => {
   });
 });
 
-describe("what the relay itself asks for", () => {
-  test("counts for no rate: pongs of both kinds, and receipts of messages", () => {
+describe("an answer to the relay", () => {
+  test("does not count against the rate: pongs of both kinds, and sequenceAck", () => {
     const { connectJson, connect } = startJsonRelay({ limits: { maxMessagesPerSecond: 0.001, maxMessageBurst: 1 } });
     const client = connectJson();
     const senders = Array.from({ length: 5 }, () => connect({ protocol: text }));
@@ -148,7 +148,7 @@ describe("what the relay itself asks for", () => {
     expect(client.data.length).toBe(5);
   });
 
-  test("counts for no rate where another frame comes before the pong", () => {
+  test("does not count against the rate even if another frame comes before the pong", () => {
     const { connectJson } = startJsonRelay({ limits: { maxMessagesPerSecond: 0.001, maxMessageBurst: 1 } });
     const client = connectJson();
     for (let beats = 0; beats < 20; beats++) {
@@ -160,7 +160,7 @@ describe("what the relay itself asks for", () => {
     expect(client.all("pong").length).toBe(1);
   });
 
-  test("counts where it is longer than it needs to be", () => {
+  test("counts if it is longer than it needs to be", () => {
     const { connectJson, connect } = startJsonRelay({ limits: { maxMessagesPerSecond: 0.001, maxMessageBurst: 1 } });
     const client = connectJson();
     for (const sequenceId of [1, 2]) {
@@ -170,7 +170,7 @@ describe("what the relay itself asks for", () => {
     expect(client.all("error").map(({ error }) => error.code)).toEqual(["rate_limited"]);
   });
 
-  test("counts when it is said unasked", () => {
+  test("counts if the relay did not ask for it", () => {
     const { connectJson } = startJsonRelay({ limits: { maxMessagesPerSecond: 1, maxMessageBurst: 1 } });
     const client = connectJson();
     for (let times = 0; times < 3; times++) client.asks({ type: "pong" });
@@ -183,8 +183,8 @@ describe("what the relay itself asks for", () => {
   });
 });
 
-describe("a frame that causes more than itself", () => {
-  /** A room of 250, and one more client that may send 40 frames at once and two a second. */
+describe("a frame that causes many others", () => {
+  /** Starts a room of 250 members, and one more client that may send bursts of 40 frames and 2 frames per second. */
   function startFullRoom(limits: Partial<Limits> = {}) {
     const started = startJsonRelay({
       heartbeatMs: 600_000,
@@ -194,7 +194,7 @@ describe("a frame that causes more than itself", () => {
     return { ...started, client: started.connectJson() };
   }
 
-  /** How many frames the client may still send. */
+  /** Counts the frames that the client may still send. */
   function left(client: JsonClient): number {
     const before = client.all("pong").length;
     for (let times = 0; times < 40; times++) client.asks({ type: "ping" });
@@ -214,7 +214,7 @@ describe("a frame that causes more than itself", () => {
     expect(left(client)).toBe(40 - cost);
   });
 
-  test("counts no more than half a burst, so that it stays possible", () => {
+  test("counts as half a burst at most, so that a full bucket allows it", () => {
     const { client } = startFullRoom({ maxMessagesPerSecond: 1, maxMessageBurst: 2 });
     client.asks({ type: "join", room: "full", ackId: 1 });
     client.asks({ type: "members", room: "full", ackId: 2 });
@@ -222,13 +222,13 @@ describe("a frame that causes more than itself", () => {
     expect(client.all("ack").map(({ outcome }) => outcome)).toEqual(["done", "done", "failed"]);
   });
 
-  test("counts its bytes as often", () => {
+  test("counts its bytes multiplied, too", () => {
     const { client } = startFullRoom({
       maxMessagesPerSecond: Number.POSITIVE_INFINITY,
       maxBytesPerSecond: 1,
       maxMessageBytes: 1000,
     });
-    // 40 or 41 bytes each, counted thrice.
+    // Each has 40 or 41 bytes, counted three times.
     for (let ackId = 10; ackId < 20; ackId++) {
       client.asks({ type: ackId % 2 === 0 ? "join" : "leave", room: "full", ackId });
     }

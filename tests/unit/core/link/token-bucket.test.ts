@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { TokenBucket } from "../../../../src/core/link/token-bucket.ts";
 
-describe("a bucket of tokens", () => {
+describe("a token bucket", () => {
   test("begins full, gives what it holds, and fills at its rate", () => {
     const bucket = new TokenBucket(10, 3, 0);
     expect([1, 2, 3, 4].map(() => bucket.take(1, 0))).toEqual([true, true, true, false]);
@@ -11,7 +11,7 @@ describe("a bucket of tokens", () => {
     expect(bucket.take(1, 100)).toBe(false);
   });
 
-  test("takes nothing where there are too few", () => {
+  test("takes no token if it holds too few", () => {
     const bucket = new TokenBucket(1, 5, 0);
     expect(bucket.take(6, 0)).toBe(false);
     expect(bucket.take(5, 0)).toBe(true);
@@ -25,7 +25,7 @@ describe("a bucket of tokens", () => {
     expect([1, 2, 3, 4].map(() => bucket.take(1, 100_000))).toEqual([true, true, true, false]);
   });
 
-  test("never gives more in any time than its rate and one burst", () => {
+  test("never gives more in any period than its rate and one burst", () => {
     const steps = fc.array(fc.tuple(fc.integer({ min: 0, max: 500 }), fc.integer({ min: 1, max: 4 })), {
       maxLength: 200,
     });

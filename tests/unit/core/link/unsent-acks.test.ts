@@ -5,7 +5,7 @@ import { Frame } from "../../../../src/core/protocol/frame.ts";
 
 const ACK = new Frame('{"type":"ack","ackId":1000,"outcome":"delivered"}', false);
 
-/** Bytes of the frame on the wire. */
+/** Returns the bytes of the frame on the wire. */
 function wireBytes({ payload }: Frame): number {
   const bytes = Buffer.byteLength(payload as string); // These frames are text.
   return bytes + (bytes < 126 ? 2 : bytes < 65_536 ? 4 : 10);
@@ -25,7 +25,7 @@ test("acks count while they are in the outbox, and while the operating system ta
   expect([acks.count(0), acks.maxCount]).toEqual([0, 0]);
 });
 
-test("never more are counted than there are, whatever the operating system takes, and none where it has taken all", () => {
+test("the count is never above the acks that wait, and 0 if the operating system took all", () => {
   const payloads = ["x", "您".repeat(300), "x".repeat(70_000), ""];
   const step = fc.record({
     acks: fc.nat({ max: 5 }),

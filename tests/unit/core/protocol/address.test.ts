@@ -24,7 +24,7 @@ describe("an address", () => {
     expect(readAddress(utf8.encode(frame))).toBeUndefined();
   });
 
-  test("that is too long is cut to what is still too long, and its message still begins after the colon", () => {
+  test("that is too long is cut but stays too long, and its message still begins after the colon", () => {
     const frame = `${"x".repeat(100_000)}:hi`;
     for (const payload of [frame, utf8.encode(frame)]) {
       expect(readAddress(payload)).toEqual({ text: "x".repeat(65), messageStart: 100_001 });
@@ -56,7 +56,7 @@ describe("an address", () => {
     );
   });
 
-  test("of bytes that are no text never throws, and never hides the colon", () => {
+  test("of bytes that are not UTF-8 never throws, and never hides the colon", () => {
     fc.assert(
       fc.property(anyBytes, (bytes) => {
         const colon = bytes.indexOf(0x3a);

@@ -21,7 +21,7 @@ const jsonText = jsonFrameTo(anyId).map((frame) => JSON.stringify(frame));
 const textLine = textLineTo(anyId);
 const plainFrame = fc.tuple(anyId, anyText).map(([id, words]) => `${id}:${words}`);
 
-/** What no reader of a command expects to be missing. */
+/** Fails if a field is missing that readers of the command rely on. */
 function expectCommand(command: Command): void {
   switch (command.type) {
     case "send":
@@ -71,7 +71,7 @@ describe.each<[string, Protocol, fc.Arbitrary<string>]>([
   }
   const inText = (texts: fc.Arbitrary<string>) => asPayload(texts).map((payload) => new Frame(payload, false));
 
-  test("a frame of its own is a command, and none is refused for how it is spelled", () => {
+  test("a valid frame is a command, and none is refused for its spelling", () => {
     fc.assert(
       fc.property(valid, (frame) => {
         const command = protocol.decode(new Frame(frame, false));
@@ -82,7 +82,7 @@ describe.each<[string, Protocol, fc.Arbitrary<string>]>([
     );
   });
 
-  test("one that was damaged on the way is a command", () => {
+  test("a damaged frame is a command", () => {
     alwaysReads(inText(mutated(valid)), 10_000);
   });
 
@@ -154,7 +154,7 @@ describe("a send of relay.v1.json reads the same however it is spelled", () => {
     '{"type":"send","to":"7","data":"a","__proto__":{"ackId":1}}',
   );
 
-  /** The command, with its message as receivers of JSON and of text get it. */
+  /** Returns the command, with its message as receivers of JSON and of text get it. */
   function readAs(frame: Frame): unknown {
     const command = json.decode(frame);
     if (command.type !== "send") return command;
@@ -166,7 +166,7 @@ describe("a send of relay.v1.json reads the same however it is spelled", () => {
   test("with white space before it, as no client writes it, or without", () => {
     fc.assert(
       fc.property(fc.oneof(usual, mutated(usual), escaped, mutated(escaped)), (spelled) => {
-        // Half of a surrogate pair is in no frame: UTF-8 has none.
+        // A frame never contains half a surrogate pair: UTF-8 cannot encode it.
         const frame = Buffer.from(spelled).toString();
         const expected = readAs(new Frame(` ${frame}`, false));
         expect(readAs(new Frame(frame, false))).toEqual(expected);

@@ -28,14 +28,14 @@ describe("bytes in base64", () => {
     );
   });
 
-  test.each([8191, 8192, 8193, 1_048_576])("survive whole where they are %i", (length) => {
+  test.each([8191, 8192, 8193, 1_048_576])("survive whole at a length of %i", (length) => {
     const bytes = Uint8Array.from({ length }, (_, at) => at * 7);
     expect(toBase64(bytes)).toBe(Buffer.from(bytes).toString("base64"));
     expect(Buffer.compare(fromBase64(toBase64(bytes)) ?? new Uint8Array(), bytes)).toBe(0);
   });
 });
 
-describe("text that is no base64", () => {
+describe("text that is not base64", () => {
   test.each(["Zg=", "Zg===", "Z", "Zg==Zg==", "Zm9v!", "Zm9-", "Zm9_", "é", "=", "{}"])("%j has no bytes", (text) => {
     expect(fromBase64(text)).toBeUndefined();
   });

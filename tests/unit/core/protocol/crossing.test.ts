@@ -8,7 +8,7 @@ import { text } from "../../../../src/core/protocol/text.ts";
 import { asPrintable } from "../../../printable.ts";
 import { anyBytes, anyJson, anyText } from "../../arbitraries.ts";
 
-/** What a receiver of each protocol gets of one message, sent by 3 to 7. */
+/** Returns the frame that a receiver of each protocol gets for one message from 3 to 7. */
 interface Arrived {
   readonly plain: Frame;
   readonly plainFrom: Frame;

@@ -21,7 +21,7 @@ import {
 const anyText = fc.string({ unit: "binary", maxLength: 300 });
 const breaks = fc.string({ unit: fc.constantFrom("\n", "\r", "\u0000", '"', "\u0085", "\u2028", "\u009b", "\ud83d") });
 
-/** Every error that quotes what a client wrote. */
+/** Every error that quotes a client's text. */
 const QUOTING = [badId, noSuchId, notInRoom, tooSlow, tooLarge, mailboxFull];
 
 describe("the sentence of an error", () => {
@@ -37,7 +37,7 @@ describe("the sentence of an error", () => {
     );
   });
 
-  test("quotes what was refused, cut at 64 characters", () => {
+  test("quotes the refused text, cut at 64 characters", () => {
     expect(badId("a b").message).toContain('"a b"');
     for (const error of QUOTING) {
       expect(error("9").message).toContain('"9"');
@@ -50,7 +50,7 @@ describe("the sentence of an error", () => {
   });
 });
 
-describe("what an error is about", () => {
+describe("the subject of an error", () => {
   test("is the id or the room, and a bad one in quotes and on one line", () => {
     for (const error of [noSuchId, notInRoom, tooSlow, tooLarge, mailboxFull]) expect(error("9").subject).toBe("9");
     expect(forbidden("lobby", "").subject).toBe("lobby");
@@ -62,7 +62,7 @@ describe("what an error is about", () => {
     );
   });
 
-  test("is nothing where it is about the frame", () => {
+  test("is absent if the error is about the frame", () => {
     for (const { subject } of [badFrame("x"), duplicate(1), rateLimited(), tooManyUnacked(), internal()])
       expect(subject).toBeUndefined();
   });

@@ -18,12 +18,12 @@ describe("the size of a message", () => {
     expect(isLongerThan(`${text}a`, 5 * bytes)).toBe(true);
   });
 
-  test("of bytes is their number", () => {
+  test("of bytes is the number of bytes", () => {
     expect(isLongerThan(new Uint8Array(7), 7)).toBe(false);
     expect(isLongerThan(new Uint8Array(8), 7)).toBe(true);
   });
 
-  test("of any text, half a surrogate pair included, is that of its UTF-8", () => {
+  test("of any text is that of its UTF-8, even with half a surrogate pair", () => {
     const anyText = fc.string({ unit: fc.oneof(fc.constantFrom("a", "é", "好", "😀", "\ud83d"), fc.string()) });
     fc.assert(
       fc.property(anyText, fc.integer({ min: -2, max: 2 }), (text, off) => {
@@ -45,7 +45,7 @@ describe("the text of a frame", () => {
     expect(toText(utf8.encode("\ufeffhi"))).toBe("\ufeffhi");
   });
 
-  test("counts for the outbox with what is at least a third of its bytes", () => {
+  test("is at least a third of its bytes, in the size that the outbox counts", () => {
     expect(new Frame("好", false).size).toBeGreaterThanOrEqual(1);
     expect(new Frame(utf8.encode("好"), false).size).toBe(3);
   });
@@ -62,16 +62,16 @@ test.each(["", "a", "é", "您", "😀", "a\u007f\u0080\u07ff\u0800\uffff😀b"]
 describe("a frame in an envelope", () => {
   const envelope = new Envelope("<", "|", "#", ">");
 
-  test("is its parts with the words around them", () => {
+  test("has its parts between the fixed texts", () => {
     expect(frameText(new Frame("hi", false, envelope, "7", 42))).toBe("<7|hi#42>");
     expect(frameText(new Frame(utf8.encode("好"), false, envelope))).toBe("<|好#0>");
   });
 
-  test("counts with all but its number", () => {
+  test("has a size that includes everything but its number", () => {
     expect(new Frame("hi", false, envelope, "7", 42).size).toBe("<7|hi#>".length);
   });
 
-  test("is the same with another number, and has its bytes in common with that", () => {
+  test("keeps its content under another number, and shares its encoded bytes", () => {
     const frame = new Frame("hi", false, envelope, "7");
     expect(frame.numbered(5)).toEqual(new Frame("hi", false, envelope, "7", 5));
     frame.share();

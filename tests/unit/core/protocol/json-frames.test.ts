@@ -12,7 +12,7 @@ import { readRelayFrame } from "../../json-client.ts";
 
 const protocolPage = readFileSync(new URL("../../../../docs/protocol.md", import.meta.url), "utf8");
 
-/** The JSON frames among the page's examples, behind `> ` from a client and behind `< ` from the relay. */
+/** Returns the JSON frames of the page's examples: `> ` marks those of a client, `< ` those of the relay. */
 function examples(mark: ">" | "<"): string[] {
   const lines = protocolPage.split("\n").filter((line) => line.startsWith(`${mark} {`));
   return lines.map((line) => line.slice(2));
@@ -83,7 +83,7 @@ describe("every frame of the relay satisfies the schema", () => {
     }),
   );
 
-  test("what it tells by itself", () => {
+  test("its events", () => {
     fc.assert(
       fc.property(event, (told) => {
         const frame = json.encode(told);
@@ -113,13 +113,13 @@ describe("every frame of the relay satisfies the schema", () => {
     );
   });
 
-  test("and for what only text clients ask it has no words", () => {
+  test("and events of the text protocol have no frame", () => {
     expect(json.encode({ type: "whoami", id: "7" })).toBeUndefined();
     expect(json.encode({ type: "members", room: "lobby", members: ["7"] })).toBeUndefined();
   });
 });
 
-/** An outcome as an ack has it: whom an error is about is for text clients. */
+/** Returns an outcome as an ack contains it: without the subject of an error, which only text clients get. */
 function withoutSubjects(outcome: Outcome): object {
   return JSON.parse(JSON.stringify(outcome, (key, value: unknown) => (key === "subject" ? undefined : value)));
 }

@@ -3,14 +3,14 @@ import { describe, expect, test } from "vitest";
 import { type JsonFault, MAX_DEPTH, readObject, stringOf } from "../../../../src/core/protocol/json-text.ts";
 import { anyJson, mutated } from "../../arbitraries.ts";
 
-/** The object's fields by the reader, each value by `JSON.parse`. */
+/** Returns the object's fields as the reader reports them, each value read by `JSON.parse`. */
 function read(text: string): { fault: JsonFault | undefined; fields: Record<string, unknown> } {
   const entries: [string, unknown][] = [];
   const fault = readObject(text, (name, start, end) => entries.push([name, JSON.parse(text.slice(start, end))]));
   return { fault, fields: Object.fromEntries(entries) };
 }
 
-/** What `JSON.parse` makes of the text; `undefined` where it is no JSON object. */
+/** Returns the object that `JSON.parse` reads; `undefined` if the text is not a JSON object. */
 function parse(text: string): object | undefined {
   try {
     const value: unknown = JSON.parse(text);
@@ -68,7 +68,7 @@ describe("the reader agrees with JSON.parse", () => {
         const { fault, fields } = read(text);
         if (fault === "beyond a double") expect(text).toMatch(/[eE]\+?\d{3}|\d{309}/);
         else expect(fault).toBe(expected === undefined ? "malformed" : undefined);
-        // Names over 64 characters are reported as none.
+        // The reader reports a name over 64 characters as an empty one.
         if (fault === undefined) expect(fields).toEqual(expected);
       }),
       { numRuns: 2000 },
@@ -80,7 +80,7 @@ describe("the reader agrees with JSON.parse", () => {
   });
 });
 
-test("the names of nested objects are not reported, nor one that is longer than any that a frame has", () => {
+test("names in nested objects are not reported, nor names longer than any field of a frame", () => {
   expect(read(`{"a":{"b":1},"c":[{"d":2}],"${"x".repeat(63)}":3}`).fields).toEqual({
     a: { b: 1 },
     c: [{ d: 2 }],
@@ -89,7 +89,7 @@ test("the names of nested objects are not reported, nor one that is longer than 
 });
 
 describe("nesting", () => {
-  test.each(NESTINGS)("of %s is good up to the bound, wherever it stands", (_what, brackets) => {
+  test.each(NESTINGS)("of %s is accepted up to the limit, anywhere in the frame", (_what, brackets) => {
     const levels = Math.floor((MAX_DEPTH - 1) / (brackets[0].match(/[[{]/g)?.length ?? 1));
     expect(read(`{"a":${nested(levels, brackets)},"b":2}`)).toMatchObject({ fault: undefined, fields: { b: 2 } });
     expect(read(`{"a":${nested(MAX_DEPTH, brackets)},"b":2}`)).toMatchObject({ fault: "too deep", fields: { b: 2 } });

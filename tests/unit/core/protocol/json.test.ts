@@ -67,7 +67,7 @@ describe("a frame from a client", () => {
     [{ type: "pong" }, { type: "pong" }],
   ];
 
-  test.each(frames)("%j is read", (frame, command) => {
+  test.each(frames)("%j is decoded", (frame, command) => {
     expect(decode(frame)).toEqual(command);
     expect(decode({ ...frame, unknown: { field: true } })).toEqual(command);
     const bytes = new TextEncoder().encode(JSON.stringify(frame));
@@ -154,7 +154,7 @@ describe("a frame from a client", () => {
 });
 
 describe("a delivery", () => {
-  /** A numbered message as it goes on the wire. */
+  /** Returns a numbered message as the client parses it. */
   function wire(from: string, room: string | undefined, message: Message, sequenceId: number): unknown {
     const frame = json.encodeMessage(from, room, message).numbered(sequenceId);
     expect(frame.binary).toBe(false);

@@ -21,15 +21,15 @@ const collect: () => void = runInNewContext("gc");
 const FRAMES = 60;
 const FRAME_CHARACTERS = 1_000_000;
 
-/** Less than one frame in all: the latest may still be in use somewhere. */
+/** Growth that is less than one frame in total: the latest frame may still be in use. */
 const LEFT_BYTES = 50_000;
 
-/** Keeps something of so many frames of 1 MB; returns by how many bytes the heap has grown for each. */
+/** Keeps a part of each of many frames of 1 MB. @returns Growth of the heap per frame, in bytes. */
 function bytesForEach(keep: (frame: string, at: number) => unknown): number {
   collect();
   const before = process.memoryUsage().heapUsed;
   const kept: unknown[] = [];
-  // Decoded from bytes, as what comes from a socket is: one flat string.
+  // Decoded from bytes, like a frame from a socket: one flat string.
   for (let at = 0; at < FRAMES; at++)
     kept.push(keep(Buffer.alloc(FRAME_CHARACTERS, `${at} some words `).toString("latin1"), at));
   collect();
@@ -43,13 +43,13 @@ test("an owned text is the same text, whatever it holds", () => {
   expect(owned("x".repeat(2049))).toBe("x".repeat(2049));
 });
 
-test("an owned text keeps nothing of what it was cut from, and one that is not owned does", () => {
+test("an owned text does not keep its original in memory, and a slice that is not owned does", () => {
   expect(bytesForEach((frame) => frame.slice(100, 140))).toBeGreaterThan(FRAME_CHARACTERS / 2);
   expect(bytesForEach((frame) => owned(frame.slice(100, 140)))).toBeLessThan(LEFT_BYTES);
   expect(bytesForEach((frame) => owned(frame.slice(100, 400)))).toBeLessThan(LEFT_BYTES);
 });
 
-test("a message keeps nothing of a frame that is much larger", () => {
+test("a message does not keep a much larger frame in memory", () => {
   const message = (text: string): unknown => {
     const frame = `{"type":"send","to":"1","data":["some words"],"padding":"${text}"}`;
     return json.decode(new Frame(Buffer.from(frame).toString("latin1"), false));
@@ -57,7 +57,7 @@ test("a message keeps nothing of a frame that is much larger", () => {
   expect(bytesForEach(message)).toBeLessThan(LEFT_BYTES);
 });
 
-test("a room, a watch, an error and a remembered outcome keep nothing of the frames that they came in", () => {
+test("a room, a watch, an error and a remembered outcome do not keep their frames in memory", () => {
   const name = (frame: string): string => frame.slice(100, 140);
   const [rooms, watchers, memory, session] = [new Rooms(), new Watchers(), new AckMemory(), fakeSession("1")];
   const account = new Account(new MemoryBudget(DEFAULT_LIMITS));

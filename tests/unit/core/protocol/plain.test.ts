@@ -11,7 +11,7 @@ const anyId = fc.string({
   minLength: 1,
   maxLength: 64,
 });
-/** Every well-formed text: UTF-8 has no other. */
+/** Any well-formed text: UTF-8 cannot encode other text. */
 const anyText = fc.string({ unit: "binary", maxLength: 100 });
 const anyBytes = fc.uint8Array({ maxLength: 100 });
 const KINDS = ["text", "json", "bytes"] as const;
@@ -20,7 +20,7 @@ function decode(payload: Payload, binary = typeof payload !== "string"): Command
   return plain.decode(new Frame(payload, binary));
 }
 
-/** What a command says, whatever its message's payload is made of. */
+/** Returns the content of a command, in the same form for a payload of text and of bytes. */
 function readable(command: Command): object {
   if (command.type !== "send") return command;
   const { payload } = command.message;
@@ -67,7 +67,7 @@ describe("a frame id:message", () => {
 });
 
 describe("whatever a client sends", () => {
-  // Colons are rare in random text.
+  // Colons are rare in random text, so one is added.
   const frames = fc.oneof(
     anyText,
     fc.string({ unit: fc.constantFrom(":", "1", "é", "好", "\ufeff", "\n"), maxLength: 80 }),
@@ -119,12 +119,12 @@ describe("whatever a client sends", () => {
     );
   });
 
-  test("that is a command is refused with the way to the protocol that has commands", () => {
+  test("that is a command is refused with the name of the protocol that has commands", () => {
     const message = expect.stringContaining("wscat -s relay.v1.text");
     expect(decode(":help")).toMatchObject({ type: "refused", error: { message } });
   });
 
-  test("is refused as bad_frame where no id stands before a colon; an address over 64 characters is cut, and stays too long", () => {
+  test("is refused as bad_frame without an id; an address over 64 characters is cut, and stays invalid", () => {
     for (const text of ["", "hi", ":", ":hi", "x".repeat(100)]) {
       expect(decode(text)).toMatchObject({ type: "refused", error: { code: "bad_frame" } });
       expect(decode(utf8.encode(text))).toMatchObject({ type: "refused", error: { code: "bad_frame" } });
@@ -167,7 +167,7 @@ describe("a delivery", () => {
   });
 });
 
-test("a plain client is told nothing else: no welcome, no presence, no ack", () => {
+test("a plain client gets no other frames: no welcome, no presence, no ack", () => {
   const quiet: RelayEvent[] = [
     { type: "ping" },
     { type: "pong" },

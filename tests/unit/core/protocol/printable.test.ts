@@ -7,7 +7,7 @@ import { anyText } from "../../arbitraries.ts";
 
 const utf8 = new TextEncoder();
 
-/** The text as it is shown, given as a string and as UTF-8; both must be the same. */
+/** Returns the text as it is shown, after checking that a string and UTF-8 give the same. */
 function shown(text: string): string {
   const [one, other] = [printable(text), printable(utf8.encode(text))].map(toText);
   expect(one).toBe(other);
@@ -30,7 +30,7 @@ describe("a text among the lines of a terminal", () => {
     expect(asPrintable(text)).toBe(expected);
   });
 
-  test("is shown as docs/protocol.md says, whatever it holds; only a tab may be left of what a terminal obeys", () => {
+  test("is shown as docs/protocol.md says; the tab is the only control character that stays", () => {
     const bad = fc.constantFrom(
       ..."\n\r\t\v\f\u0000\u001b\u007f\u0080\u0085\u009f\u00a0\u2027\u2028\u2029\u202aé您😀ab:",
     );
@@ -38,14 +38,14 @@ describe("a text among the lines of a terminal", () => {
       fc.property(fc.oneof(anyText, fc.string({ unit: bad, maxLength: 40 })), (text) => {
         const line = shown(text);
         expect(line).toBe(asPrintable(text));
-        // biome-ignore lint/suspicious/noControlCharactersInRegex: none of them may be left.
+        // biome-ignore lint/suspicious/noControlCharactersInRegex: the test checks that none of them is left.
         expect(line.replaceAll("\n\t", "")).not.toMatch(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028\u2029]/);
       }),
       { numRuns: 5000 },
     );
   });
 
-  test("is handed on as it is where nothing has to be shown otherwise", () => {
+  test("is unchanged if all its characters are printable", () => {
     const bytes = utf8.encode("hello\t您");
     expect(printable(bytes)).toBe(bytes);
   });

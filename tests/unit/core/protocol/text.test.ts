@@ -87,17 +87,17 @@ describe("a line from a client", () => {
     expect(decode(line)).toMatchObject({ error: { message: `Cannot read the frame: ${reason}` } });
   });
 
-  test("is no command in a binary frame, whose bytes are a message", () => {
+  test("is never a command in a binary frame: its bytes are a message", () => {
     expect(decode(utf8.encode(":join lobby"))).toMatchObject({ type: "refused", error: { code: "bad_frame" } });
   });
 
-  test("names a room of 64 characters whole, and keeps a longer one too long", () => {
+  test("names a room of 64 characters in full, and a longer one stays invalid", () => {
     expect(decode(`#${"x".repeat(64)}:hi`)).toMatchObject({ type: "publish", room: "x".repeat(64) });
     expect(decode(`#${"x".repeat(65)}:hi`)).toMatchObject({ type: "publish", room: "x".repeat(65) });
   });
 });
 
-describe("what a client is told", () => {
+describe("a frame of the relay", () => {
   const lines: [RelayEvent, string][] = [
     [{ type: "whoami", id: "7" }, ":whoami 7"],
     [{ type: "pong" }, ":pong"],
@@ -112,17 +112,17 @@ describe("what a client is told", () => {
     [{ type: "error", error: badFrame("it is not JSON") }, ":error bad_frame Cannot read the frame: it is not JSON"],
   ];
 
-  test.each(lines)("of %j is one line", (event, line) => {
+  test.each(lines)("for %j is one line", (event, line) => {
     expect(text.encode(event)).toEqual(new Frame(line, false));
   });
 
-  test("first is its id", () => {
+  test("for the welcome has the id", () => {
     const limits = { maxMessageBytes: 1, maxUnackedSends: 1 };
     const told = { resumeToken: "", resumed: false, recovered: true, heartbeatMs: 1, resumeMs: 1, limits };
     expect(text.encode({ type: "welcome", id: "7", ...told })).toEqual(new Frame(":welcome 7", false));
   });
 
-  test("of pings and acks is nothing", () => {
+  test("does not exist for pings and acks", () => {
     expect(text.encode({ type: "ping" })).toBeUndefined();
     expect(text.encode({ type: "ack", ackId: 1, outcome: { outcome: "done" } })).toBeUndefined();
   });

@@ -4,11 +4,11 @@ import { REMEMBERED_ACKS } from "../../../../src/core/link/limits.ts";
 import { noSuchId } from "../../../../src/core/protocol/errors.ts";
 import { AckMemory } from "../../../../src/core/session/ack-memory.ts";
 
-test("the relay promises to remember 256 sends", () => {
+test("the relay promises to remember 256 outcomes", () => {
   expect(REMEMBERED_ACKS).toBe(256);
 });
 
-test("an outcome is found under its ackId, 0 included, and no other", () => {
+test("an outcome is found under its ackId, even 0, and under no other", () => {
   const memory = new AckMemory();
   memory.remember(0, { outcome: "delivered" });
   memory.remember(7, { outcome: "queued" });
@@ -17,7 +17,7 @@ test("an outcome is found under its ackId, 0 included, and no other", () => {
   expect(memory.find(1, "9")).toBeUndefined();
 });
 
-test("a failure is told in the words of the send that repeats it, and a publish with its recipients", () => {
+test("a remembered error names the subject of the send that repeats it, and a publish has its recipients", () => {
   const memory = new AckMemory();
   memory.remember(1, { outcome: "failed", error: noSuchId("9") });
   memory.remember(2, { outcome: "delivered", recipients: 3 });
@@ -37,10 +37,10 @@ test("the latest 256 are remembered, in whatever order their numbers came", () =
   );
 });
 
-describe("what is remembered of earlier connections", () => {
+describe("the memory of earlier connections", () => {
   const remembered = (ackId: number) => ({ outcome: "delivered", recipients: ackId }) as const;
 
-  /** A memory of 300 sends, after its connection was lost. */
+  /** Returns a memory of 300 sends, after its connection was lost. */
   function rememberThreeHundred(ackIds: readonly number[]): AckMemory {
     const memory = new AckMemory();
     for (const ackId of ackIds) memory.remember(ackId, remembered(ackId));

@@ -8,7 +8,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Two clients; the second is away, and has four messages of some 300 bytes waiting. At most 500 bytes are sent at once. */
+/** Connects two clients. The second is away with four queued messages of 300 bytes; 500 bytes may be sent at once. */
 function leaveMail() {
   const started = startJsonRelay({ limits: { maxBufferedBytes: 1000 } });
   const [sender, receiver] = [started.connectJson(), started.connectJson()];
@@ -23,11 +23,11 @@ function letters(data: readonly unknown[]): string {
 }
 
 describe("a resumed session", () => {
-  test("is sent what it missed as fast as its connection takes it, and then what it watches", () => {
+  test("gets missed messages as fast as its connection takes them, and then the ids that it watches", () => {
     const { turn, receiver, resume } = leaveMail();
     const back = resume(receiver);
     back.connection.waitingBytes = 300;
-    // All went out in the turn of the welcome that was there for it; the rest waits for the connection.
+    // The welcome's turn sent as much as the backlog may hold; the rest waits for the connection.
     const first = letters(back.data);
     expect(first.length).toBeLessThan(4);
     vi.advanceTimersByTime(100);
@@ -43,7 +43,7 @@ describe("a resumed session", () => {
     expect(back.news).toEqual(["1 online"]);
   });
 
-  test("has messages that come meanwhile queued behind what it missed", () => {
+  test("gets new messages behind those that it missed", () => {
     const { turn, sender, receiver, resume } = leaveMail();
     const back = resume(receiver);
     back.asks({ type: "sequenceAck", sequenceId: 0 });
@@ -59,7 +59,7 @@ describe("a resumed session", () => {
     expect(letters(back.data)).toBe("abcdef");
   });
 
-  test("that is lost in the midst of it has all of it again, and leaves no timer", () => {
+  test("that loses its connection meanwhile gets all of them again, and leaves no timer", () => {
     const { turn, relay, receiver, resume } = leaveMail();
     const lost = resume(receiver);
     lost.connection.waitingBytes = 900;
@@ -76,7 +76,7 @@ describe("a resumed session", () => {
 });
 
 describe("sessions that are away", () => {
-  test("end when they have been away for too long, each in its time, with one timer for all", () => {
+  test("end when their resume window is over, each in its time, with one timer for all", () => {
     const { relay, connectJson } = startJsonRelay({ resumeMs: 1000, heartbeatMs: 60_000 });
     const clients = Array.from({ length: 3 }, () => connectJson());
     for (const client of clients) {
@@ -94,7 +94,7 @@ describe("sessions that are away", () => {
     expect([relay.holdings.sessions, vi.getTimerCount()]).toEqual([0, timers - 1]);
   });
 
-  test("that together hold more than half the budget end, those first that have been away for longest", () => {
+  test("that together hold more than half of the budget end, those away longest first", () => {
     const { relay, connectJson, resume } = startJsonRelay({ limits: { maxTotalBufferedBytes: 4 * 2 * 8000 } });
     const clients = Array.from({ length: 20 }, () => connectJson());
     for (const client of clients) client.vanishes();

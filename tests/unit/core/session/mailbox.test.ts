@@ -12,14 +12,14 @@ function startMailbox(limits: Partial<Limits> = {}): Mailbox {
   return new Mailbox(all, new Account(new MemoryBudget(all)));
 }
 
-/** With nothing but its number around a message: `hi1`. */
+/** Envelope that adds only the number to a message: `hi1`. */
 const NUMBERED = new Envelope("", "", "", "");
 
 function body(words: string): Frame {
   return new Frame(words, false, NUMBERED);
 }
 
-/** What a welcome that is sent now says of the mailbox: whether nothing was lost. */
+/** Returns the field `recovered` of a welcome that is sent now: whether nothing was lost. */
 function tellsOfNoLoss(mailbox: Mailbox): boolean {
   const isWhole = !mailbox.hasUnseenLoss;
   mailbox.markLossReported();
@@ -34,7 +34,7 @@ function waiting(mailbox: Mailbox): string[] {
 }
 
 describe("a message that is added", () => {
-  test("is numbered 1, 2, 3 …, and stays as it is for other receivers", () => {
+  test("is numbered 1, 2, 3 …, and does not change for other receivers", () => {
     const mailbox = startMailbox();
     const message = body("a");
     const first = mailbox.add(message);
@@ -58,7 +58,7 @@ describe("a message that is added", () => {
     expect(frameText(mailbox.add(body("e")))).toBe("e5");
   });
 
-  test("is not forgotten by an acknowledgement of 0, and all are by one of what never was", () => {
+  test("stays after an acknowledgement of 0, and goes after one of a number that was never sent", () => {
     const mailbox = startMailbox();
     mailbox.add(body("a"));
     mailbox.acknowledge(0);
@@ -71,7 +71,7 @@ describe("a message that is added", () => {
 });
 
 describe("a mailbox", () => {
-  test("has room for so many messages and no more", () => {
+  test("has room for maxMailboxMessages messages and no more", () => {
     const mailbox = startMailbox({ maxMailboxMessages: 2 });
     mailbox.add(body("a"));
     expect(mailbox.makeRoomFor(1)).toBe(true);
@@ -81,7 +81,7 @@ describe("a mailbox", () => {
     expect(mailbox.makeRoomFor(1)).toBe(true);
   });
 
-  test("has room for so many bytes and no more", () => {
+  test("has room for maxMailboxBytes bytes and no more", () => {
     const mailbox = startMailbox({ maxMailboxBytes: 10 });
     mailbox.add(body("1234"));
     expect([mailbox.makeRoomFor(6), mailbox.makeRoomFor(7)]).toEqual([true, false]);
@@ -91,13 +91,13 @@ describe("a mailbox", () => {
     expect([mailbox.makeRoomFor(4), mailbox.makeRoomFor(5)]).toEqual([true, false]);
   });
 
-  test("could keep what it has no room for now, up to its whole size", () => {
+  test("could keep a message that it has no room for now, up to its whole size", () => {
     const mailbox = startMailbox({ maxMailboxBytes: 10 });
     mailbox.add(body("12345"));
     expect([mailbox.makeRoomFor(10), mailbox.couldKeep(10), mailbox.couldKeep(11)]).toEqual([false, true, false]);
   });
 
-  test("that makes room drops the oldest, as few as it takes, and owns to it", () => {
+  test("that makes room drops as few of the oldest as necessary, and counts them as lost", () => {
     const mailbox = startMailbox({ maxMailboxBytes: 10 });
     for (const words of ["123", "456", "789"]) mailbox.add(body(words));
     mailbox.dropOldestFor(1);
@@ -131,7 +131,7 @@ describe("a mailbox", () => {
     expect(tellsOfNoLoss(mailbox)).toBe(true);
   });
 
-  test("takes its client to know of no loss since it was last told", () => {
+  test("counts as seen only the losses that were reported", () => {
     const mailbox = startMailbox();
     expect(tellsOfNoLoss(mailbox)).toBe(true);
     mailbox.countLoss();
@@ -140,7 +140,7 @@ describe("a mailbox", () => {
   });
 });
 
-test("whatever is added, acknowledged and pushed out, what waits is the newest in order and within bounds", () => {
+test("whatever is added, acknowledged and dropped, the newest messages stay, in order and within limits", () => {
   const step = fc.oneof(
     fc.record({ add: fc.nat({ max: 12 }) }),
     fc.record({ acknowledge: fc.nat({ max: 300 }) }),

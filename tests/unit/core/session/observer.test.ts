@@ -16,7 +16,7 @@ describe("a failure", () => {
     expect(console).toHaveBeenCalledExactlyOnceWith(expect.stringContaining("7"), defect);
   });
 
-  test("is told to the observer alone where it has one", () => {
+  test("goes to the observer only, if it has a member failed", () => {
     const console = vi.spyOn(globalThis.console, "error").mockImplementation(() => {});
     const failed = vi.fn();
     guardObserver({ failed }).failed("7", "defect");

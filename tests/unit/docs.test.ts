@@ -10,13 +10,13 @@ const CONFORMANCE = new URL("tests/conformance/", ROOT);
 
 const page = readFileSync(new URL("docs/protocol.md", ROOT), "utf8");
 
-/** The suite's source. Not the fuzz: it sends everything, and says of nothing what should come of it. */
+/** The source of the black-box suite, without the fuzz test, which sends everything and expects no certain answer. */
 const suite = readdirSync(CONFORMANCE, { recursive: true, encoding: "utf8" })
   .filter((name) => name.endsWith(".ts") && !name.startsWith("fuzz"))
   .map((name) => readFileSync(new URL(name, CONFORMANCE), "utf8"))
   .join("\n");
 
-/** The cells of one column of the first table in the section with this heading. */
+/** Returns the cells of one column of the first table in the section with this heading. */
 function column(heading: string, index: number): string[] {
   const start = page.indexOf(`\n${heading}\n`);
   if (start < 0) throw new Error(`Cannot find the section "${heading}" in docs/protocol.md`);
@@ -25,7 +25,7 @@ function column(heading: string, index: number): string[] {
   return rows.map((row) => row.split("|")[index + 1]?.trim() ?? "");
 }
 
-/** What stands in backquotes in the cells. */
+/** Returns the text in backquotes of the cells. */
 function quoted(cells: readonly string[]): string[] {
   return cells.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name));
 }
@@ -39,12 +39,12 @@ const table = {
   commands: quoted(column("## Text", 0)).flatMap((command) => command.match(/^:\w+/) ?? []),
 };
 
-/** Those of the names that stand nowhere in the suite as the pattern has them. */
+/** Returns the names whose pattern matches nowhere in the suite. */
 function missing(names: readonly string[], pattern: (name: string) => string): string[] {
   return names.filter((name) => !new RegExp(pattern(name)).test(suite));
 }
 
-describe("a test in tests/conformance is there", () => {
+describe("there is a test in tests/conformance", () => {
   test.each([
     ["each error", table.errors, 10, (code: string) => `"${code}"|:error ${code}\\b`],
     ["each close code", table.closeCodes, 10, (code: string) => `\\b${code}\\b`],
@@ -57,8 +57,8 @@ describe("a test in tests/conformance is there", () => {
     expect(missing(names, pattern)).toEqual([]);
   });
 
-  test("for each code that an upgrade can be refused with", () => {
-    // The page has two tables there; the second says with which.
+  test("for each code of a refused upgrade", () => {
+    // That section has two tables; the codes are in the second one.
     const [, section = ""] = page.split("A request that cannot be upgraded");
     const codes = quoted(
       section
@@ -72,7 +72,7 @@ describe("a test in tests/conformance is there", () => {
   });
 });
 
-test("docs/settings.md is what `npm run docs` writes", () => {
+test("docs/settings.md is as `npm run docs` writes it", () => {
   expect(readFileSync(new URL("docs/settings.md", ROOT), "utf8")).toBe(writeSettingsPage());
 });
 
@@ -100,7 +100,7 @@ test("each link to a section of a page leads to one", () => {
   expect(links.filter(({ target, anchor }) => !anchorsOf(target).includes(anchor))).toEqual([]);
 });
 
-/** The anchors that GitHub gives the headings of a page. */
+/** Returns the anchors that GitHub makes for the headings of a page. */
 function anchorsOf(url: URL): string[] {
   return [...readFileSync(url, "utf8").matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
     heading

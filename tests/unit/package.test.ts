@@ -11,26 +11,26 @@ const read = (name: string): string => readFileSync(new URL(`../../${name}`, imp
 const { dependencies, peerDependencies } = JSON.parse(read("package.json")) as Manifest;
 const lock = read("package-lock.json");
 
-test("the package is tested with the oldest versions that it allows of what it shares with an app", () => {
+test("the package is tested with the oldest allowed versions of the packages that it shares with an app", () => {
   const shared = { ...peerDependencies, ...dependencies };
   for (const [name, oldest] of Object.entries(OLDEST)) expect(shared[name]).toBe(`^${oldest}`);
 });
 
-test("it is tested with the versions of its lock as the newest ones", () => {
+test("the newest versions that it is tested with are those of its lock file", () => {
   const { packages } = JSON.parse(lock) as { packages: Record<string, { version: string }> };
   for (const [name, newest] of Object.entries(NEWEST)) expect(packages[`node_modules/${name}`]?.version).toBe(newest);
 });
 
-test("hono is a peer alone, so that an app and the relay in it have the same one", () => {
+test("hono is only a peer dependency, so that an app and its relay use the same copy", () => {
   expect(Object.keys(peerDependencies)).toEqual(["hono"]);
   expect(dependencies.hono).toBeUndefined();
 });
 
-test("Deno, which reads no peers of its own project, is given the same range", () => {
+test("deno.json has the same range, because Deno ignores the peer dependencies of its own project", () => {
   const { imports } = JSON.parse(read("deno.json")) as { imports: Record<string, string> };
   expect(imports.hono).toBe(`npm:hono@${peerDependencies.hono}`);
 });
 
-test("the lock holds no addresses of a registry", () => {
+test("the lock file has no addresses of a registry", () => {
   expect(lock).not.toContain('"resolved"');
 });

@@ -2,12 +2,12 @@ import { expect, test } from "vitest";
 import { importsOf, readImports } from "../../scripts/rooms/imports.ts";
 import { findBreaches } from "../../scripts/rooms/rooms.ts";
 
-/** What is wrong with the imports of such files. */
+/** Returns the breaches in files with these imports. */
 function breachesOf(files: Readonly<Record<string, string>>): string[] {
   return findBreaches(Object.entries(files).flatMap(([path, source]) => importsOf(path, source)));
 }
 
-test("every file of src and scripts imports only what its room may, and none imports itself by way of others", () => {
+test("every file of src and scripts imports only what its room allows, and no imports form a circle", () => {
   const imports = readImports(new URL("../../", import.meta.url), ["src", "scripts"]);
   expect(imports.length).toBeGreaterThan(400);
   expect(findBreaches(imports)).toEqual([]);
@@ -43,7 +43,7 @@ test.each([
   expect(breachesOf({ [path]: source })).toEqual([expect.stringMatching(/imports no such package$/)]);
 });
 
-test("the client library imports types from the core, and nothing that would be part of its bundle", () => {
+test("the client library imports only types from the core, which are not part of its bundle", () => {
   const [types, values] = ["import type { ErrorCode }", "import { ERROR_CODES }"].map((words) =>
     breachesOf({ "src/client/errors.ts": `${words} from "../core/protocol/errors.ts";` }),
   );
@@ -51,7 +51,7 @@ test("the client library imports types from the core, and nothing that would be 
   expect(values).toEqual([expect.stringMatching(/only types/)]);
 });
 
-test("imports that go in a circle are a breach, those of types too", () => {
+test("a circle of imports is a breach, also when they are of types", () => {
   const breaches = breachesOf({
     "src/http/a.ts": 'import { b } from "./b.ts";',
     "src/http/b.ts": 'import {\n  type C,\n  type D,\n} from "./c.ts";',
@@ -60,7 +60,7 @@ test("imports that go in a circle are a breach, those of types too", () => {
   expect(breaches).toEqual(["Imports go in a circle: src/http/b.ts -> src/http/c.ts"]);
 });
 
-test("words that look like an import are none", () => {
+test("text that looks like an import is ignored", () => {
   const source = 'export const reason = "from";\nexport type From = "a" | "b"; // import from "hono"\n';
   expect(importsOf("src/core/a.ts", source)).toEqual([]);
 });

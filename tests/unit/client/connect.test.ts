@@ -16,19 +16,19 @@ describe("a client", () => {
     ["wss://relay.example.org/ws", "wss://relay.example.org/ws?refusal=close"],
     ["https://relay.example.org/ws", "wss://relay.example.org/ws?refusal=close"],
     ["http://localhost:8080/ws?key=1", "ws://localhost:8080/ws?key=1&refusal=close"],
-  ])("of %s opens %s and offers relay.v1.json alone", (url, opened) => {
+  ])("for %s opens %s and offers only relay.v1.json", (url, opened) => {
     const { socket } = startClient({}, url);
     expect(socket().url.href).toBe(opened);
     expect(socket().offers).toEqual(["relay.v1.json"]);
   });
 
-  test("takes a URL object, and leaves it as it is", () => {
+  test("accepts a URL object, and does not change it", () => {
     const url = new URL("https://relay.example.org/ws");
     connect(url, { WebSocket: FakeSocket });
     expect(url.href).toBe("https://relay.example.org/ws");
   });
 
-  test("uses the WebSocket that there is, and says so where there is none", () => {
+  test("uses the global WebSocket, and throws where there is none", () => {
     vi.stubGlobal("WebSocket", undefined);
     expect(() => connect("wss://relay.example.org/ws")).toThrow(TypeError);
     const opened: string[] = [];
@@ -49,7 +49,7 @@ describe("a client", () => {
     expect(() => connect(url, { WebSocket: FakeSocket })).toThrow(TypeError);
   });
 
-  test("is ready with its first welcome, and has its id from then on", async () => {
+  test("is ready at its first welcome, and has its id from then on", async () => {
     const { client, socket, events } = startClient();
     expect([client.id, await stateOf(client.ready)]).toEqual(["", "pending"]);
     socket().welcomes({ id: "9" });
@@ -57,7 +57,7 @@ describe("a client", () => {
     expect(events).toEqual([["connected", { id: "9", resumed: false, recovered: true }]]);
   });
 
-  test("that is closed before it was welcomed is never ready", async () => {
+  test("that closes before its first welcome is never ready", async () => {
     const { client, socket } = startClient();
     client.close();
     await expect(client.ready).rejects.toThrow(RelayError);
@@ -65,7 +65,7 @@ describe("a client", () => {
     expect(socket().closed).toEqual([[1000, ""]]);
   });
 
-  test("acknowledges at once with its welcome", () => {
+  test("acknowledges at once after its welcome", () => {
     const { socket } = startClient();
     socket().welcomes();
     expect(socket().sent).toEqual([{ type: "sequenceAck", sequenceId: 0 }]);
@@ -78,7 +78,7 @@ describe("a client", () => {
     expect(socket().all("pong").length).toBe(2);
   });
 
-  test("sends nothing before its welcome, whatever it hears", () => {
+  test("sends nothing before its welcome, whatever the relay sends", () => {
     const { client, socket } = startClient();
     void client.send("3", "hi");
     socket().tells({ type: "ping" });
@@ -86,8 +86,8 @@ describe("a client", () => {
   });
 });
 
-describe("a connection on which nothing is heard", () => {
-  test("is given up with 4001 after two and a half beats, not before, and made again with the token", () => {
+describe("a connection on which the relay is silent", () => {
+  test("is given up with 4001 after two and a half beats, not before; the client resumes with its token", () => {
     vi.spyOn(Math, "random").mockReturnValue(0);
     const { sockets, socket, named } = startClient();
     socket().welcomes({ resumeToken: "secret" });
@@ -101,7 +101,7 @@ describe("a connection on which nothing is heard", () => {
     expect(socket().url.searchParams.get("resume")).toBe("secret");
   });
 
-  test.each(["ping", "message"])("has its time again with each %s", (what) => {
+  test.each(["ping", "message"])("has its time again from each %s on", (what) => {
     const { sockets, socket } = startClient();
     socket().welcomes();
     for (let times = 1; times <= 10; times++) {
@@ -112,7 +112,7 @@ describe("a connection on which nothing is heard", () => {
     expect([sockets.length, socket().closed]).toEqual([1, []]);
   });
 
-  test("does not get it by what the client itself sends", () => {
+  test("has no more time for frames that the client itself sends", () => {
     const { client, sockets, socket } = startClient();
     socket().welcomes();
     for (let times = 0; times < 25; times++) {
@@ -122,7 +122,7 @@ describe("a connection on which nothing is heard", () => {
     expect(sockets[0]?.closed.map(([code]) => code)).toEqual([4001]);
   });
 
-  test("is given up after connectTimeoutMs where no welcome comes, 10 s without that option", () => {
+  test("is given up after connectTimeoutMs without a welcome; the default is 10 s", () => {
     for (const [options, timeoutMs] of [
       [{}, 10_000],
       [{ connectTimeoutMs: 700 }, 700],
@@ -135,7 +135,7 @@ describe("a connection on which nothing is heard", () => {
     }
   });
 
-  test("tells nothing any more that comes late", () => {
+  test("reports no frame that comes after it was given up", () => {
     vi.spyOn(Math, "random").mockReturnValue(1);
     const { client, sockets, socket, events } = startClient();
     const heard: unknown[] = [];
@@ -149,7 +149,7 @@ describe("a connection on which nothing is heard", () => {
   });
 });
 
-describe("what is no relay", () => {
+describe("a server that is no relay", () => {
   test.each(["nonsense", "", "null", "7", '"text"', "[]", "{}"])(
     "and says %j throws nothing at the socket",
     (words) => {
@@ -159,7 +159,7 @@ describe("what is no relay", () => {
     },
   );
 
-  test("is left with 4001 and tried again: no JSON", () => {
+  test("is left with 4001 and tried again: it sends no JSON", () => {
     const { sockets, socket } = startClient();
     socket().hears("Welcome to the chat!");
     expect(socket().closed.map(([code]) => code)).toEqual([4001]);
@@ -167,7 +167,7 @@ describe("what is no relay", () => {
     expect(sockets.length).toBe(2);
   });
 
-  test("is left with 4001 and tried again: another subprotocol than was offered", async () => {
+  test("is left with 4001 and tried again: it answers another subprotocol", async () => {
     const { client, sockets, socket } = startClient();
     socket().protocol = "";
     socket().welcomes();

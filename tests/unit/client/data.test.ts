@@ -47,7 +47,7 @@ describe("bytes", () => {
     ["a BigUint64Array", () => new BigUint64Array(...middle())],
     ["a Buffer", () => Buffer.from(...middle())],
     ["an ArrayBuffer of another realm", () => runInNewContext("new Uint8Array([1, 2, 3, 4, 5, 6, 7, 8]).buffer")],
-  ])("in %s are sent and published as they are", (_what, make) => {
+  ])("in %s are sent and published unchanged", (_what, make) => {
     const { client, socket } = startWelcomed();
     void client.send("3", make());
     void client.room("lobby").publish(make());
@@ -55,7 +55,7 @@ describe("bytes", () => {
     expect([...socket().all("send"), ...socket().all("publish")]).toMatchObject([fields, fields]);
   });
 
-  test("are those of the moment of sending", () => {
+  test("are copied when they are sent", () => {
     const { client, socket } = startClient();
     const bytes = new Uint8Array([1]);
     void client.send("3", bytes);
@@ -77,13 +77,13 @@ test.each([
   [[], {}, [null]],
   { "": { "": 1 }, a: [{ b: "c" }] },
   { type: "send", ackId: 9, data: 1 },
-])("the JSON value %j is sent as it is", (data) => {
+])("the JSON value %j is sent unchanged", (data) => {
   const { client, socket } = startWelcomed();
   void client.send("3", data);
   expect(socket().sent.at(-1)).toEqual({ type: "send", to: "3", data, ackId: 1 });
 });
 
-test("what stands twice in the data is no cycle, and a toJSON or a property without a value is as JSON has it", () => {
+test("a value that occurs twice is no cycle; toJSON and undefined properties work as in JSON.stringify", () => {
   const { client, socket } = startWelcomed();
   const twice = { a: {} };
   const at = new Date(0);
@@ -95,14 +95,14 @@ test("what stands twice in the data is no cycle, and a toJSON or a property with
   expect(socket().all("send")).toMatchObject([{ data: [{ a: {} }, { twice: { a: {} } }, at.toJSON(), { x: 1 }] }]);
 });
 
-/** Arrays in each other, so many levels of them. */
+/** Makes nested arrays with this number of levels. */
 function nested(levels: number): unknown {
   let data: unknown = [];
   for (let level = 1; level < levels; level++) data = [data];
   return data;
 }
 
-test("127 levels are sent, which with the frame are as many as the relay reads", () => {
+test("data of 127 levels is sent: with the frame there are 128, the most that the relay reads", () => {
   const { client, socket } = startWelcomed();
   void client.send("3", nested(127));
   const [frame] = socket().all("send");
@@ -110,7 +110,7 @@ test("127 levels are sent, which with the frame are as many as the relay reads",
   expect([read(frame?.data), read([frame?.data])]).toEqual(["send", "refused"]);
 });
 
-describe("what would arrive as something else is refused before anything is sent", () => {
+describe("a value that JSON would change is refused before anything is sent:", () => {
   const cycle: Record<string, unknown> = {};
   cycle.list = [cycle];
   const transferred = new ArrayBuffer(8);

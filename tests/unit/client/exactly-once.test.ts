@@ -9,7 +9,7 @@ import { type Frame, frameText } from "../../../src/core/protocol/frame.ts";
 import { json } from "../../../src/core/protocol/json.ts";
 import { Relay } from "../../../src/core/relay.ts";
 
-// The client library against the real relay, over a network that loses connections and what is on its way with them.
+// The client library with the real relay, over a network that loses connections and the frames in flight on them.
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -20,7 +20,7 @@ afterEach(() => {
 
 const LATENCY_MS = 5;
 
-/** Both ends of one WebSocket. What is on its way when the wire is cut never arrives. */
+/** Both ends of one WebSocket. Frames in flight when the wire is cut never arrive. */
 class Wire implements ClientSocket, Connection {
   readonly protocol = "relay.v1.json";
   onmessage: ClientSocket["onmessage"] = null;
@@ -52,7 +52,7 @@ class Wire implements ClientSocket, Connection {
     return 0;
   }
 
-  /** Either end: the client means 4001 and 1000, the relay all others. */
+  /** Closes the socket for either end: the client uses 4001 and 1000, the relay all other codes. */
   close(code = 1005, reason = ""): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
@@ -66,7 +66,7 @@ class Wire implements ClientSocket, Connection {
     this.cut(0, 0);
   }
 
-  /** The network is gone; each end notices in its own time. */
+  /** Cuts the network. Each end notices at its own time. */
   cut(relayNoticesMs: number, clientNoticesMs: number): void {
     if (this.#isCut) return;
     this.#isCut = true;
@@ -108,7 +108,7 @@ const step = fc.oneof(
   },
 );
 
-test("whenever connections are lost, all that was sent arrives once and in order, and every sender learns of it", async () => {
+test("whenever connections are lost, each message arrives once, in order, and its sender gets the outcome", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
       const { relay, failures, join } = startNetwork();
@@ -138,7 +138,7 @@ test("whenever connections are lost, all that was sent arrives once and in order
   );
 }, 60_000);
 
-test("a receiver that takes no more has its senders told too_slow after a mailbox, and loses nothing", async () => {
+test("a receiver that stops iterating loses nothing; its senders get too_slow when its mailbox is full", async () => {
   const { relay, join } = startNetwork({ maxMailboxMessages: 10 });
   const [sender, receiver] = [join("alice"), join("bob")];
   const messages = receiver.client[Symbol.asyncIterator]();
@@ -147,12 +147,12 @@ test("a receiver that takes no more has its senders told too_slow after a mailbo
   const outcomes: Promise<string>[] = [];
   for (let data = 0; data < 25; data++) {
     outcomes.push(sender.client.send("bob", data));
-    // Longer than an acknowledgement waits.
+    // Longer than the delay of an acknowledgement.
     await vi.advanceTimersByTimeAsync(300);
   }
   const all = await Promise.allSettled(outcomes);
   const delivered = all.filter(({ status }) => status === "fulfilled").length;
-  // One is taken by the `next` that waits.
+  // The pending `next` takes one message.
   expect(delivered).toBe(11);
   expect(all.slice(delivered)).toEqual(
     Array.from({ length: 25 - delivered }, () => ({

@@ -5,10 +5,10 @@ import { type ClientFrame, clientFrame, type RelayFrame } from "../../../src/cor
 
 type Welcome = Extract<RelayFrame, { type: "welcome" }>;
 
-/** One beat of the relay that these clients are connected to. */
+/** Length of the fake relay's beat, in milliseconds. */
 export const HEARTBEAT_MS = 5000;
 
-/** A socket whose relay says what the test says. */
+/** A socket whose relay is played by the test. */
 export class FakeSocket implements ClientSocket {
   protocol = "relay.v1.json";
   onmessage: ClientSocket["onmessage"] = null;
@@ -18,7 +18,7 @@ export class FakeSocket implements ClientSocket {
   readonly offers: readonly string[];
   /** Everything that the client sent, in order; each satisfies the schema of the relay. */
   readonly sent: ClientFrame[] = [];
-  /** How the client closed it: code and reason. */
+  /** The client's calls of `close`: code and reason. */
   readonly closed: (readonly [number | undefined, string | undefined])[] = [];
 
   constructor(url: string, offers: readonly string[]) {
@@ -34,11 +34,12 @@ export class FakeSocket implements ClientSocket {
     this.closed.push([code, reason]);
   }
 
-  /** Something came from the other end. */
+  /** Receives a text frame. */
   hears(text: string): void {
     this.onmessage?.({ data: text } as never); // As its type in ClientSocket asks.
   }
 
+  /** Receives frames of the relay. */
   tells(...frames: readonly RelayFrame[]): void {
     for (const frame of frames) this.hears(JSON.stringify(frame));
   }
@@ -57,7 +58,7 @@ export class FakeSocket implements ClientSocket {
     });
   }
 
-  /** A message from 3 with this number. */
+  /** Receives a message from 3 with this number. */
   delivers(sequenceId: number, data: unknown = sequenceId): void {
     this.tells({ type: "message", from: "3", data, sequenceId });
   }
@@ -66,17 +67,17 @@ export class FakeSocket implements ClientSocket {
     this.tells({ type: "ack", ackId, outcome });
   }
 
-  /** The connection is over, by the relay with its code or without one. */
+  /** Ends the connection, with the relay's close code or with 1006. */
   ends(code = 1006, reason = ""): void {
     this.onclose?.({ code, reason } as never); // As its type in ClientSocket asks.
   }
 
-  /** What it sent of one kind. */
+  /** Returns the frames of one type that the client sent. */
   all<Type extends ClientFrame["type"]>(type: Type): Extract<ClientFrame, { type: Type }>[] {
     return this.sent.filter((frame): frame is Extract<ClientFrame, { type: Type }> => frame.type === type);
   }
 
-  /** What was asked of the relay under a number, as `data#ackId` or `type#ackId`. */
+  /** The client's requests, as `data#ackId` or `type#ackId`. */
   get asked(): string[] {
     return this.sent.flatMap((frame) => {
       if (!("ackId" in frame) || frame.ackId === undefined) return [];
@@ -85,7 +86,7 @@ export class FakeSocket implements ClientSocket {
   }
 }
 
-/** A client over sockets that the test plays the relay on. */
+/** Starts a client over fake sockets. */
 export function startClient<Data = unknown>(options: ConnectOptions = {}, url = "wss://relay.example.org/ws") {
   const sockets: FakeSocket[] = [];
   class Socket extends FakeSocket {
@@ -99,7 +100,7 @@ export function startClient<Data = unknown>(options: ConnectOptions = {}, url = 
   for (const name of ["connected", "disconnected", "closed"] as const) {
     client.on(name, (event) => events.push([name, event]));
   }
-  /** The socket that the client has now. */
+  /** Returns the client's latest socket. */
   const socket = (): FakeSocket => {
     const latest = sockets.at(-1);
     if (latest === undefined) throw new Error("The client has opened no socket");
@@ -108,7 +109,7 @@ export function startClient<Data = unknown>(options: ConnectOptions = {}, url = 
   return { client, sockets, socket, events, named: (name: string) => events.filter(([which]) => which === name) };
 }
 
-/** A page, for as long as the test's stubs of globals are there. */
+/** Stubs the global functions of a page. */
 export function stubPage() {
   type Listener = (event: { type: string; persisted?: boolean }) => void;
   const listeners = new Map<string, Set<{ handleEvent: Listener }>>();
@@ -127,10 +128,10 @@ export function stubPage() {
   };
 }
 
-/** What became of a promise so far: what it gave, `failed <code>`, or `pending`. */
+/** Returns the state of a promise: its value, `failed <code>`, or `pending`. */
 export async function stateOf(promise: Promise<unknown>): Promise<unknown> {
   const pending = Symbol();
-  // Some turns of the microtask queue, so that what was settled is seen as settled.
+  // Waits for some microtasks, so that a settled promise is seen as settled.
   const wait = async (): Promise<typeof pending> => {
     for (let turns = 0; turns < 20; turns++) await undefined;
     return pending;

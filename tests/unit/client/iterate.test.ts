@@ -8,15 +8,15 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Takes everything that there is to take, until the end. */
+/** Collects the iterator's messages until its end. */
 async function collect(messages: AsyncIterable<{ data: unknown }>): Promise<unknown[]> {
   const all: unknown[] = [];
   for await (const { data } of messages) all.push(data);
   return all;
 }
 
-describe("iterating over a client", () => {
-  test("gives its messages in order, and ends when it closes, with what had come by then", async () => {
+describe("an iterator over a client", () => {
+  test("gives the messages in order, and ends after the last one that came before the client closed", async () => {
     const { client, socket } = startClient();
     socket().welcomes();
     const all = collect(client);
@@ -41,13 +41,13 @@ describe("iterating over a client", () => {
     expect(await stateOf(all)).toEqual([1, 2]);
   });
 
-  test("ends at once where the client is closed already", async () => {
+  test("ends at once when the client is closed already", async () => {
     const { client } = startClient();
     client.close();
     expect(await stateOf(collect(client))).toEqual([]);
   });
 
-  test("gives nothing of before, and everything to each who iterates", async () => {
+  test("gives no message from before its first next, and every message to each iterator", async () => {
     const { client, socket } = startClient();
     socket().welcomes();
     socket().delivers(1);
@@ -57,7 +57,7 @@ describe("iterating over a client", () => {
     expect(await Promise.all(two.map(stateOf))).toEqual([[2], [2]]);
   });
 
-  test("can be left, and then takes no more", async () => {
+  test("takes no more messages after a break", async () => {
     const { client, socket } = startClient();
     socket().welcomes();
     const first = (async () => {
@@ -70,7 +70,7 @@ describe("iterating over a client", () => {
     expect(() => socket().delivers(3)).not.toThrow();
   });
 
-  test("over a room gives what is published there", async () => {
+  test("over a room gives the messages of the room", async () => {
     const { client, socket } = startClient();
     socket().welcomes();
     const all = collect(client.room("lobby"));
@@ -107,7 +107,7 @@ describe("messages that no iterator has given yet", () => {
     expect(acknowledged()).toBe(100);
   });
 
-  test("are acknowledged 64 at a time as they are taken", async () => {
+  test("are acknowledged 64 at a time when they are taken", async () => {
     const { client, socket } = startIterating();
     const messages = client[Symbol.asyncIterator]();
     void messages.next();
@@ -120,7 +120,7 @@ describe("messages that no iterator has given yet", () => {
     ).toEqual([0, 64, 128, 192]);
   });
 
-  test("wait for the slowest: of two iterators, and of one beside a listener", async () => {
+  test("are acknowledged when the slowest consumer has taken them: of two iterators, or beside a listener", async () => {
     const { client, socket, acknowledged } = startIterating();
     const heard: unknown[] = [];
     client.on("message", ({ data }) => heard.push(data));
@@ -135,7 +135,7 @@ describe("messages that no iterator has given yet", () => {
     expect(acknowledged()).toBe(2);
   });
 
-  test("wait for an iterator of a room only where they are of that room", async () => {
+  test("are held back by an iterator of a room only when they are of that room", async () => {
     const { client, socket, acknowledged } = startIterating();
     const lobby = client.room("lobby")[Symbol.asyncIterator]();
     void lobby.next();
@@ -148,7 +148,7 @@ describe("messages that no iterator has given yet", () => {
     expect(acknowledged()).toBe(4);
   });
 
-  test("are let go of and acknowledged when the iterator is left", async () => {
+  test("are dropped and acknowledged after a break", async () => {
     const { client, socket, acknowledged } = startIterating();
     const messages = client[Symbol.asyncIterator]();
     void messages.next();
@@ -173,7 +173,7 @@ describe("messages that no iterator has given yet", () => {
     expect(rest.map(({ value }) => value?.data)).toEqual([2, 3, 4]);
   });
 
-  test("hold back those of the next session too, whatever their numbers", async () => {
+  test("hold back the acknowledgements of the next session too, whatever its numbers", async () => {
     const { client, socket, acknowledged } = startIterating();
     const messages = client[Symbol.asyncIterator]();
     void messages.next();
@@ -191,7 +191,7 @@ describe("messages that no iterator has given yet", () => {
 });
 
 describe("return() of an iterator", () => {
-  test.each(["client", "room"])("of a %s settles at once, and so does each next() that waits", async (of) => {
+  test.each(["client", "room"])("of a %s settles at once, and so does each pending next()", async (of) => {
     const { client, socket } = startClient();
     socket().welcomes();
     const messages = (of === "client" ? client : client.room("lobby"))[Symbol.asyncIterator]();
@@ -203,7 +203,7 @@ describe("return() of an iterator", () => {
     expect(await stateOf(messages.next())).toEqual(done);
   });
 
-  test("before the first next() ends it", async () => {
+  test("before the first next() ends the iterator", async () => {
     const { client, socket } = startClient();
     socket().welcomes();
     const messages = client[Symbol.asyncIterator]();
@@ -214,7 +214,7 @@ describe("return() of an iterator", () => {
   });
 });
 
-test("each next() that waits gets a message of its own", async () => {
+test("each pending next() gets a message of its own", async () => {
   const { client, socket } = startClient();
   socket().welcomes();
   const messages = client[Symbol.asyncIterator]();

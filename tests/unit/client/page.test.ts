@@ -14,7 +14,7 @@ afterEach(() => {
 const PERSISTED = { persisted: true };
 
 describe("a page that goes into the back-forward cache", () => {
-  test("leaves its session with 4001, and connects no more before it is shown again", async () => {
+  test("leaves its session with 4001, and does not connect before it is shown again", async () => {
     const page = stubPage();
     const { client, sockets, socket, named } = startClient();
     socket().welcomes({ resumeToken: "secret" });
@@ -35,7 +35,7 @@ describe("a page that goes into the back-forward cache", () => {
     expect(await stateOf(send)).toBe("delivered");
   });
 
-  test("while it waits for a retry connects at once when it is shown again", () => {
+  test("before a retry connects at once when it is shown again", () => {
     const page = stubPage();
     const { sockets, socket } = startClient();
     socket().ends();
@@ -46,7 +46,7 @@ describe("a page that goes into the back-forward cache", () => {
     expect(sockets.length).toBe(2);
   });
 
-  test("while it asks for a token takes no notice of the one that comes late", async () => {
+  test("during an attempt ignores a token that comes late", async () => {
     const page = stubPage();
     const gives: ((token: string) => void)[] = [];
     const token = (): Promise<string> => new Promise((resolve) => gives.push(resolve));
@@ -59,7 +59,7 @@ describe("a page that goes into the back-forward cache", () => {
     expect([sockets.length, socket().offers[1]]).toEqual([1, "bearer.late"]);
   });
 
-  test("can be closed there, and then is not connected any more", () => {
+  test("can be closed in the cache, and then does not connect again", () => {
     const page = stubPage();
     const { client, sockets, socket, named } = startClient();
     socket().welcomes();
@@ -71,7 +71,7 @@ describe("a page that goes into the back-forward cache", () => {
   });
 });
 
-test("a page that is loaded or unloaded is left to the browser, which ends the session", () => {
+test("a client does nothing when its page is loaded or unloaded: the browser ends the session", () => {
   const page = stubPage();
   const { sockets, socket, events } = startClient();
   page.tell("pageshow", { persisted: false });
@@ -80,11 +80,11 @@ test("a page that is loaded or unloaded is left to the browser, which ends the s
   expect([sockets.length, socket().closed, events.length]).toEqual([1, [], 1]);
 });
 
-describe("a timer that comes late, as after a page was frozen or a machine slept", () => {
-  test("gives nothing up before what has come meanwhile is read", () => {
+describe("a timer that fires late, as after a page was frozen or a machine slept", () => {
+  test("does not end the connection before the frames that came meanwhile are read", () => {
     const { sockets, socket } = startClient();
     socket().welcomes();
-    // The first timer on waking, ahead of the frames that wait to be read.
+    // The first timer after waking fires before the queued frames are read.
     vi.advanceTimersToNextTimer();
     expect([socket().closed, socket().all("ping").length]).toEqual([[], 1]);
     socket().delivers(1);
@@ -92,7 +92,7 @@ describe("a timer that comes late, as after a page was frozen or a machine slept
     expect([sockets.length, socket().closed]).toEqual([1, []]);
   });
 
-  test("has the relay asked for a word, and gives it half a beat for that", () => {
+  test("pings the relay, which has half a beat to answer", () => {
     const { socket } = startClient();
     socket().welcomes();
     vi.advanceTimersToNextTimer();

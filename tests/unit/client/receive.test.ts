@@ -12,7 +12,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A welcomed client, and what its listener has heard. */
+/** Starts a welcomed client, and collects the messages that its listener got. */
 function startListening() {
   const started = startClient();
   const heard: unknown[] = [];
@@ -32,7 +32,7 @@ function startListening() {
 }
 
 describe("a message", () => {
-  test("comes with its sender, its room and its data; bytes as bytes", () => {
+  test("has its sender, its room and its data; bytes arrive as bytes", () => {
     const { client, socket } = startListening();
     const messages: unknown[] = [];
     client.on("message", (message) => messages.push(message));
@@ -48,7 +48,7 @@ describe("a message", () => {
     ]);
   });
 
-  test("that is sent again after a resume is dropped, by its number", () => {
+  test("that the relay repeats after a resume is dropped, by its number", () => {
     const { socket, heard, reconnect } = startListening();
     for (const sequenceId of [1, 2, 3]) socket().delivers(sequenceId);
     reconnect(true);
@@ -56,7 +56,7 @@ describe("a message", () => {
     expect(heard).toEqual([1, 2, 3, 4]);
   });
 
-  test("of a new session is none that had come before, whatever its number", () => {
+  test("of a new session is delivered, whatever its number", () => {
     const { socket, heard, reconnect } = startListening();
     for (const sequenceId of [1, 2]) socket().delivers(sequenceId, `old ${sequenceId}`);
     reconnect(false);
@@ -64,7 +64,7 @@ describe("a message", () => {
     expect(heard).toEqual(["old 1", "old 2", "new 1"]);
   });
 
-  test("is heard by every listener until it is taken off, and by none twice", () => {
+  test("reaches every listener once, until the listener is removed", () => {
     const { client, socket, heard } = startListening();
     const others: unknown[] = [];
     const off = client.on("message", ({ data }) => others.push(data));
@@ -77,7 +77,7 @@ describe("a message", () => {
 });
 
 describe("an acknowledgement", () => {
-  test("goes 200 ms after a message, one for all that came by then", () => {
+  test("is sent 200 ms after a message, for all messages that came by then", () => {
     const { socket, acknowledged } = startListening();
     socket().delivers(1);
     vi.advanceTimersByTime(ACK_DELAY_MS - 1);
@@ -92,7 +92,7 @@ describe("an acknowledgement", () => {
     expect(acknowledged()).toEqual([0, 2, 3]);
   });
 
-  test("goes at once after 64 messages, and then not again for them", () => {
+  test("is sent at once after 64 messages, and not again for them", () => {
     const { socket, acknowledged } = startListening();
     for (let sequenceId = 1; sequenceId < ACK_EVERY; sequenceId++) socket().delivers(sequenceId);
     expect(acknowledged()).toEqual([0]);
@@ -102,7 +102,7 @@ describe("an acknowledgement", () => {
     expect(acknowledged()).toEqual([0, ACK_EVERY]);
   });
 
-  test("goes at once with the welcome of a resume, of the latest that came, and of none in a new session", () => {
+  test("is sent at once after a resume, for the latest message; in a new session for none", () => {
     for (const resumed of [true, false]) {
       const { socket, acknowledged, reconnect } = startListening();
       for (const sequenceId of [1, 2, 3]) socket().delivers(sequenceId);
@@ -111,14 +111,14 @@ describe("an acknowledgement", () => {
     }
   });
 
-  test("comes before what waited to be sent", () => {
+  test("is sent before pending sends", () => {
     const { client, socket } = startClient();
     void client.send("3", "hi");
     socket().welcomes();
     expect(socket().sent.map(({ type }) => type)).toEqual(["sequenceAck", "send"]);
   });
 
-  test("never goes for a message before its listeners have had it", () => {
+  test("is never sent for a message before its listeners have run", () => {
     const { client, socket, acknowledged } = startListening();
     const before: number[][] = [];
     client.on("message", () => before.push(acknowledged()));
@@ -126,7 +126,7 @@ describe("an acknowledgement", () => {
     expect(before.at(-1)).toEqual([0]);
   });
 
-  test("leaves no timer behind in a client that is closed, by a listener or otherwise", () => {
+  test("leaves no timer in a closed client, also when a listener closed the client", () => {
     for (const closeInListener of [false, true]) {
       const { client, socket } = startListening();
       if (closeInListener) client.on("message", () => client.close());
@@ -138,7 +138,7 @@ describe("an acknowledgement", () => {
 });
 
 describe("a listener", () => {
-  test("that adds itself, or another, while it hears a message hears the next one, not that one again", () => {
+  test("that is added while a message is emitted runs from the next message on", () => {
     const { client, socket } = startListening();
     const heard: unknown[] = [];
     const listen = (): void => {
@@ -154,7 +154,7 @@ describe("a listener", () => {
     expect(heard).toEqual([1, 2, 2]);
   });
 
-  test("that is taken off by an earlier one hears nothing of the same message", () => {
+  test("that an earlier listener removes does not get the same message", () => {
     const { client, socket } = startListening();
     const heard: unknown[] = [];
     client.on("message", () => off());
@@ -166,7 +166,7 @@ describe("a listener", () => {
 });
 
 describe("a listener that throws", () => {
-  test("keeps no other from hearing and the client from going on; its error is reported as uncaught", () => {
+  test("stops neither the other listeners nor the client; its error is reported as uncaught", () => {
     const uncaught: (() => void)[] = [];
     vi.spyOn(globalThis, "queueMicrotask").mockImplementation((report) => uncaught.push(report));
     const { client, socket } = startClient();
@@ -186,7 +186,7 @@ describe("a listener that throws", () => {
   });
 });
 
-test("what the relay refuses and nobody waits for is an error event", () => {
+test("an error of the relay that belongs to no request is an error event", () => {
   const { client, socket } = startListening();
   const errors: unknown[] = [];
   client.on("error", ({ name, code, message, temporary }) => errors.push({ name, code, message, temporary }));

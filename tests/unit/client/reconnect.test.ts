@@ -25,7 +25,7 @@ describe("a connection that is lost", () => {
     },
   );
 
-  test.each([1002, 1003, 1007, 1008, 1009, 4500, 4501, 4999])("with %i is over for good", async (code) => {
+  test.each([1002, 1003, 1007, 1008, 1009, 4500, 4501, 4999])("with %i closes the client", async (code) => {
     const { client, sockets, socket, events } = startClient();
     socket().welcomes();
     const send = client.send("3", "hi");
@@ -37,7 +37,7 @@ describe("a connection that is lost", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test("is made again with the latest token, and without one where there never was a welcome", () => {
+  test("is followed by one with the latest token, or without a token where there never was a welcome", () => {
     vi.spyOn(Math, "random").mockReturnValue(0);
     const { socket } = startClient();
     const again = (): string | null => {
@@ -52,7 +52,7 @@ describe("a connection that is lost", () => {
     expect(again()).toBe("two");
   });
 
-  test("and made again says whether it is the same session, and changes the id where it is not", () => {
+  test("is followed by a connected event with resumed; the id changes where the session is a new one", () => {
     const { client, socket, named } = startClient();
     socket().welcomes({ id: "7" });
     socket().ends();
@@ -63,8 +63,8 @@ describe("a connection that is lost", () => {
   });
 });
 
-describe("the wait before a retry", () => {
-  /** The longest waits that the client may take, one after the other, while nothing answers. */
+describe("the delay before a retry", () => {
+  /** Returns the longest delays of the client, one after the other, while no relay answers. */
   function longestWaits(options: { minDelayMs?: number; maxDelayMs?: number }, times: number): number[] {
     vi.spyOn(Math, "random").mockReturnValue(1);
     const { socket, named } = startClient(options);
@@ -75,17 +75,17 @@ describe("the wait before a retry", () => {
     return named("disconnected").map(([, event]) => (event as { retryMs: number }).retryMs); // It is a disconnected.
   }
 
-  test("is at most 500 ms at first, doubles with each failure, and is never over 30 s", () => {
+  test("is at most 500 ms at first, doubles with each failure, and never exceeds 30 s", () => {
     expect(longestWaits({}, 9)).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
   });
 
-  test("keeps to minDelayMs and maxDelayMs, and stays there however long it takes", () => {
+  test("follows minDelayMs and maxDelayMs, also after many failures", () => {
     const waits = longestWaits({ minDelayMs: 10, maxDelayMs: 100 }, 2000);
     expect(waits.slice(0, 6)).toEqual([10, 20, 40, 80, 100, 100]);
     expect(Math.max(...waits)).toBe(100);
   });
 
-  test("is anything from none to that, at random, and what was told is what is waited", () => {
+  test("is random between 0 and that maximum, and is the retryMs of the event", () => {
     vi.spyOn(Math, "random").mockReturnValue(0.25);
     const { sockets, socket, named } = startClient();
     socket().ends();
@@ -114,7 +114,7 @@ describe("the wait before a retry", () => {
     expect(named("disconnected").at(-1)).toMatchObject(["disconnected", { retryMs }]);
   });
 
-  test("is cut short when the machine is online again, which opens no second connection", () => {
+  test("ends when the machine is online again, which opens no second connection", () => {
     vi.spyOn(Math, "random").mockReturnValue(1);
     const page = stubPage();
     const { client, sockets, socket } = startClient();
@@ -133,7 +133,7 @@ describe("the wait before a retry", () => {
 });
 
 describe("close()", () => {
-  test("ends the connection with 1000, tells once, and leaves no timer", () => {
+  test("ends the connection with 1000, emits closed once, and leaves no timer", () => {
     const { client, sockets, socket, events } = startClient();
     socket().welcomes();
     client.close();
@@ -145,7 +145,7 @@ describe("close()", () => {
     expect([sockets.length, vi.getTimerCount()]).toEqual([1, 0]);
   });
 
-  test("rejects what waits for an outcome, on its way or not, and what is asked from then on", async () => {
+  test("rejects the pending requests, in flight or not, and all later ones", async () => {
     const { client, socket } = startClient();
     socket().welcomes({ limits: { maxMessageBytes: 1000, maxUnackedSends: 1 } });
     const waits = [client.send("3", "a"), client.send("3", "b"), client.room("lobby").join(), client.watch("3")];
@@ -154,7 +154,7 @@ describe("close()", () => {
     expect(await Promise.all(waits.map(stateOf))).toEqual(waits.map(() => "failed closed"));
   });
 
-  test("between two connections opens no more", () => {
+  test("between two connections ends the retries", () => {
     const { client, sockets, socket, named } = startClient();
     socket().welcomes();
     socket().ends();
@@ -163,7 +163,7 @@ describe("close()", () => {
     expect([sockets.length, named("closed").length]).toEqual([1, 1]);
   });
 
-  test("after the relay has closed for good tells nothing again", () => {
+  test("after the relay has closed the client emits nothing", () => {
     const { client, socket, named } = startClient();
     socket().welcomes();
     socket().ends(4500);
@@ -173,7 +173,7 @@ describe("close()", () => {
 });
 
 describe("an AbortSignal of a client", () => {
-  test("closes it when it is aborted", async () => {
+  test("closes the client when it is aborted", async () => {
     const abort = new AbortController();
     const { client, socket, named } = startClient({ signal: abort.signal });
     socket().welcomes();
@@ -184,7 +184,7 @@ describe("an AbortSignal of a client", () => {
     expect(named("closed").length).toBe(1);
   });
 
-  test("has nothing left listening to it once the client is closed, by either side", () => {
+  test("has no listeners once the client is closed, by either side", () => {
     const { signal } = new AbortController();
     startClient({ signal }).client.close();
     const { socket } = startClient({ signal });
@@ -194,7 +194,7 @@ describe("an AbortSignal of a client", () => {
     expect(getEventListeners(signal, "abort")).toEqual([]);
   });
 
-  test("that is aborted already connects nothing", async () => {
+  test("that is aborted already prevents the connection", async () => {
     const page = stubPage();
     const token = vi.fn(() => "t");
     for (const options of [{}, { token: "t" }, { token }]) {

@@ -17,7 +17,7 @@ describe("a client that the relay refuses", () => {
     [4503, "bad_id"],
     [4503, "forbidden_origin"],
     [4504, "not_found"],
-  ])("for good with %i %s is closed, is never ready, and says why", async (code, refusal) => {
+  ])("for good with %i %s closes, is never ready, and reports the refusal", async (code, refusal) => {
     const { client, sockets, socket, events } = startClient();
     const send = client.send("3", "hi");
     const reason = `${refusal}: Cannot connect`;
@@ -36,7 +36,7 @@ describe("a client that the relay refuses", () => {
     [1001, "shutting_down"],
     [1012, "shutting_down"],
     [1011, "internal"],
-  ])("for now with %i %s tries again, more and more slowly", async (code, refusal) => {
+  ])("for now with %i %s tries again, with growing delays", async (code, refusal) => {
     const { client, socket, named } = startClient();
     const reason = `${refusal}: Cannot connect`;
     for (let times = 0; times < 3; times++) {
@@ -51,7 +51,7 @@ describe("a client that the relay refuses", () => {
     expect(await stateOf(client.ready)).toBeUndefined();
   });
 
-  test("is told of no refusal where a connection ends that was welcomed, or that ends without a word", () => {
+  test("reports no refusal when a welcomed connection ends, or when a connection ends without a reason", () => {
     const { socket, named } = startClient();
     socket().ends(1006);
     vi.advanceTimersToNextTimer();
@@ -67,7 +67,7 @@ describe("a client that the relay refuses", () => {
 describe("a token that has expired", () => {
   const EXPIRED = [4002, "unauthorized: Cannot connect: the token has expired"] as const;
 
-  test.each(["before", "after"])("and is a string closes the client, %s the welcome", async (when) => {
+  test.each(["before", "after"])("closes the client where it is a string, %s the welcome", async (when) => {
     const { client, sockets, socket, named } = startClient({ token: "t" });
     if (when === "after") socket().welcomes();
     socket().ends(...EXPIRED);
@@ -77,7 +77,7 @@ describe("a token that has expired", () => {
     expect(sockets.length).toBe(1);
   });
 
-  test.each(["before", "after"])("and comes from a function is replaced, %s the welcome", async (when) => {
+  test.each(["before", "after"])("is replaced where it comes from a function, %s the welcome", async (when) => {
     let issued = 0;
     const { sockets, socket } = startClient({ token: () => `token-${++issued}` });
     await vi.advanceTimersByTimeAsync(0);

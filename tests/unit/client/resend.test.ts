@@ -10,12 +10,12 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A client that was welcomed, and a way to have it connect again. */
+/** Starts a welcomed client that the test can have reconnect. */
 function startWelcomed(maxUnackedSends = 256) {
   const started = startClient();
   const limits = { maxMessageBytes: 1_048_576, maxUnackedSends };
   started.socket().welcomes({ limits });
-  /** Ends the connection, and welcomes the client on the next. */
+  /** Ends the connection, and welcomes the client on the next one. */
   const reconnect = (resumed: boolean): void => {
     started.socket().ends();
     vi.advanceTimersByTime(0);
@@ -25,7 +25,7 @@ function startWelcomed(maxUnackedSends = 256) {
 }
 
 describe("a send whose ack was lost with the connection", () => {
-  test("is sent again after a resume, under the same number, before what is new", async () => {
+  test("is sent again after a resume, with the same ackId, before new sends", async () => {
     const { client, socket, reconnect } = startWelcomed();
     const sends = ["a", "b", "c"].map((data) => client.send("3", data));
     socket().acks(2);
@@ -37,7 +37,7 @@ describe("a send whose ack was lost with the connection", () => {
     expect(await Promise.all(sends.map(stateOf))).toEqual(["delivered", "delivered", "delivered"]);
   });
 
-  test("that had arrived the first time counts as what became of it then", async () => {
+  test("has the outcome of the first time, where it had arrived", async () => {
     const { client, socket, reconnect } = startWelcomed();
     const sends = ["a", "b", "c"].map((data) => client.send("3", data));
     reconnect(true);
@@ -51,7 +51,7 @@ describe("a send whose ack was lost with the connection", () => {
     expect(await Promise.all(sends.map(stateOf))).toEqual(["queued", "failed no_such_id", "failed duplicate"]);
   });
 
-  test("is given up as connection_lost where the session is another: it may have arrived", async () => {
+  test("fails with connection_lost in a new session, because it may have arrived", async () => {
     const { client, socket, reconnect } = startWelcomed();
     const send = client.send("3", "a");
     reconnect(false);
@@ -72,7 +72,7 @@ describe("a send whose ack was lost with the connection", () => {
     expect(socket().asked).toEqual([]);
   });
 
-  test("that was resumed and lost again before its session ended is given up as well", async () => {
+  test("also fails when its connection is lost a second time before the session ends", async () => {
     const { client, reconnect } = startWelcomed(1);
     const sends = ["a", "b"].map((data) => client.send("3", data));
     reconnect(true);
@@ -81,8 +81,8 @@ describe("a send whose ack was lost with the connection", () => {
   });
 });
 
-describe("what never was on its way", () => {
-  test("goes with the next connection, resumed or not, under the number that it has", () => {
+describe("a send that was never written", () => {
+  test("is sent over the next connection, resumed or not, with its ackId", () => {
     for (const resumed of [true, false]) {
       const { client, socket } = startWelcomed();
       socket().ends();
@@ -94,7 +94,7 @@ describe("what never was on its way", () => {
     }
   });
 
-  test("waits its turn: after a resume no more are on their way than the relay remembers", () => {
+  test("waits its turn: after a resume no more sends are in flight than the relay remembers", () => {
     const { client, socket, reconnect } = startWelcomed(2);
     for (const data of ["a", "b", "c", "d"]) void client.send("3", data);
     reconnect(true);
@@ -103,7 +103,7 @@ describe("what never was on its way", () => {
     expect(socket().asked).toEqual(["a#1", "b#2", "c#3"]);
   });
 
-  test("goes in a new session when those before it are given up", () => {
+  test("is sent in a new session, where the earlier ones fail", () => {
     const { client, socket, reconnect } = startWelcomed(2);
     for (const data of ["a", "b", "c"]) client.send("3", data).catch(() => {});
     reconnect(false);
@@ -111,7 +111,7 @@ describe("what never was on its way", () => {
   });
 });
 
-test("a send whose wait was ended is sent again all the same, so that its number is not missed", () => {
+test("an aborted send in flight is sent again after a resume, so that its ackId is not missing", () => {
   const { client, socket, reconnect } = startWelcomed();
   const abort = new AbortController();
   client.send("3", "a", { signal: abort.signal }).catch(() => {});

@@ -22,7 +22,7 @@ function startWelcomed() {
 }
 
 describe("a room", () => {
-  test("is joined, asked, published in and left, each with its outcome", async () => {
+  test("can be joined, listed, published in and left, each with an outcome", async () => {
     const { client, socket } = startWelcomed();
     const lobby = client.room("lobby");
     const joined = lobby.join();
@@ -53,7 +53,7 @@ describe("a room", () => {
     ]);
   });
 
-  test("that was left already is left: the first answer may have been lost", async () => {
+  test("that the client is not in can be left: the answer to an earlier leave may have been lost", async () => {
     const { client, socket } = startWelcomed();
     const left = client.room("lobby").leave();
     const error = { code: "not_in_room", message: "Cannot use room", temporary: false } as const;
@@ -61,7 +61,7 @@ describe("a room", () => {
     expect(await stateOf(left)).toBeUndefined();
   });
 
-  test("that refuses says why", async () => {
+  test("reports why the relay refuses a request", async () => {
     const { client, socket } = startWelcomed();
     const joined = client.room("a b").join();
     socket().tells({
@@ -73,7 +73,7 @@ describe("a room", () => {
     expect(await stateOf(joined)).toBe("failed bad_id");
   });
 
-  test("hears its own messages and its own members alone, until the listener is taken off", () => {
+  test("emits only its own messages and its own presence, until the listener is removed", () => {
     const { client, socket } = startWelcomed();
     const heard: unknown[] = [];
     const lobby = client.room("lobby");
@@ -97,7 +97,7 @@ describe("a room", () => {
 });
 
 describe("in a session that could not be resumed", () => {
-  test("the rooms and watches are taken up again by themselves, ahead of what waited to be sent", async () => {
+  test("the client joins its rooms and watches its ids again, before pending sends", async () => {
     const { client, socket, reconnect } = startWelcomed();
     const asked = [client.room("lobby").join(), client.room("attic").join(), client.watch("3")];
     for (const ackId of [1, 2, 3]) socket().acks(ackId, "done");
@@ -119,7 +119,7 @@ describe("in a session that could not be resumed", () => {
     expect(socket().sent.slice(1, 4)).toMatchObject([{ type: "join" }, { type: "join" }, { type: "watch" }]);
   });
 
-  test("what was left, unwatched, or never granted is not", async () => {
+  test("the client does not repeat what it left, unwatched, or was refused", async () => {
     const { client, socket, reconnect } = startWelcomed();
     const asked = [client.room("lobby").join(), client.watch("3")];
     for (const ackId of [1, 2]) socket().acks(ackId, "done");
@@ -151,7 +151,7 @@ describe("in a session that could not be resumed", () => {
   });
 });
 
-describe("of calls that did not wait for each other the latest counts", () => {
+describe("of several calls without an outcome the latest counts", () => {
   const forbidden = { code: "forbidden", message: "Cannot use", temporary: false } as const;
   const limited = { code: "rate_limited", message: "Cannot send", temporary: true } as const;
 
@@ -169,7 +169,7 @@ describe("of calls that did not wait for each other the latest counts", () => {
     expect(socket().sent.slice(1)).toEqual(again.map((type) => ({ type, room: "lobby" })));
   });
 
-  test("watching and unwatching likewise", async () => {
+  test("of watch and unwatch", async () => {
     const { client, socket, reconnect } = startWelcomed();
     const outcomes = [client.watch("3"), client.unwatch("3"), client.unwatch("4"), client.watch("4")];
     for (const ackId of [1, 2, 3, 4]) socket().acks(ackId, "done");
@@ -178,7 +178,7 @@ describe("of calls that did not wait for each other the latest counts", () => {
     expect(socket().sent.slice(1)).toEqual([{ type: "watch", id: "4" }]);
   });
 
-  test("also where their outcomes were lost with the session: they are asked again, in order", async () => {
+  test("also when their outcomes were lost with the session: they are repeated in order", async () => {
     const { client, socket, reconnect } = startWelcomed();
     const room = client.room("lobby");
     const outcomes = [room.join(), room.leave(), client.watch("3"), room.members()];
@@ -208,7 +208,7 @@ describe("of calls that did not wait for each other the latest counts", () => {
     expect(socket().sent.length).toBe(1);
   });
 
-  test("a refusal changes nothing: who could not leave is joined again, who could not join is not", async () => {
+  test("a refusal changes nothing: the client joins a room again that it could not leave, and no other", async () => {
     const { client, socket, reconnect } = startWelcomed();
     const [lobby, secret] = [client.room("lobby"), client.room("secret")];
     const joined = lobby.join();
@@ -240,7 +240,7 @@ test("a session that was resumed keeps its rooms: nothing is joined again", asyn
   expect(socket().sent.map(({ type }) => type)).toEqual(["sequenceAck"]);
 });
 
-test("who is watched is told of as presence, without a room", async () => {
+test("a watched id is reported as presence, without a room", async () => {
   const { client, socket } = startWelcomed();
   const heard: unknown[] = [];
   client.on("presence", ({ id, room, event }) => heard.push({ id, room, event }));

@@ -47,7 +47,7 @@ describe("a send", () => {
     });
   });
 
-  test("is told its own outcome, in whatever order they come", async () => {
+  test("gets its own outcome, in whatever order the acks come", async () => {
     const { client, socket } = startWelcomed();
     const sends = ["a", "b", "c"].map((data) => client.send("3", data));
     expect(socket().asked).toEqual(["a#1", "b#2", "c#3"]);
@@ -57,7 +57,7 @@ describe("a send", () => {
     expect(await Promise.all(sends.map(stateOf))).toEqual(["failed no_such_id", "delivered", "queued"]);
   });
 
-  test("of bytes goes as base64, any number of them", () => {
+  test("of bytes is base64, for any number of bytes", () => {
     const { client, socket } = startWelcomed();
     void client.send("3", new Uint8Array([0, 255]));
     void client.send("3", Buffer.from("text"));
@@ -69,7 +69,7 @@ describe("a send", () => {
     ]);
   });
 
-  test("before the first welcome waits for it, and keeps its place", () => {
+  test("before the first welcome waits for the welcome, in order", () => {
     const { client, socket } = startClient();
     for (const data of ["a", "b"]) void client.send("3", data);
     expect(socket().sent).toEqual([]);
@@ -78,14 +78,14 @@ describe("a send", () => {
     expect(socket().asked).toEqual(["a#1", "b#2", "c#3"]);
   });
 
-  test("of what cannot be JSON fails at once, and the next one goes", async () => {
+  test("of data that is no JSON fails at once, and the next send works", async () => {
     const { client, socket } = startWelcomed();
     expect(await stateOf(client.send("3", 1n))).toBe("failed bad_data");
     void client.send("3", "fine");
     expect(socket().asked).toEqual([expect.stringMatching(/^fine#/)]);
   });
 
-  test("is not troubled by an ack that nobody waits for, nor by a second one", async () => {
+  test("is not affected by an ack without a request, nor by a second ack", async () => {
     const { client, socket } = startWelcomed({ maxMessageBytes: 1000, maxUnackedSends: 1 });
     const send = client.send("3", "a");
     socket().acks(99);
@@ -97,8 +97,8 @@ describe("a send", () => {
   });
 });
 
-describe("with as many sends on their way as the relay remembers", () => {
-  test("the next waits for an answer, in its turn", () => {
+describe("with as many sends in flight as the relay remembers", () => {
+  test("the next one waits for an ack, in its turn", () => {
     const { client, socket } = startWelcomed({ maxMessageBytes: 1000, maxUnackedSends: 2 });
     for (const data of ["a", "b", "c", "d"]) void client.send("3", data).catch(() => {});
     expect(socket().asked).toEqual(["a#1", "b#2"]);
@@ -108,7 +108,7 @@ describe("with as many sends on their way as the relay remembers", () => {
     expect(socket().asked).toEqual(["a#1", "b#2", "c#3", "d#4"]);
   });
 
-  test("none is lost and never are more on their way", async () => {
+  test("none is lost, and there are never more in flight", async () => {
     const { client, socket } = startWelcomed({ maxMessageBytes: 1000, maxUnackedSends: 16 });
     const sends = Array.from({ length: 100 }, (_, at) => client.send("3", at));
     for (let answered = 0; answered < 100; answered++) {
@@ -123,7 +123,7 @@ describe("a frame over the relay's maxMessageBytes", () => {
   const frame = (data: string): string => JSON.stringify({ type: "send", to: "3", data, ackId: 1 });
   const limits = { maxMessageBytes: Buffer.byteLength(frame("好".repeat(10))), maxUnackedSends: 1 };
 
-  test("fails with too_large and is not sent; one of just that size is", async () => {
+  test("fails with too_large and is not sent; a frame of exactly that size is sent", async () => {
     const { client, socket } = startWelcomed(limits);
     const fits = client.send("3", "好".repeat(10));
     expect(socket().asked.length).toBe(1);
@@ -135,14 +135,14 @@ describe("a frame over the relay's maxMessageBytes", () => {
     expect(socket().asked.length).toBe(1);
   });
 
-  test("takes no place of those on their way", () => {
+  test("does not count as in flight", () => {
     const { client, socket } = startWelcomed(limits);
     client.send("3", "x".repeat(1000)).catch(() => {});
     void client.send("3", "fits");
     expect(socket().asked).toEqual(["fits#2"]);
   });
 
-  test("that waited for the welcome fails then", async () => {
+  test("that waited for the welcome fails at the welcome", async () => {
     const { client, socket } = startClient();
     const send = client.send("3", "x".repeat(1000));
     expect(await stateOf(send)).toBe("pending");
@@ -151,8 +151,8 @@ describe("a frame over the relay's maxMessageBytes", () => {
   });
 });
 
-describe("what waits for the relay", () => {
-  test("is bounded in number: one more fails with queue_full at once, and goes when there is room again", async () => {
+describe("the queue of sends without an outcome", () => {
+  test("is bounded in number: one more fails with queue_full at once, and works when there is room again", async () => {
     const { client, socket } = startClient({ maxQueuedSends: 2 });
     const sends = ["a", "b", "c"].map((data) => client.send("3", data));
     expect(await Promise.all(sends.map(stateOf))).toEqual(["pending", "pending", "failed queue_full"]);
@@ -168,7 +168,7 @@ describe("what waits for the relay", () => {
     ).toEqual(["a", "b", "d"]);
   });
 
-  test("is bounded in bytes, and 10,000 sends and 16 MiB without those options", async () => {
+  test("is bounded in bytes; the defaults are 10,000 sends and 16 MiB", async () => {
     const { client } = startClient({ maxQueuedBytes: 200 });
     const sends = ["x".repeat(100), "x".repeat(100), "y"].map((data) => client.send("3", data));
     expect(await Promise.all(sends.map(stateOf))).toEqual(["pending", "failed queue_full", "pending"]);
@@ -182,7 +182,7 @@ describe("what waits for the relay", () => {
     expect(await stateOf(large.send("3", "x".repeat(1_048_576)))).toBe("failed queue_full");
   });
 
-  test("gives its room back however it is settled", async () => {
+  test("has room again when a send settles in any way", async () => {
     const { client, socket } = startClient({ maxQueuedSends: 1 });
     const abort = new AbortController();
     const aborted = client.send("3", "a", { signal: abort.signal });
@@ -207,7 +207,7 @@ describe("what waits for the relay", () => {
   });
 });
 
-test("what waits for the relay gives back its bytes too", async () => {
+test("the queue of sends has room for their bytes again too", async () => {
   const { client, socket } = startClient({ maxQueuedBytes: 150 });
   socket().welcomes();
   for (let ackId = 1; ackId <= 10; ackId++) {
@@ -218,7 +218,7 @@ test("what waits for the relay gives back its bytes too", async () => {
   expect(await Promise.all(["a", "b"].map((data) => stateOf(client.send("3", data))))).toEqual(["pending", "pending"]);
 });
 
-test("promises that nobody waits for end no process, whatever becomes of them", async () => {
+test("promises that the app ignores never end the process", async () => {
   vi.useRealTimers();
   const unhandled: unknown[] = [];
   const listen = (reason: unknown): void => {
@@ -241,7 +241,7 @@ test("promises that nobody waits for end no process, whatever becomes of them", 
   socket().tells(failed(1, "no_such_id"));
   client.close();
   void client.send("3", "late");
-  // Node reports a rejection when the microtasks that follow it are done.
+  // Node reports a rejection after the microtasks that follow it.
   await new Promise((resolve) => setImmediate(resolve));
   process.off("unhandledRejection", listen);
   expect(unhandled).toEqual([]);
@@ -259,7 +259,7 @@ describe("an AbortSignal of a send", () => {
     expect(socket().asked).toEqual([]);
   });
 
-  test("takes back what is not on its way yet", async () => {
+  test("removes a send that is not in flight yet", async () => {
     const { client, socket } = startClient();
     const abort = new AbortController();
     const send = client.send("3", "a", { signal: abort.signal });
@@ -270,7 +270,7 @@ describe("an AbortSignal of a send", () => {
     expect(socket().asked).toEqual(["b#2"]);
   });
 
-  test("ends the wait for what is on its way, which keeps its place until it is answered", async () => {
+  test("rejects a send in flight, which keeps its place until its ack comes", async () => {
     const { client, socket } = startWelcomed({ maxMessageBytes: 1000, maxUnackedSends: 1 });
     const abort = new AbortController();
     const send = client.send("3", "a", { signal: abort.signal });
@@ -284,7 +284,7 @@ describe("an AbortSignal of a send", () => {
     expect(await stateOf(next)).toBe("delivered");
   });
 
-  test("has nothing left listening to it once it was aborted", async () => {
+  test("has no listeners once it was aborted", async () => {
     const { client, socket } = startWelcomed({ maxMessageBytes: 1000, maxUnackedSends: 1 });
     for (const isWaiting of [true, false]) {
       const abort = new AbortController();
@@ -299,7 +299,7 @@ describe("an AbortSignal of a send", () => {
     expect(socket().asked.length).toBe(1);
   });
 
-  test("has nothing left listening to it once its sends are settled, however they were", async () => {
+  test("has no listeners once its sends are settled in any way", async () => {
     const { client, socket } = startWelcomed();
     const { signal } = new AbortController();
     const sends = ["a", "b", "x".repeat(2_000_000), "c"].map((data) => client.send("3", data, { signal }));

@@ -11,12 +11,12 @@ afterEach(() => {
 });
 
 describe("a client with a token", () => {
-  test("offers it as a subprotocol, behind the one that it speaks", () => {
+  test("offers the token as a subprotocol, after the one that it speaks", () => {
     const { socket } = startClient({ token: "a.b.c" });
     expect(socket().offers).toEqual(["relay.v1.json", "bearer.a.b.c"]);
   });
 
-  test("asks for a new one for each attempt, so that one which expired is replaced", async () => {
+  test("asks for a new token at each attempt, so that an expired one is replaced", async () => {
     let issued = 0;
     const { socket, sockets } = startClient({ token: async () => `token-${++issued}` });
     await vi.advanceTimersByTimeAsync(0);
@@ -26,7 +26,7 @@ describe("a client with a token", () => {
     expect(sockets.map(({ offers }) => offers[1])).toEqual(["bearer.token-1", "bearer.token-2"]);
   });
 
-  test("that cannot be had tries again later", async () => {
+  test("tries again later when the token function fails", async () => {
     const token = vi.fn<() => Promise<string>>().mockRejectedValueOnce(new Error("offline")).mockResolvedValue("t");
     const { sockets, named } = startClient({ token });
     await vi.advanceTimersByTimeAsync(0);
@@ -49,8 +49,8 @@ describe("a client with a token", () => {
   test.each([
     ["that no header could carry", "a b"],
     ["that is none", undefined],
-  ])("from a function, %s, is an attempt that failed", async (_title, bad) => {
-    // As an app without types would.
+  ])("from a function, %s, fails the attempt", async (_title, bad) => {
+    // An app in JavaScript may return any value.
     const token = vi
       .fn<() => string>()
       .mockReturnValueOnce(bad as string)
@@ -63,7 +63,7 @@ describe("a client with a token", () => {
     expect(socket().offers).toEqual(["relay.v1.json", "bearer.t"]);
   });
 
-  test("that never comes fails the attempt after connectTimeoutMs; one that comes late is not used", async () => {
+  test("fails the attempt after connectTimeoutMs when no token comes; a late token is not used", async () => {
     const gives: ((token: string) => void)[] = [];
     const token = (): Promise<string> => new Promise((resolve) => gives.push(resolve));
     const { sockets, named } = startClient({ token, connectTimeoutMs: 1000 });
@@ -80,7 +80,7 @@ describe("a client with a token", () => {
     expect(sockets.map(({ offers }) => offers[1])).toEqual(["bearer.in-time"]);
   });
 
-  test("opens nothing when it was closed while it waited for the token, and asks once at a time", async () => {
+  test("opens no socket when it is closed before the token comes, and asks once at a time", async () => {
     let give = (_token: string): void => {};
     const token = vi.fn(
       () =>

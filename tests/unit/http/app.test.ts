@@ -12,7 +12,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** The app over a runtime whose upgrades open when the test says so. */
+/** Starts the app over a runtime whose upgrades open when the test says so. */
 function startApp(limits: Partial<Limits> = {}) {
   const { relay, turn, connect } = startRelay({ limits });
   const upgraded: Open[] = [];
@@ -21,7 +21,7 @@ function startApp(limits: Partial<Limits> = {}) {
     return new Response(null, { headers: { "X-Upgraded": "yes" } });
   };
   const app = createApp(relay, { upgradeWebSocket, peerAddress: () => undefined });
-  /** Asks for a WebSocket, and opens it where it was granted. */
+  /** Asks for a WebSocket, and opens it where the app accepts the request. */
   const dial = async (path: string): Promise<FakeClient> => {
     await app.request(path, { headers: HANDSHAKE });
     const connection = new FakeConnection();
@@ -33,7 +33,7 @@ function startApp(limits: Partial<Limits> = {}) {
 }
 
 describe.each(["/ws", "/echo"])("GET %s", (path) => {
-  test("with a handshake is handed to the runtime, and opens nothing before the socket does", async () => {
+  test("with a handshake is passed to the runtime; no session opens before the socket does", async () => {
     const { app, relay, upgraded } = startApp();
     const response = await app.request(path, { headers: HANDSHAKE });
     expect(response.headers.get("X-Upgraded")).toBe("yes");
@@ -41,7 +41,7 @@ describe.each(["/ws", "/echo"])("GET %s", (path) => {
     expect(relay.holdings.sessions).toBe(0);
   });
 
-  test("without one is answered with 426 and a sentence", async () => {
+  test("without a handshake gets 426 and a sentence", async () => {
     const { app, upgraded } = startApp();
     const response = await app.request(path);
     expect(response.status).toBe(426);
@@ -82,7 +82,7 @@ describe.each(["/ws", "/echo"])("GET %s", (path) => {
     expect(upgraded).toEqual([]);
   });
 
-  test("that the runtime fails on is answered with 500, without what failed", async () => {
+  test("gets 500 when the runtime throws; the response does not have the error", async () => {
     const { relay } = startRelay();
     const upgradeWebSocket = () => {
       throw new Error("a secret defect");
@@ -103,7 +103,7 @@ test("/ws opens a session that can be sent to", async () => {
   expect(two.heard).toEqual(["hi"]);
 });
 
-test("/ws?from=1 names the sender, and no other value does", async () => {
+test("/ws?from=1 names the sender; other values do not", async () => {
   const { dial } = startApp();
   const sender = await dial("/ws");
   const named = await dial("/ws?from=1");
@@ -119,7 +119,7 @@ test("/ws?from=1 names the sender, and no other value does", async () => {
   expect(plain.map(({ heard }) => heard)).toEqual([["hi"], ["hi"], ["hi"], ["hi"]]);
 });
 
-test("/echo opens an echo, which takes no id", async () => {
+test("/echo opens an echo, which uses no id", async () => {
   const { dial, relay } = startApp();
   const client = await dial("/echo");
   client.says("1:hi");
@@ -145,7 +145,7 @@ describe("GET /readyz", () => {
     expect(await response.json()).toEqual({ status: "ready" });
   });
 
-  test("says 503 and why, when it is full and when it is shutting down", async () => {
+  test("says 503 and the reason when the relay is full or shutting down", async () => {
     const { app, relay, connect } = startApp({ maxConnections: 1 });
     const client = connect();
     const full = await app.request("/readyz");
@@ -159,7 +159,7 @@ describe("GET /readyz", () => {
   });
 });
 
-test("any other path is answered with 404 and where the relay is", async () => {
+test("any other path gets 404 and the relay's path", async () => {
   const response = await startApp().app.request("/wss");
   expect(response.status).toBe(404);
   expect(await response.json()).toEqual({ error: { code: "not_found", message: expect.stringContaining("/ws") } });

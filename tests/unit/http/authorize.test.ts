@@ -13,7 +13,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** The app with a rule of its own, over a runtime that keeps each upgrade it was asked for. */
+/** Starts the app with an `authorize`, over a runtime that keeps each upgrade that it was asked for. */
 function startApp(authorize?: AppOptions["authorize"], maxConnections = 10) {
   const { relay, turn } = startRelay({ limits: { maxConnections } });
   const upgrades: { readonly open: Open; readonly protocol: string | undefined }[] = [];
@@ -50,11 +50,11 @@ function startApp(authorize?: AppOptions["authorize"], maxConnections = 10) {
   return { app, relay, upgrades, ask, dial, dialJson };
 }
 
-describe("the app around the relay", () => {
+describe("authorize", () => {
   test.each([
     [401, "unauthorized"],
     [403, "forbidden"],
-  ] as const)("refuses a client with %i %s and its own words", async (status, code) => {
+  ] as const)("refuses a client with %i %s and its own sentence", async (status, code) => {
     const { ask, upgrades } = startApp(() => ({ allow: false, status, message: "Not today" }));
     const response = await ask();
     expect(response.status).toBe(status);
@@ -62,7 +62,7 @@ describe("the app around the relay", () => {
     expect(upgrades).toEqual([]);
   });
 
-  test("sees the request, and may take its time", async () => {
+  test("gets the request, and may be asynchronous", async () => {
     const { ask, upgrades } = startApp(async (request) => {
       await Promise.resolve();
       const isKnown = new URL(request.url).searchParams.get("key") === "secret";
@@ -73,7 +73,7 @@ describe("the app around the relay", () => {
     expect(upgrades.length).toBe(1);
   });
 
-  test("gives a client its id, and one without an id gets the next number", async () => {
+  test("chooses a client's id; without one the client gets the next number", async () => {
     const { dial } = startApp((request) => {
       const id = new URL(request.url).searchParams.get("name");
       return id === null ? { allow: true } : { allow: true, id };
@@ -84,7 +84,7 @@ describe("the app around the relay", () => {
     expect([alice.heard, one.heard]).toEqual([["hi"], ["hi yourself"]]);
   });
 
-  test.each(["", "a b", "a:b", "#a", "x".repeat(65), "é"])("cannot give the id %j: 403 bad_id", async (id) => {
+  test.each(["", "a b", "a:b", "#a", "x".repeat(65), "é"])("cannot choose the id %j: 403 bad_id", async (id) => {
     const { ask, upgrades } = startApp(() => ({ allow: true, id }));
     const response = await ask();
     expect(response.status).toBe(403);
@@ -100,9 +100,9 @@ describe("the app around the relay", () => {
       },
     ],
     ["rejects with an Error", () => Promise.reject(new Error("a secret defect"))],
-    ["rejects with what is none", () => Promise.reject("a secret defect")],
-    ["rejects with nothing", () => Promise.reject(undefined)],
-  ])("that %s refuses the client with 500, without what failed", async (_how, authorize) => {
+    ["rejects with a string", () => Promise.reject("a secret defect")],
+    ["rejects with undefined", () => Promise.reject(undefined)],
+  ])("that %s refuses the client with 500; the response does not have the error", async (_how, authorize) => {
     const { ask, upgrades } = startApp(authorize);
     const response = await ask();
     expect(response.status).toBe(500);
@@ -112,7 +112,7 @@ describe("the app around the relay", () => {
     expect(upgrades).toEqual([]);
   });
 
-  test("that gives an id away closes who had it with 4500", async () => {
+  test("may choose an id that is taken, whose connection then closes with 4500", async () => {
     const { dial, relay } = startApp(() => ({ allow: true, id: "alice" }));
     const old = await dial();
     const now = await dial();
@@ -122,7 +122,7 @@ describe("the app around the relay", () => {
     expect(relay.holdings.sessions).toBe(1);
   });
 
-  test("is not asked about what is no handshake, nor where there is no place", async () => {
+  test("is not called for a request that is no handshake, nor when the relay is full", async () => {
     const authorize = vi.fn(() => ({ allow: true }) as const);
     const { app, ask, relay } = startApp(authorize);
     await app.request("/ws");
@@ -131,7 +131,7 @@ describe("the app around the relay", () => {
     expect(authorize).not.toHaveBeenCalled();
   });
 
-  test("may take so long that the relay shuts down meanwhile: 503", async () => {
+  test("has no effect when the relay shuts down before it has decided: 503", async () => {
     const { ask, relay, upgrades } = startApp(async () => {
       await relay.shutdown();
       return { allow: true };
@@ -148,7 +148,7 @@ describe("the subprotocol that is answered", () => {
     ["relay.v1.json", "relay.v1.json"],
     ["relay.v1.text, relay.v1.json", "relay.v1.text"],
     ["chat", undefined],
-  ])("to %j is %j", async (offers, answered) => {
+  ])("to the offer %j is %j", async (offers, answered) => {
     const { ask, upgrades } = startApp();
     await ask("/ws", { "Sec-WebSocket-Protocol": offers });
     expect(upgrades.map(({ protocol }) => protocol)).toEqual([answered]);
@@ -163,7 +163,7 @@ describe("the subprotocol that is answered", () => {
 });
 
 describe("/ws?resume=", () => {
-  test("goes on with a session that lost its connection, and begins a new one for any other token", async () => {
+  test("resumes a session that lost its connection, and begins a new one for an unknown token", async () => {
     const { dialJson } = startApp();
     const lost = await dialJson();
     lost.vanishes();

@@ -16,12 +16,12 @@ function trust(text: string): TrustedProxies {
   return proxies;
 }
 
-/** The client of a request that the proxy 10.0.0.1 passed on, with the network 10.0.0.0/8 and fd00::/8 trusted. */
+/** Returns the client of a request from the proxy 10.0.0.1, with the networks 10.0.0.0/8 and fd00::/8 trusted. */
 function behindProxy(headers: Readonly<Record<string, string>>): string {
   return clientAddress(PROXY, new Headers(headers), trust("10.0.0.0/8, fd00::/8"));
 }
 
-describe("a peer that is no trusted proxy", () => {
+describe("a peer that is not a trusted proxy", () => {
   test.each([
     ["", CLIENT],
     ["10.0.0.0/8", CLIENT],
@@ -84,7 +84,7 @@ describe("behind trusted proxies, X-Forwarded-For", () => {
     expect(clientAddress(PROXY, headers, trust("10.0.0.0/8"))).toBe(CLIENT);
   });
 
-  test("is looked at in its last 4096 characters only, and not in the hop that this cuts", () => {
+  test("is read in its last 4096 characters only, without the hop that is cut there", () => {
     const proxies = "fd00::1,".repeat(510);
     expect(behindProxy({ "X-Forwarded-For": `1.1.1.1,${proxies}10.0.0.3` })).toBe("1.1.1.1");
     expect(behindProxy({ "X-Forwarded-For": `91.1.1.1,${proxies}10.0.0.3` })).toBe("fd00::1");
@@ -113,7 +113,7 @@ describe("behind trusted proxies, Forwarded", () => {
     expect(behindProxy({ Forwarded: list })).toBe(client);
   });
 
-  test("counts for nothing beside X-Forwarded-For: a client may have written it", () => {
+  test("is ignored beside X-Forwarded-For, because a client may have written it", () => {
     expect(behindProxy({ Forwarded: "for=1.1.1.1", "X-Forwarded-For": CLIENT })).toBe(CLIENT);
     expect(behindProxy({ Forwarded: "for=1.1.1.1", "X-Forwarded-For": "rubbish" })).toBe(PROXY);
   });
@@ -194,7 +194,7 @@ describe("the key of an address", () => {
   });
 });
 
-describe("no input makes it throw", () => {
+describe("no input makes the functions throw", () => {
   const anyAddress = fc.oneof(fc.ipV4(), fc.ipV6(), fc.ipV4Extended(), fc.string());
   const anyPiece = fc.oneof(
     anyAddress,
@@ -222,7 +222,7 @@ describe("no input makes it throw", () => {
   );
   const anyHeader = fc.option(anyText.map((text) => text.replaceAll(/[^ -~]/g, "")));
 
-  test("nor does anything come out for a readable peer but an address", () => {
+  test("and the result for a peer that is an address is an address", () => {
     const trusted = trust("10.0.0.0/8,::/1,128.0.0.0/2");
     fc.assert(
       fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), anyHeader, anyHeader, (peer, forwarded, forwardedFor) => {
@@ -249,7 +249,7 @@ describe("no input makes it throw", () => {
     );
   });
 
-  test("what a client puts before changes nothing of what its proxies append", () => {
+  test("and text that a client puts first does not change what the proxies append", () => {
     fc.assert(
       fc.property(anyHeader, fc.constantFrom(`for=${CLIENT}`, `for="${CLIENT}:80"`), (madeUp, appended) => {
         expect(behindProxy({ Forwarded: `${madeUp ?? ""}, ${appended}` })).toBe(CLIENT);

@@ -16,12 +16,12 @@ function check(headers: Readonly<Record<string, string | undefined>> = {}, metho
   return checkHandshake(request);
 }
 
-describe("a handshake as RFC 6455 has it", () => {
+describe("a handshake according to RFC 6455", () => {
   test("is not refused", () => {
     expect(check()).toBeUndefined();
   });
 
-  test.each(["WebSocket", "WEBSOCKET"])("may spell its upgrade %s", (upgrade) => {
+  test.each(["WebSocket", "WEBSOCKET"])("may have the upgrade %s", (upgrade) => {
     expect(check({ Upgrade: upgrade })).toBeUndefined();
   });
 
@@ -35,7 +35,7 @@ describe("a handshake as RFC 6455 has it", () => {
 });
 
 describe("a handshake is refused", () => {
-  test.each(["POST", "HEAD", "PUT", "OPTIONS"])("with 405 for %s, which is told to use GET", (method) => {
+  test.each(["POST", "HEAD", "PUT", "OPTIONS"])("with 405 for %s, and the sentence names GET", (method) => {
     expect(check({}, method)).toMatchObject({ status: 405, code: "method_not_allowed", headers: { Allow: "GET" } });
   });
 
@@ -44,7 +44,7 @@ describe("a handshake is refused", () => {
     { Upgrade: "h2c" },
     { Connection: undefined },
     { Connection: "keep-alive" },
-  ])("with 426 and what a proxy must pass on, for %o", (headers) => {
+  ])("with 426 and the headers that a proxy must pass on, for %o", (headers) => {
     expect(check(headers)).toMatchObject({
       status: 426,
       code: "upgrade_required",
@@ -53,7 +53,7 @@ describe("a handshake is refused", () => {
     });
   });
 
-  test.each([undefined, "8", "14", "13, 8"])("with 426 and the version that is spoken, for version %s", (version) => {
+  test.each([undefined, "8", "14", "13, 8"])("with 426 and the supported version, for version %s", (version) => {
     expect(check({ "Sec-WebSocket-Version": version })).toMatchObject({
       status: 426,
       headers: { "Sec-WebSocket-Version": "13" },

@@ -20,7 +20,7 @@ beforeAll(async () => {
   }
 });
 beforeEach(async () => {
-  // The clocks stand until a test moves them; the network has its timers.
+  // The clocks stand still until a test moves them; the network keeps its real timers.
   vi.useFakeTimers({ toFake: ["Date", "performance"] });
   server = new JwksServer();
   server.keys = publicKeys;
@@ -45,7 +45,7 @@ function signWith(algorithm: string, kid?: string, { privateKey } = pairOf(algor
 }
 
 describe("a token signed with a key of the JWKS", () => {
-  test.each(ALGORITHMS)("by %s lets in its subject, with and without the name of the key", async (algorithm) => {
+  test.each(ALGORITHMS)("by %s accepts its subject, with and without a key id", async (algorithm) => {
     const authorize = createJwtAuthorize({ jwksUrl });
     expect(await ask(authorize, await signWith(algorithm, algorithm))).toEqual(ALICE);
     expect(await ask(authorize, await signWith(algorithm))).toEqual(ALICE);
@@ -62,7 +62,7 @@ describe("a token signed with a key of the JWKS", () => {
     expect(await ask(authorize, await signWith(algorithm))).toEqual(refused(401, "algorithm"));
   });
 
-  test("has to name it where it could be one of two", async () => {
+  test("must have a key id where two keys could fit", async () => {
     const other = await generateKeyPair("ES256", { extractable: true });
     server.keys = [...publicKeys, { ...(await exportJWK(other.publicKey)), kid: "other", alg: "ES256" }];
     const authorize = createJwtAuthorize({ jwksUrl });
@@ -72,7 +72,7 @@ describe("a token signed with a key of the JWKS", () => {
 });
 
 describe("where a JWKS is set, a token is refused", () => {
-  test.each(ALGORITHMS)("that says %s and is signed with another such key", async (algorithm) => {
+  test.each(ALGORITHMS)("with the algorithm %s that is signed with an unknown key", async (algorithm) => {
     const token = await signWith(algorithm, algorithm, await generateKeyPair(algorithm));
     expect(await ask(createJwtAuthorize({ jwksUrl }), token)).toEqual(refused(401, "signature is wrong"));
   });
@@ -83,7 +83,7 @@ describe("where a JWKS is set, a token is refused", () => {
     expect(server.requests).toBe(0);
   });
 
-  test("that is signed by HS256 with the public key as its secret, with and without a secret of the relay", async () => {
+  test("that is signed by HS256 with the public key as its secret, whether or not the relay has a secret", async () => {
     const { publicKey } = pairOf("RS256");
     const jwk = JSON.stringify(publicKeys[0]);
     for (const secret of [await exportSPKI(publicKey), (await exportSPKI(publicKey)).trim(), jwk]) {
@@ -100,7 +100,7 @@ describe("where a JWKS is set, a token is refused", () => {
     expect(await ask(createJwtAuthorize({ jwksUrl }), token)).toEqual(refused(401, "a key that is not known here"));
   });
 
-  test("whose key the JWKS has as a secret", async () => {
+  test("whose key in the JWKS is a secret", async () => {
     server.keys = [{ kty: "oct", k: Buffer.from(SECRET).toString("base64url"), kid: "shared", alg: "HS256" }];
     expect(await ask(createJwtAuthorize({ jwksUrl }), await sign())).toEqual(refused(401, "algorithm"));
   });
@@ -121,7 +121,7 @@ describe("the JWKS", () => {
     expect(server.requests).toBe(2);
   });
 
-  test("is fetched again for a key that is not known, and then the new key counts", async () => {
+  test("is fetched again for an unknown key, and then has the new key", async () => {
     server.keys = [];
     const authorize = createJwtAuthorize({ jwksUrl });
     const token = await signWith("EdDSA", "EdDSA");
@@ -132,7 +132,7 @@ describe("the JWKS", () => {
     expect(server.requests).toBe(2);
   });
 
-  test("is fetched once in 30 s, however many unknown keys are named", async () => {
+  test("is fetched once in 30 s, however many tokens have unknown keys", async () => {
     const authorize = createJwtAuthorize({ jwksUrl });
     const tokens = await Promise.all(Array.from({ length: 20 }, (_, count) => signWith("EdDSA", `made-up-${count}`)));
     const askAll = () => Promise.all(tokens.map((token) => ask(authorize, token)));
@@ -155,7 +155,7 @@ describe("the JWKS", () => {
       "has a key that is broken",
       { body: JSON.stringify({ keys: [{ kty: "EC", crv: "P-256", kid: "ES256", x: "AA" }] }) },
     ],
-  ])("that %s is not the client's fault: 503, and a fetch a second at most", async (_what, answer) => {
+  ])("that %s is not the client's fault: 503, and at most one fetch per second", async (_what, answer) => {
     Object.assign(server, answer);
     const authorize = createJwtAuthorize({ jwksUrl });
     const token = await signWith("ES256", "ES256");
@@ -165,7 +165,7 @@ describe("the JWKS", () => {
     expect(server.requests).toBe(1);
   });
 
-  test("that is down is asked for again after a second", async () => {
+  test("that is down is fetched again after a second", async () => {
     const authorize = createJwtAuthorize({ jwksUrl });
     const token = await signWith("ES256", "ES256");
     server.status = 503;
@@ -177,7 +177,7 @@ describe("the JWKS", () => {
     expect(await ask(authorize, token)).toEqual(ALICE);
   });
 
-  test("that nobody serves is no reason to refuse who has a known key, or a token signed with the secret", async () => {
+  test("that is down does not affect tokens with a known key, or signed with the secret", async () => {
     const authorize = createJwtAuthorize({ jwksUrl, secret: SECRET });
     const token = await signWith("ES256", "ES256");
     expect(await ask(authorize, token)).toEqual(ALICE);
@@ -191,7 +191,7 @@ describe("the JWKS", () => {
   test.each([
     ["a mebibyte of white space", new Uint8Array(65_536).fill(0x20)],
     ["a mebibyte of JSON", new TextEncoder().encode(`{"keys":[${'{"kty":"EC"},'.repeat(1000)}`)],
-  ])("that answers more than %s is read no further: 503", async (_what, piece) => {
+  ])("that is longer than %s is not read to its end: 503", async (_what, piece) => {
     server.endless = piece;
     const authorize = createJwtAuthorize({ jwksUrl });
     expect(await ask(authorize, await signWith("ES256", "ES256"))).toEqual(refused(503, "cannot be fetched"));
@@ -201,7 +201,7 @@ describe("the JWKS", () => {
     expect(await ask(authorize, await signWith("ES256", "ES256"))).toEqual(ALICE);
   });
 
-  test("that begins to answer and does not end within 5 s is given up on", async () => {
+  test("whose response begins and does not end within 5 s is given up", async () => {
     server.isStuck = true;
     const soon = AbortSignal.timeout(100);
     vi.spyOn(AbortSignal, "timeout").mockReturnValue(soon);
@@ -209,7 +209,7 @@ describe("the JWKS", () => {
     expect(await ask(authorize, await signWith("ES256", "ES256"))).toEqual(refused(503, "cannot be fetched"));
   });
 
-  test("that does not answer within 5 s is given up on", async () => {
+  test("without a response within 5 s is given up", async () => {
     server.isSilent = true;
     const soon = AbortSignal.timeout(20);
     const timeout = vi.spyOn(AbortSignal, "timeout").mockReturnValue(soon);

@@ -5,17 +5,17 @@ import { ask, encode, forge, refused, SECRET, sign, signClaims } from "./tokens.
 
 const nowSeconds = () => Math.floor(Date.now() / 1000);
 
-/** What becomes of a token where only the secret and these options are set. */
+/** Returns the decision on a token, with the secret and these options set. */
 async function answer(token: string | Promise<string>, options: JwtOptions = {}) {
   return ask(createJwtAuthorize({ secret: SECRET, ...options }), await token);
 }
 
 describe("a token signed with the secret", () => {
-  test("lets in its subject", async () => {
+  test("accepts its subject", async () => {
     expect(await answer(sign())).toEqual({ allow: true, id: "alice" });
   });
 
-  test("may say until when, which rooms, and whom to send to", async () => {
+  test("may have an end, rooms, and ids to send to", async () => {
     const exp = nowSeconds() + 60;
     expect(await answer(sign({ exp, rooms: ["lobby", "team-*"], to: [] }))).toEqual({
       allow: true,
@@ -34,7 +34,7 @@ describe("a token signed with the secret", () => {
     ["and cut", async () => (await sign()).slice(0, -1), ""],
     ["and without its signature", async () => (await sign()).replace(/[^.]*$/, ""), "signature is wrong"],
     ["and changed", async () => (await sign()).replace(/\..*\./, `.${encode({ sub: "bob" })}.`), "signature is wrong"],
-  ])("counts for nothing when signed %s", async (_how, token, words) => {
+  ])("is refused when signed %s", async (_how, token, words) => {
     expect(await answer(token())).toEqual(refused(401, words));
   });
 
@@ -45,13 +45,13 @@ describe("a token signed with the secret", () => {
     },
   );
 
-  test("does not have to be understood in what its header calls critical", async () => {
+  test("is refused when its header has a critical extension that the relay does not know", async () => {
     expect(await answer(forge({ alg: "HS256", crit: ["x"], x: 1 }, {}))).toEqual(refused(401, "cannot be read"));
   });
 });
 
 describe("the claims of a token", () => {
-  test("that expired refuse it, and say that this is why", async () => {
+  test("refuse an expired token, with that reason", async () => {
     const now = Math.floor(Date.now() / 1000);
     expect(await answer(sign({ exp: now - 10 }))).toEqual({ ...refused(401, "has expired"), expired: true });
   });
@@ -64,7 +64,7 @@ describe("the claims of a token", () => {
     },
   );
 
-  test("forgive a clock that is a second off, and then say an end that is still to come", async () => {
+  test("accept a clock that differs by a second, with an end that is in the future", async () => {
     const now = nowSeconds();
     expect(await answer(sign({ nbf: now + 1 }))).toMatchObject({ allow: true });
     const authorization = await answer(sign({ exp: now - 1 }));
@@ -75,7 +75,7 @@ describe("the claims of a token", () => {
     ["exp", "soon"],
     ["exp", null],
     ["nbf", "2020-01-01"],
-  ])("refuse it where %s is %j", async (claim, value) => {
+  ])("refuse a token whose %s is %j", async (claim, value) => {
     expect(await answer(sign({ [claim]: value }))).toEqual(refused(401, `${claim} is not a number`));
   });
 
@@ -85,26 +85,26 @@ describe("the claims of a token", () => {
     ["aud", ["chat", "mail"], "aud is not"],
     ["iss", undefined, "has no iss"],
     ["iss", "https://evil.example", "iss is not"],
-  ])("refuse it where %s is %j and another is asked for", async (claim, value, words) => {
+  ])("refuse a token whose %s is %j where another value is required", async (claim, value, words) => {
     const options = claim === "aud" ? { audience: "relay" } : { issuer: "https://issuer.example" };
     expect(await answer(sign(value === undefined ? {} : { [claim]: value }), options)).toEqual(refused(401, words));
   });
 
-  test("let in where audience and issuer are the ones asked for, or none is", async () => {
+  test("accept the required audience and issuer, and any where none is required", async () => {
     const claims = { aud: ["chat", "relay"], iss: "https://issuer.example" };
     const options = { audience: "relay", issuer: "https://issuer.example" };
     expect(await answer(sign(claims), options)).toMatchObject({ allow: true });
     expect(await answer(sign(claims))).toMatchObject({ allow: true });
   });
 
-  test("refuse it without a subject", async () => {
+  test("refuse a token without a subject", async () => {
     expect(await answer(signClaims({}))).toEqual(refused(401, "has no sub"));
   });
 
   test.each(["", "a b", "a:b", "#a", "x".repeat(65), "é", 7, null, ["alice"]])(
     "refuse with 403 the subject %j, which cannot be an id",
     async (sub) => {
-      const claims = JSON.parse(JSON.stringify({ sub })); // What SignJWT's types would not let through.
+      const claims = JSON.parse(JSON.stringify({ sub })); // The types of SignJWT do not allow these values.
       expect(await answer(signClaims(claims))).toEqual(refused(403, "\\(sub\\)"));
     },
   );
@@ -142,7 +142,7 @@ describe("the token", () => {
     expect(await askWith(place(await sign()))).toEqual({ allow: true, id: "alice" });
   });
 
-  test("in Authorization counts before a subprotocol, and that before the parameter", async () => {
+  test("in Authorization counts before one in a subprotocol, and that before one in the parameter", async () => {
     const [one, two, three] = await Promise.all(["one", "two", "three"].map((sub) => sign({ sub })));
     const parameter = three ?? "";
     const protocols = `bearer.${two}, bearer.${three}`;
@@ -151,7 +151,7 @@ describe("the token", () => {
     expect(await askWith({ parameter })).toMatchObject({ id: "three" });
   });
 
-  test("counts where it is found first, be it bad", async () => {
+  test("that is found first counts, also when it is bad", async () => {
     expect(await askWith({ bearer: "Bearer x", parameter: await sign() })).toMatchObject({ status: 401 });
     expect(await askWith({ protocols: "bearer.x", parameter: await sign() })).toMatchObject({ status: 401 });
   });
@@ -162,11 +162,11 @@ describe("the token", () => {
     { bearer: "Bearer" },
     { protocols: "bearer., relay.v1.json" },
     { parameter: "" },
-  ])("that is missing from %o is asked for, with its places", async (places) => {
+  ])("that is missing from %o is refused with the places where it may be", async (places) => {
     expect(await askWith(places)).toEqual(refused(401, "no token; .*Authorization.*bearer\\..*\\?token="));
   });
 
-  test("of any kind is refused in one sentence that does not hold it", async () => {
+  test("that is refused is not part of the sentence for the client", async () => {
     const anyHeader = fc.record(
       {
         alg: fc.oneof(fc.constantFrom("HS256", "RS256", "none"), fc.jsonValue()),
@@ -204,7 +204,7 @@ describe("the options", () => {
     expect(() => createJwtAuthorize(options)).toThrow(`Cannot check tokens: ${words}`);
   });
 
-  test("may have a secret of 32 bytes, in fewer characters", async () => {
+  test("may have a secret of 32 bytes with fewer characters", async () => {
     const secret = "é".repeat(16);
     expect(await answer(sign({}, secret), { secret })).toMatchObject({ allow: true });
   });

@@ -91,7 +91,7 @@ describe("a pattern of subdomains", () => {
     expect(allowsOrigin(rules("https://*.example.org"), origin)).toBe(false);
   });
 
-  test("may stand beside exact origins", () => {
+  test("may be in a list with exact origins", () => {
     const both = rules("https://example.org,https://*.example.org");
     const origins = ["https://example.org", "https://www.example.org", "https://www.example.com"];
     expect(origins.map((origin) => allowsOrigin(both, origin))).toEqual([true, true, false]);
@@ -99,7 +99,7 @@ describe("a pattern of subdomains", () => {
 });
 
 describe("the origin", () => {
-  test.each([null, undefined])("%s, of what is no browser, is always allowed", (origin) => {
+  test.each([null, undefined])("%s, of a client that is no browser, is always allowed", (origin) => {
     expect(allowsOrigin(rules("https://example.org"), origin)).toBe(true);
   });
 
@@ -108,7 +108,7 @@ describe("the origin", () => {
     expect(allowsOrigin(rules("https://example.org, *"), origin)).toBe(true);
   });
 
-  test("of any kind makes nothing throw, and is allowed where the list is that origin", () => {
+  test("of any kind never throws, and is allowed where the list is that origin", () => {
     const anyOrigin = fc.oneof(fc.webUrl({ withFragments: true, withQueryParameters: true }), fc.string());
     fc.assert(
       fc.property(anyOrigin, (text) => {

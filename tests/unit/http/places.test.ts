@@ -31,7 +31,7 @@ describe.each([
   ["of all", {}, { maxConnections: 3 }, FULL],
   ["of one address", { maxConnectionsPerIp: 3 }, {}, TOO_MANY],
 ])("the places %s", (_whose, options, limits, refusal) => {
-  test.each(["/ws", "/echo"])("are taken by requests for %s that are not answered yet", async (path) => {
+  test.each(["/ws", "/echo"])("are taken by pending requests for %s", async (path) => {
     const { ask, upgrades } = startUpgrader(options, limits);
     const answers = await Promise.all(Array.from({ length: 200 }, () => ask(path)));
     expect(answers.filter(({ status }) => status === 200).length).toBe(3);
@@ -39,7 +39,7 @@ describe.each([
     expect(upgrades.length).toBe(3);
   });
 
-  test("are taken by requests that authorize has not decided on", async () => {
+  test("are taken by requests that authorize has not decided on yet", async () => {
     const authorize = vi.fn(() => new Promise<Authorization>(() => {}));
     const { ask } = startUpgrader({ ...options, authorize }, limits);
     for (let times = 0; times < 3; times++) ask();
@@ -48,7 +48,7 @@ describe.each([
   });
 });
 
-describe("a place is given back once", () => {
+describe("a place is released once", () => {
   test("when the socket is gone", async () => {
     const { ask, nextUpgrade } = startUpgrader({ maxConnectionsPerIp: 1 }, { maxConnections: 1 });
     await ask();
@@ -90,7 +90,7 @@ describe("a place is given back once", () => {
 
   test.each([
     ["refuses", { allow: false, status: 403, message: "Not you" }, 403],
-    ["gives an id that is none", { allow: true, id: "no id" }, 403],
+    ["chooses an invalid id", { allow: true, id: "no id" }, 403],
   ] as const)("when authorize %s", async (_what, authorization, status) => {
     const { ask, relay, decisions } = startSlowUpgrader();
     const answer = ask();
@@ -108,7 +108,7 @@ describe("a place is given back once", () => {
     expect(relay.accepts).toBe(true);
   });
 
-  test("when authorize has not decided in 10 s: 503, and what it decides later counts for nothing", async () => {
+  test("when authorize has not decided in 10 s: 503, and a later decision is ignored", async () => {
     const { ask, relay, decisions, upgrades } = startSlowUpgrader();
     const answer = ask();
     await vi.advanceTimersByTimeAsync(10_000);

@@ -42,7 +42,7 @@ describe("with ?refusal=close a refusal", () => {
     expect(relay.holdings).toMatchObject({ connections, sessions });
   });
 
-  test("takes no place, nor more than 64 sockets at once; past them it is an HTTP answer", async () => {
+  test("takes no place, and at most 64 sockets at a time; further refusals are HTTP responses", async () => {
     const { ask, upgrades, nextUpgrade, relay } = startUpgrader(refusing({ status: 401, message: "Who?" }), {
       maxConnections: 1,
     });
@@ -58,7 +58,7 @@ describe("with ?refusal=close a refusal", () => {
     expect(await ask("/ws?refusal=close")).toMatchObject({ status: 200 });
   });
 
-  test("is told nothing but its origin's fault where a page of that origin may not connect", async () => {
+  test("tells a page of a forbidden origin only that its origin is forbidden", async () => {
     const authorize = vi.fn(() => ({ allow: true }) as const);
     const { ask, nextUpgrade } = startUpgrader({ origins: "https://example.org", connectRate: 0.1, authorize });
     const Origin = "https://evil.example";
@@ -69,7 +69,7 @@ describe("with ?refusal=close a refusal", () => {
     expect(authorize).not.toHaveBeenCalled();
   });
 
-  test("of a path at which there is nothing closes with 4504, and counts as an attempt to connect", async () => {
+  test("of an unknown path closes with 4504, and counts as an attempt to connect", async () => {
     const { ask, nextUpgrade } = startUpgrader({ connectRatePerIp: 0.1 });
     for (const reason of [/^not_found: .*\/nowhere/, /^too_many_attempts: /]) {
       await ask("/nowhere?refusal=close");
@@ -88,14 +88,14 @@ test("the reason of a refusal is cut at a word, or between two characters, withi
   expect(reasonOf(`${"a".repeat(116)}😀`)).toBe(`x: ${"a".repeat(116)}😀`);
 });
 
-test("a long text is shortened at a word, and never within a character", () => {
+test("a long text is cut at a word, and never within a character", () => {
   expect(shorten("one two", 7)).toBe("one two");
   expect(shorten("one two three", 12)).toBe("one two…");
   expect(shorten("one twothreefourfive", 12)).toBe("one twothre…");
   expect(shorten("aaa😀😀", 5)).toBe("aaa…");
 });
 
-describe("the observer is told of a refused connection", () => {
+describe("the observer gets a refused connection", () => {
   test.each([
     ["/ws?token=secret", { status: 401, code: "unauthorized", message: "Who?", path: "/ws" }],
     ["/ws?refusal=close", { status: 401, code: "unauthorized", message: "Who?", path: "/ws" }],
@@ -113,7 +113,7 @@ describe("the observer is told of a refused connection", () => {
     ]);
   });
 
-  test("and one that throws changes nothing", async () => {
+  test("and an observer that throws changes nothing", async () => {
     const failures: unknown[] = [];
     const { ask } = startUpgrader({
       ...refusing({ status: 401, message: "Who?" }),
@@ -128,7 +128,7 @@ describe("the observer is told of a refused connection", () => {
     expect(failures).toEqual(["observer"]);
   });
 
-  test("and not of a page that asks for nothing but HTTP", async () => {
+  test("but not a request that asks for no WebSocket", async () => {
     const refused: unknown[] = [];
     const { app } = startUpgrader({ observer: { refused: (connection) => refused.push(connection) } });
     expect((await app.request("/favicon.ico")).status).toBe(404);
@@ -136,7 +136,7 @@ describe("the observer is told of a refused connection", () => {
   });
 });
 
-test("the observer is told where a connection comes from, and what it speaks", async () => {
+test("the observer gets a connection's address, origin and protocol", async () => {
   const told: unknown[] = [];
   const { ask, nextUpgrade } = startUpgrader({ observer: { connected: (id, details) => told.push([id, details]) } });
   await ask("/ws", { Origin: "https://example.org", "Sec-WebSocket-Protocol": "relay.v1.text" });

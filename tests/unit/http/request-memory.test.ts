@@ -11,7 +11,7 @@ import { HANDSHAKE } from "./good-handshake.ts";
 setFlagsFromString("--expose-gc");
 const collectGarbage: () => void = runInNewContext("gc");
 
-/** Opens a connection; what is left of the request is for the caller to see. */
+/** Opens a connection, and returns a weak reference to its request. */
 async function dial(path: string, options: AppOptions) {
   const { relay } = startRelay();
   const upgrades: Open[] = [];
@@ -31,7 +31,7 @@ test.each<[string, string, AppOptions]>([
   ["/ws", "where the connections of an address are counted", { maxConnectionsPerIp: 1 }],
   ["/ws", "where the app decides who connects", { authorize: () => ({ allow: true, id: "7" }) }],
   ["/echo", "by default", {}],
-])("a connection to %s holds on to nothing of its request, %s", async (path, _when, options) => {
+])("a connection to %s keeps nothing of its request in memory, %s", async (path, _when, options) => {
   const { relay, link, upgrades, request } = await dial(path, options);
   await setImmediate();
   collectGarbage();

@@ -5,16 +5,16 @@ import type { Open } from "../../../src/http/runtime.ts";
 import { FakeClient, FakeConnection, startRelay } from "../fakes.ts";
 import { HANDSHAKE } from "./good-handshake.ts";
 
-/** An upgrade that the runtime was asked for. The test decides what becomes of its socket. */
+/** An upgrade that the runtime was asked for. The test opens or abandons its socket. */
 export interface Upgrade {
   readonly protocol: string | undefined;
-  /** The socket opens. */
+  /** Opens the socket. */
   open(): FakeClient;
-  /** The runtime says that the socket will never open. */
+  /** Reports that the socket will never open. */
   readonly abandon: () => void;
 }
 
-/** The app over a runtime that keeps each upgrade that it was asked for. */
+/** Starts the app over a runtime that keeps each upgrade that it was asked for. */
 export function startUpgrader(options: AppOptions = {}, limits: Partial<Limits> = {}) {
   const { relay, turn } = startRelay({ limits, ...(options.observer && { observer: options.observer }) });
   const upgrades: Upgrade[] = [];
@@ -42,7 +42,7 @@ export function startUpgrader(options: AppOptions = {}, limits: Partial<Limits> 
     const body = await response.text();
     return { status: response.status, code: body === "" ? undefined : JSON.parse(body).error.code };
   };
-  /** The oldest upgrade that was not taken yet. */
+  /** Returns the oldest upgrade that the test has not taken yet. */
   const nextUpgrade = (): Upgrade => {
     const upgrade = upgrades.shift();
     if (upgrade === undefined) throw new Error("Nothing was upgraded");

@@ -12,7 +12,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** The app with its options, asked from any address. */
+/** Starts the app with the options. The test chooses the address of each request. */
 function startApp(options: AppOptions) {
   const { relay, turn } = startRelay();
   const upgrades: Open[] = [];
@@ -34,7 +34,7 @@ function startApp(options: AppOptions) {
     const body = await response.text();
     return { status: response.status, code: body === "" ? undefined : JSON.parse(body).error.code, response };
   };
-  /** Asks, and opens what was granted. */
+  /** Asks for a connection, and opens its socket. */
   const dial = async (from?: string): Promise<FakeClient> => {
     await ask(from);
     const connection = new FakeConnection();
@@ -48,7 +48,7 @@ function startApp(options: AppOptions) {
 const TOO_MANY = { status: 429, code: "too_many_connections" };
 
 describe("connections of one address", () => {
-  test("are so many at the most, and one that goes makes room", async () => {
+  test("are at most maxConnectionsPerIp, and one that closes makes room", async () => {
     const { ask, dial } = startApp({ maxConnectionsPerIp: 2 });
     const [one] = [await dial(), await dial()];
     expect(await ask()).toMatchObject(TOO_MANY);
@@ -57,14 +57,14 @@ describe("connections of one address", () => {
     expect(await ask()).toMatchObject({ status: 200 });
   });
 
-  test("count together where they come from one /64 of IPv6, and only there", async () => {
+  test("count together for all addresses of one IPv6 /64, and of no other", async () => {
     const { ask, dial } = startApp({ maxConnectionsPerIp: 1 });
     await dial("2001:db8:1:2::1");
     expect(await ask("2001:db8:1:2:ffff::9")).toMatchObject(TOO_MANY);
     expect(await ask("2001:db8:1:3::1")).toMatchObject({ status: 200 });
   });
 
-  test("are told apart behind a proxy that is trusted, and not by what a stranger writes", async () => {
+  test("are told apart behind a trusted proxy, but not by a header that the client wrote", async () => {
     const { ask, dial } = startApp({ maxConnectionsPerIp: 1, trustedProxies: "10.0.0.0/8" });
     await dial("192.0.2.1");
     expect(await ask("192.0.2.1", { "X-Forwarded-For": "198.51.100.7" })).toMatchObject(TOO_MANY);
@@ -72,7 +72,7 @@ describe("connections of one address", () => {
     expect(await ask("10.1.2.3", { "X-Forwarded-For": "spoofed, 198.51.100.7" })).toMatchObject({ status: 200 });
   });
 
-  test("are counted again after a rule that took its time", async () => {
+  test("are counted also when authorize is asynchronous", async () => {
     const { ask, dial } = startApp({
       maxConnectionsPerIp: 1,
       authorize: async () => {
@@ -86,7 +86,7 @@ describe("connections of one address", () => {
 });
 
 describe("new connections", () => {
-  test("of one address are so many a second, good handshakes and bad ones, and others are let in", async () => {
+  test("of one address are at most connectRatePerIp, bad handshakes included; others are accepted", async () => {
     const { ask } = startApp({ connectRatePerIp: 1 });
     expect((await ask("192.0.2.1", { "Sec-WebSocket-Key": "bad" })).status).toBe(400);
     expect((await ask()).status).toBe(200);
@@ -97,7 +97,7 @@ describe("new connections", () => {
     expect((await ask()).status).toBe(200);
   });
 
-  test("of all together are so many a second", async () => {
+  test("of all addresses together are at most connectRate", async () => {
     const { ask } = startApp({ connectRate: 1 });
     const answers = [await ask("192.0.2.1"), await ask("192.0.2.2"), await ask("192.0.2.3")];
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 503]);
@@ -117,13 +117,13 @@ describe("the origin of a page", () => {
     expect(upgrades.length).toBe(3);
   });
 
-  test("is any where nothing is said", async () => {
+  test("may be any without the option", async () => {
     expect((await startApp({}).ask(undefined, { Origin: "https://anywhere.example" })).status).toBe(200);
   });
 });
 
-describe("what authorize grants", () => {
-  test("bounds the session, which ends when it says", async () => {
+describe("the decision of authorize", () => {
+  test("limits the session's rights, and ends the session at expiresAt", async () => {
     const { dial } = startApp({
       authorize: () => ({ allow: true, id: "alice", to: ["alice"], rooms: [], expiresAt: Date.now() + 10_000 }),
     });
@@ -135,13 +135,13 @@ describe("what authorize grants", () => {
     expect(alice.did).toContain("close 4002");
   });
 
-  test("covers the echo too", async () => {
+  test("applies to the echo too", async () => {
     const { ask } = startApp({ authorize: () => ({ allow: false, status: 401, message: "Who are you?" }) });
     const { status, response } = await ask(undefined, {}, "/echo");
     expect([status, response.headers.get("WWW-Authenticate")]).toEqual([401, "Bearer"]);
   });
 
-  test("is reported where it throws", async () => {
+  test("is reported as a failure when authorize throws", async () => {
     const failures: unknown[] = [];
     const defect = new Error("a defect");
     const { ask } = startApp({
@@ -152,7 +152,7 @@ describe("what authorize grants", () => {
     expect(failures).toEqual([["authorize", defect]]);
   });
 
-  test("may be that nobody can say now: 503", async () => {
+  test("may be a refusal for now: 503", async () => {
     const { ask } = startApp({ authorize: () => ({ allow: false, status: 503, message: "Come back" }) });
     expect(await ask()).toMatchObject({ status: 503, code: "unavailable" });
   });

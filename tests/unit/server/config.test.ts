@@ -33,7 +33,7 @@ const DEFAULTS: Config = {
   log: { level: "info", format: "auto" },
 };
 
-/** Every setting, as variable and as flag, with a value that is right, what that reads as, and one that is wrong. */
+/** Every setting: its variable, its flag, a right value, the result for that value, and a wrong value. */
 const SETTINGS = [
   ["HOST", "--host", "::1", { host: "::1" }, "not a host"],
   ["PORT", "--port", "0", { port: 0 }, "65536"],
@@ -73,7 +73,7 @@ function problemsOf(result: ConfigResult): readonly string[] {
 }
 
 describe("the settings", () => {
-  test("have defaults that need nothing", () => {
+  test("have defaults", () => {
     expect(readConfig({}, [])).toEqual({ type: "config", config: DEFAULTS, warnings: [] });
   });
 
@@ -85,33 +85,33 @@ describe("the settings", () => {
     expect(configOf(readConfig({}, [`${flag}=${value}`]))).toEqual(expected);
   });
 
-  test.each(SETTINGS)("count %s less than %s", (...setting) => {
+  test.each(SETTINGS)("use %s only without %s", (...setting) => {
     const [variable, flag, value, read, wrong] = setting;
     expect(configOf(readConfig({ [variable]: wrong }, [flag, value]))).toEqual({ ...DEFAULTS, ...read });
   });
 
-  test.each(SETTINGS)("take an empty %s for none", (variable) => {
+  test.each(SETTINGS)("count an empty %s as absent", (variable) => {
     expect(configOf(readConfig({ [variable]: "" }, []))).toEqual(DEFAULTS);
     expect(configOf(readConfig({ [variable]: undefined }, []))).toEqual(DEFAULTS);
   });
 
-  test("leave the other settings of the environment where one has a flag", () => {
+  test("come from the environment also where another setting has a flag", () => {
     const { port, heartbeatMs } = configOf(readConfig({ PORT: "1", RELAY_HEARTBEAT_MS: "100" }, ["--port", "2"]));
     expect([port, heartbeatMs]).toEqual([2, 100]);
   });
 
-  test("set no bound on connections with 0", () => {
+  test("mean no bound with 0 connections", () => {
     expect(configOf(readConfig({}, ["--max-connections", "0"])).maxConnections).toBe(Number.POSITIVE_INFINITY);
   });
 
-  test("take a log level alone, and a format behind a comma", () => {
+  test("accept a log level, and a format after a comma", () => {
     expect(configOf(readConfig({ RELAY_LOG: "off" }, [])).log).toEqual({ level: "off", format: "auto" });
     expect(configOf(readConfig({ RELAY_LOG: "error,pretty" }, [])).log).toEqual({ level: "error", format: "pretty" });
   });
 });
 
 describe("wrong settings", () => {
-  test("are all named in one go, by their variable", () => {
+  test("are all reported together, by their variable", () => {
     const env = Object.fromEntries(SETTINGS.map(([variable, , , , wrong]) => [variable, wrong]));
     const problems = problemsOf(readConfig(env, []));
     expect(problems.length).toBe(SETTINGS.length);
@@ -120,7 +120,7 @@ describe("wrong settings", () => {
     });
   });
 
-  test("are all named in one go, by the flag where it was one", () => {
+  test("are all reported together, by the flag where a flag was given", () => {
     const problems = problemsOf(
       readConfig(
         {},
@@ -133,7 +133,7 @@ describe("wrong settings", () => {
     });
   });
 
-  test("are named together with what is no setting at all", () => {
+  test("are reported together with unknown flags and arguments", () => {
     const problems = problemsOf(readConfig({ RELAY_LOG: "loud" }, ["--nope", "--port", "x", "stray"]));
     expect(problems.join("\n")).toContain("--nope");
     expect(problems.join("\n")).toContain("stray");
@@ -166,7 +166,7 @@ describe("wrong settings", () => {
     ["max-connections", 0, 10_000_000],
     ["max-rooms-per-session", 1, 1_000_000],
     ["resume-ms", 0, 86_400_000],
-  ])("of --%s begin right outside %i to %i", (flag, min, max) => {
+  ])("of --%s are those outside %i to %i", (flag, min, max) => {
     expect(readConfig({}, [`--${flag}=${min}`]).type).toBe("config");
     expect(readConfig({}, [`--${flag}=${max}`]).type).toBe("config");
     expect(problemsOf(readConfig({}, [`--${flag}=${min - 1}`]))).toEqual([expect.stringContaining(`from ${min} to`)]);
@@ -180,11 +180,11 @@ describe("a secret", () => {
     ["RELAY_SECRET", "secret"],
   ] as const;
 
-  test.each(SECRETS)("%s is taken where it is long enough", (variable, name) => {
+  test.each(SECRETS)("%s is accepted where it is long enough", (variable, name) => {
     expect(configOf(readConfig({ [variable]: "s".repeat(32) }, []))[name]).toBe("s".repeat(32));
   });
 
-  test.each(SECRETS)("%s that is too short is wrong, and not shown", (variable) => {
+  test.each(SECRETS)("%s that is too short is wrong, and not printed", (variable) => {
     const [problem, ...others] = problemsOf(readConfig({ [variable]: "hunter2" }, []));
     expect(others).toEqual([]);
     expect(problem).toMatch(`Cannot start: ${variable} is too short: expected at least 32 bytes, such as openssl`);
@@ -192,7 +192,7 @@ describe("a secret", () => {
   });
 });
 
-test("what a token must say is any text", () => {
+test("the required audience and issuer of tokens may be any text", () => {
   const env = { RELAY_JWT_AUDIENCE: "relay", RELAY_JWT_ISSUER: "https://login.example" };
   expect(configOf(readConfig(env, []))).toMatchObject({ jwtAudience: "relay", jwtIssuer: "https://login.example" });
 });
@@ -202,7 +202,7 @@ describe("a command line that cannot be read", () => {
     expect(problemsOf(readConfig({}, [flag]))).toEqual([`Cannot start: there is no flag ${flag}; see --help`]);
   });
 
-  test("takes the word behind an unknown flag for its value, and names the flag alone", () => {
+  test("has the word after an unknown flag for the flag's value, and reports only the flag", () => {
     expect(problemsOf(readConfig({}, ["--heartbeet-ms", "3"]))).toEqual([
       "Cannot start: there is no flag --heartbeet-ms; see --help",
     ]);
@@ -221,7 +221,7 @@ describe("a command line that cannot be read", () => {
 });
 
 describe("variables that the relay does not know", () => {
-  test("are warned of where they look like its own, and stop nothing", () => {
+  test("cause a warning where they begin with RELAY_, and do not stop the start", () => {
     const env = { RELAY_ZZZ: "1", RELAY_HEARTBEAT: "1", RELAY_LOG: "info", HOME: "/", PATH: "" };
     const result = readConfig(env, []);
     expect(configOf(result)).toEqual(DEFAULTS);

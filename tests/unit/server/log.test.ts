@@ -14,7 +14,7 @@ const REFUSED = {
   message: "Cannot: no place",
 };
 
-/** A log that keeps its lines, and the observer that writes to it. */
+/** Opens a log that keeps its lines, and makes the observer that writes to it. */
 function startLog(log: Partial<Config["log"]> = {}, isTerminal = false) {
   const lines: string[] = [];
   const logger = openLog({ level: "debug", format: "json", ...log }, isTerminal, (line) => lines.push(line));
@@ -22,7 +22,7 @@ function startLog(log: Partial<Config["log"]> = {}, isTerminal = false) {
 }
 
 describe("as JSON lines", () => {
-  test("each thing that happens is one line with its values", () => {
+  test("each event is one line with its values", () => {
     const { observer, entries } = startLog();
     observer.connected?.("7", DETAILS);
     observer.refused?.(REFUSED);
@@ -54,7 +54,7 @@ describe("as JSON lines", () => {
     ]);
   });
 
-  test("a frame's bytes are its bytes, not its characters", () => {
+  test("the size of a frame is in bytes, not in characters", () => {
     const { observer, entries } = startLog();
     observer.received?.("1", new Frame("您好", false));
     expect(entries()).toMatchObject([{ bytes: 6 }]);
@@ -69,7 +69,7 @@ describe("as JSON lines", () => {
   test.each([
     ["text", (text: string) => new Frame(text, false)],
     ["bytes", (text: string) => new Frame(new TextEncoder().encode(text), true)],
-  ])("%s is cut at 200 characters, and says so", (_name, frameOf) => {
+  ])("%s is cut at 200 characters, and ends in …", (_name, frameOf) => {
     const { observer, entries } = startLog();
     for (const character of ["x", "好"]) {
       observer.received?.("1", frameOf(character.repeat(200)));
@@ -84,8 +84,8 @@ describe("as JSON lines", () => {
   });
 });
 
-describe("what strangers cause", () => {
-  test("is told with the page that they came from", () => {
+describe("lines that a client can cause without a connection", () => {
+  test("have the origin of its page", () => {
     const { lines, observer } = startLog({ format: "pretty" });
     observer.connected?.("7", { address: "192.0.2.1", origin: "https://example.org", protocol: "relay.v1.json" });
     observer.connected?.("8", { address: undefined, origin: undefined, protocol: "plain" });
@@ -97,7 +97,7 @@ describe("what strangers cause", () => {
     expect(lines[2]).toMatch(/refused .*192\.0\.2\.1.*https:\/\/example\.org.* at .*\/ws.*, 503 .*full.*: .*no place/);
   });
 
-  test("fills at most ten lines a second, and then one that says how many there were more", () => {
+  test("are at most ten per second, and then one with the number of the omitted ones", () => {
     vi.useFakeTimers();
     onTestFinished(() => void vi.useRealTimers());
     const { entries, observer } = startLog();
@@ -114,7 +114,7 @@ describe("what strangers cause", () => {
     expect(entries().slice(22)).toMatchObject([{ code: "full" }]);
   });
 
-  test("has no line longer than 200 characters for a page's name", () => {
+  test("have at most 200 characters of an origin", () => {
     const { entries, observer } = startLog();
     observer.connected?.("7", { ...DETAILS, origin: "x".repeat(10_000) });
     expect(entries()).toMatchObject([{ origin: `${"x".repeat(200)}…` }]);
@@ -126,7 +126,7 @@ describe.each([
   ["pretty", false],
   ["pretty", true],
 ] as const)("as %s, on a terminal: %s", (format, isTerminal) => {
-  test("no client can begin a line or speak to the terminal", () => {
+  test("no client can begin a line or send control characters to the terminal", () => {
     const { lines, observer } = startLog({ format }, isTerminal);
     const words = "\n00:00:00 error forged\r\u001b[2J\u0007\u009b2J\u0085\u007f\u2028x\u2029\u0000";
     observer.received?.("1", new Frame(words, false));
@@ -137,14 +137,14 @@ describe.each([
     for (const line of lines) {
       expect(line).not.toMatch(/[\r\n]/);
       expect(line).not.toContain("\u001b[2J");
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: none may be left but those that begin a colour.
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: only those that begin a colour may be left.
       expect(line).not.toMatch(/[\u0000-\u001a\u001c-\u001f\u007f-\u009f\u2028\u2029]|\u001b(?!\[[\d;]*m)/);
     }
   });
 });
 
 describe("the format auto", () => {
-  test("is JSON away from a terminal, and not on one", () => {
+  test("is JSON without a terminal, and pretty on one", () => {
     const [piped, terminal] = [false, true].map((isTerminal) => {
       const { lines, observer } = startLog({ format: "auto" }, isTerminal);
       observer.connected?.("7", DETAILS);
@@ -165,7 +165,7 @@ describe("the format auto", () => {
 });
 
 describe("the level", () => {
-  /** Has everything happen, and tells the levels that were written. */
+  /** Reports an event of each kind, and returns the levels that were written. */
   function levelsAt(level: Config["log"]["level"]): string[] {
     const { logger, observer, entries } = startLog({ level });
     observer.received?.("7", new Frame("8:hi", false));
@@ -185,7 +185,7 @@ describe("the level", () => {
     expect(levelsAt(level)).toEqual(written);
   });
 
-  test("leaves what it does not write unobserved, so that it costs nothing", () => {
+  test("has no observer members for events that it does not write, so that those cost nothing", () => {
     const { observer } = startLog({ level: "info" });
     expect([observer.received, observer.sent, observer.beat]).toEqual([undefined, undefined, undefined]);
     expect(observer.connected).toBeDefined();

@@ -38,8 +38,8 @@ function writeRow(setting: Setting): string {
 /** Returns what the setting accepts, taken from the error for a wrong value. */
 function acceptedBy({ variable, placeholder }: Setting): string {
   const result = readConfig({ [variable]: WRONG_VALUE }, []);
-  if (result.type !== "wrong") return "any text";
-  const [, expected = ""] = /expected (.*)$/.exec(result.problems.join("\n")) ?? [];
+  const expected = result.type === "wrong" ? /expected (.*)$/.exec(result.problems.join("\n"))?.[1] : undefined;
+  if (expected === undefined) return "any text";
   const unit = placeholder === "ms" || placeholder === "bytes" ? `, ${placeholder}` : "";
   return `${expected}${unit}`.replaceAll("*", "\\*");
 }

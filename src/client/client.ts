@@ -74,6 +74,10 @@ export class RelayClient<Data = unknown>
   /** Apps call `connect` instead. */
   constructor(url: string | URL, options: ConnectOptions) {
     super();
+    // JavaScript lets pass what TypeScript refuses. With NaN as a delay, a client would reconnect without any.
+    for (const [name, value] of Object.entries(options)) {
+      if (/Ms$|^max/.test(name) && value !== undefined && !(value >= 0)) throw new RangeError(`${name} is ${value}`);
+    }
     this.ready = ignorable(
       new Promise((resolve, reject) => {
         this.#resolveReady = resolve;
@@ -84,7 +88,7 @@ export class RelayClient<Data = unknown>
     this.#connection = keepConnection(
       url,
       options,
-      (frame) => this.#onFrame(frame),
+      (frame, size) => this.#onFrame(frame, size),
       (ending, retryMs) => this.#onLost(ending, retryMs),
     );
     this.#signal = options.signal;
@@ -174,13 +178,13 @@ export class RelayClient<Data = unknown>
     this.emit("connected", { id, resumed, recovered });
   }
 
-  #onFrame(frame: RelayFrame): void {
+  #onFrame(frame: RelayFrame, size: number): void {
     switch (frame.type) {
       case "welcome":
         this.#onWelcome(frame);
         break;
       case "message":
-        this.#onMessage(frame);
+        this.#onMessage(frame, size);
         break;
       case "ack":
         this.#requests.onAck(frame);
@@ -200,10 +204,11 @@ export class RelayClient<Data = unknown>
     this.emit("presence", { id, room, event });
   }
 
-  #onMessage({ sequenceId, from, room, data, encoding }: Extract<RelayFrame, { type: "message" }>): void {
+  #onMessage(frame: Extract<RelayFrame, { type: "message" }>, size: number): void {
+    const { sequenceId, from, room, data, encoding } = frame;
     // The library does not check the data: `Data` is what the app's clients have agreed to send.
     const content = (encoding === undefined ? data : fromBase64(String(data))) as Data;
-    this.#inbox.add(sequenceId, { from, room, data: content });
+    this.#inbox.add(sequenceId, { from, room, data: content }, size);
   }
 
   #onLost(ending: Ending, retryMs: number | undefined): void {

@@ -52,14 +52,14 @@ export interface Connection {
 /**
  * Makes a connection. It connects when `connect` is called.
  *
- * @param onFrame Receives each frame of the relay.
+ * @param onFrame Receives each frame of the relay, and its size in UTF-16 units.
  * @param onLost Runs when a connection or an attempt has ended. `retryMs` is the delay before the next attempt;
  *   `undefined` where the connection is closed for good.
  */
 export function keepConnection(
   address: string | URL,
   options: ConnectionOptions,
-  onFrame: (frame: RelayFrame) => void,
+  onFrame: (frame: RelayFrame, size: number) => void,
   onLost: (ending: Ending, retryMs: number | undefined) => void,
 ): Connection {
   const url = new URL(address);
@@ -123,16 +123,21 @@ export function keepConnection(
     newSocket.onerror = () => {};
     newSocket.onmessage = ({ data }) => {
       restartTimer();
-      const frame = parseFrame(data);
+      const text = String(data);
+      const frame = parseFrame(text);
       // The server does not speak the protocol now. The client retries, because a relay may answer at this address
       // later.
       if (newSocket.protocol !== PROTOCOL || frame === undefined) endConnection(1006, "This is no relay", GIVE_UP_CODE);
-      else handleFrame(frame);
+      else handleFrame(frame, text.length);
     };
-    newSocket.onclose = ({ code, reason }) => endConnection(code, reason);
+    newSocket.onclose = ({ code, reason }) =>
+      endConnection(
+        code,
+        reason || code !== 1006 ? reason : isWelcomed ? "The connection was lost" : "No relay answered",
+      );
   }
 
-  function handleFrame(frame: RelayFrame): void {
+  function handleFrame(frame: RelayFrame, size: number): void {
     if ("resumeToken" in frame) resumeToken = frame.resumeToken;
     if (frame.type === "welcome") {
       isWelcomed = true;
@@ -144,7 +149,7 @@ export function keepConnection(
     }
     // Not at a welcome: the relay may close the connection right after it.
     if (frame.type === "ping" || frame.type === "ack") failures = 0;
-    onFrame(frame);
+    onFrame(frame, size);
   }
 
   /**
@@ -157,7 +162,7 @@ export function keepConnection(
     timer = setTimeout(() => {
       send({ type: "ping" });
       timer = setTimeout(
-        () => endConnection(1006, "Nothing was heard from the relay", GIVE_UP_CODE),
+        () => endConnection(1006, socket ? "Nothing was heard from the relay" : "There is no token yet", GIVE_UP_CODE),
         maxSilenceMs * 0.2,
       );
     }, maxSilenceMs * 0.8);
@@ -185,7 +190,7 @@ export function keepConnection(
     let retryMs: number | undefined;
     if (!isClosed) {
       // Full jitter: clients that lost the relay at the same time do not reconnect at the same time.
-      retryMs = isPageCached ? 0 : Math.random() * Math.min(maxDelayMs, minDelayMs * 2 ** failures++);
+      retryMs = isPageCached ? 0 : Math.ceil(Math.random() * Math.min(maxDelayMs, minDelayMs * 2 ** failures++));
       if (!isPageCached) timer = setTimeout(connect, retryMs);
     }
     onLost(ending, retryMs);
@@ -232,10 +237,10 @@ function subprotocolsFor(token: unknown): string[] {
   return [PROTOCOL, `bearer.${token}`];
 }
 
-/** Parses a frame of the relay. @returns `undefined` where the data is no JSON object. */
-function parseFrame(data: unknown): RelayFrame | undefined {
+/** Parses a frame of the relay. @returns `undefined` where the text is no JSON object. */
+function parseFrame(text: string): RelayFrame | undefined {
   try {
-    const frame: unknown = JSON.parse(String(data));
+    const frame: unknown = JSON.parse(text);
     // The client trusts the relay to follow the protocol.
     return typeof frame === "object" && frame !== null ? (frame as RelayFrame) : undefined;
   } catch {

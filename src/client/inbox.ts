@@ -1,6 +1,8 @@
-/** Number of consumed messages that are acknowledged at once. Fewer are acknowledged after `ACK_DELAY_MS`. */
+/** Number of consumed messages that are acknowledged at once. Fewer, and small ones, wait for `ACK_DELAY_MS`. */
 const ACK_EVERY = 64;
 const ACK_DELAY_MS = 200;
+/** Size of the messages that are acknowledged at once, in UTF-16 units of their frames: a sixteenth of a mailbox. */
+const ACK_SIZE = 65_536;
 const DONE = { done: true, value: undefined } as const;
 
 /** The state of an iterator. */
@@ -23,6 +25,8 @@ export class Inbox<Message> {
   readonly #readers = new Set<Reader<Message>>();
   #lastId = 0;
   #acknowledgedId = 0;
+  /** Size of the messages that came after the last acknowledgement. */
+  #size = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
 
@@ -45,9 +49,14 @@ export class Inbox<Message> {
     this.#acknowledge();
   }
 
-  /** Adds a message. Ignores one that came before: after a resume the relay repeats unacknowledged messages. */
-  add(sequenceId: number, message: Message): void {
+  /**
+   * Adds a message. Ignores one that came before: after a resume the relay repeats unacknowledged messages.
+   *
+   * @param size UTF-16 units of its frame.
+   */
+  add(sequenceId: number, message: Message, size: number): void {
     if (sequenceId <= this.#lastId) return;
+    this.#size += size;
     this.#notify(message);
     this.#lastId = sequenceId;
     for (const { isWanted, held, waiting } of this.#readers) {
@@ -107,7 +116,7 @@ export class Inbox<Message> {
   #scheduleAck(): void {
     const unacknowledged = this.#consumedId() - this.#acknowledgedId;
     if (this.#isClosed || unacknowledged === 0) return;
-    if (unacknowledged >= ACK_EVERY) this.#acknowledge();
+    if (unacknowledged >= ACK_EVERY || this.#size >= ACK_SIZE) this.#acknowledge();
     else this.#timer ??= setTimeout(() => this.#acknowledge(), ACK_DELAY_MS);
   }
 
@@ -120,6 +129,7 @@ export class Inbox<Message> {
   #acknowledge(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#size = 0;
     this.#acknowledgedId = this.#consumedId();
     this.#sendAck(this.#acknowledgedId);
   }

@@ -19,6 +19,9 @@ export function checkOptions(
   kinds: OptionKinds,
   parts: Readonly<Record<string, OptionKinds>> = {},
 ): void {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`${action}: the options are ${options === null ? "null" : withArticle(typeof options)}`);
+  }
   const home = (name: string): string => {
     if (Object.hasOwn(kinds, name)) return ": it belongs among the options themselves";
     const part = Object.keys(parts).find((key) => Object.hasOwn(parts[key] ?? {}, name));
@@ -50,6 +53,21 @@ export function requirePositive(
   for (const [name, value] of Object.entries(numbers)) {
     if (!(value > 0 && value <= max)) throw new RangeError(`${action}: ${name} is ${value}`);
   }
+}
+
+/** Bytes that a key of HMAC-SHA256 has at least (RFC 7518 §3.2). */
+export const MIN_SECRET_BYTES = 32;
+
+/**
+ * Reads a secret.
+ *
+ * @returns Its bytes of UTF-8.
+ * @throws {RangeError} When it is shorter than `MIN_SECRET_BYTES`. The message has no part of it.
+ */
+export function readSecret(action: string, secret: string): Uint8Array {
+  const bytes = new TextEncoder().encode(secret);
+  if (bytes.length >= MIN_SECRET_BYTES) return bytes;
+  throw new RangeError(`${action}: the secret is ${bytes.length} bytes, at least ${MIN_SECRET_BYTES} are needed`);
 }
 
 function checkKinds(action: string, options: object, kinds: OptionKinds): void {

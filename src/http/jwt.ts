@@ -1,5 +1,5 @@
 import { createRemoteJWKSet, customFetch, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from "jose";
-import { checkOptions, type OptionKind } from "../core/check-options.ts";
+import { checkOptions, type OptionKind, readSecret } from "../core/check-options.ts";
 import { isId } from "../core/protocol/id.ts";
 import type { Authorization } from "./authorization.ts";
 import { boundedFetch } from "./bounded-fetch.ts";
@@ -25,7 +25,6 @@ const JWT_OPTION_KINDS = {
   issuer: "string",
 } as const satisfies Record<keyof JwtOptions, OptionKind>;
 
-const SECRET_BYTES_MIN = 32;
 /** How much the clocks of the issuer and of the relay may differ. */
 const CLOCK_TOLERANCE_SECONDS = 3;
 const JWKS_TIMEOUT_MS = 5000;
@@ -86,7 +85,7 @@ export function createJwtAuthorize(options: JwtOptions): (request: Request) => P
   if (secret === undefined && jwksUrl === undefined) {
     throw new RangeError("Cannot check tokens: there is neither a secret nor the URL of a JWKS");
   }
-  const secretKey = secret === undefined ? undefined : readSecret(secret);
+  const secretKey = secret === undefined ? undefined : readSecret("Cannot check tokens", secret);
   const findPublicKey = jwksUrl === undefined ? undefined : createPublicKeySearch(jwksUrl);
   const findKey: JWTVerifyGetKey = (header, input) => {
     const key = SECRET_ALGORITHMS.includes(header.alg) ? secretKey : findPublicKey?.(header, input);
@@ -122,16 +121,6 @@ export function createJwtAuthorize(options: JwtOptions): (request: Request) => P
       throw error;
     }
   };
-}
-
-function readSecret(secret: string): Uint8Array {
-  const bytes = new TextEncoder().encode(secret);
-  if (bytes.length < SECRET_BYTES_MIN) {
-    throw new RangeError(
-      `Cannot check tokens: the secret is ${bytes.length} bytes, at least ${SECRET_BYTES_MIN} are needed`,
-    );
-  }
-  return bytes;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { createHmac } from "node:crypto";
-import { checkOptions, type OptionKind, type OptionKinds } from "../core/check-options.ts";
+import { checkOptions, type OptionKind, type OptionKinds, readSecret } from "../core/check-options.ts";
 import { RELAY_OPTION_KINDS, RELAY_OPTION_PARTS, type RelayOptions } from "../core/relay-options.ts";
 import { APP_OPTION_KINDS, type AppOptions } from "../http/app-options.ts";
 
@@ -7,7 +7,7 @@ import { APP_OPTION_KINDS, type AppOptions } from "../http/app-options.ts";
 export type RuntimeOptions = Omit<RelayOptions, "signer"> &
   AppOptions & {
     /**
-     * Secret that signs resume tokens. A later process with the same secret gives a client its id back. Each sequential
+     * Secret that signs resume tokens, of at least 32 bytes of UTF-8. A later process with the same secret gives a client its id back. Each sequential
      * id then begins with a mark of the process that gave it. Default: tokens are not signed.
      */
     readonly secret?: string | undefined;
@@ -24,14 +24,15 @@ const RUNTIME_OPTION_KINDS = { ...RELAY_KINDS, ...APP_OPTION_KINDS, secret: "str
  * here has: `setImmediate` for the end of a turn, and HMAC-SHA256 (RFC 2104) for signatures.
  *
  * @throws {TypeError} When an option does not exist or is of a wrong type.
+ * @throws {RangeError} When the secret is too short.
  */
 export function splitOptions(options: RuntimeOptions): { readonly relay: RelayOptions; readonly app: AppOptions } {
   checkOptions("Cannot make a relay", options, RUNTIME_OPTION_KINDS, RELAY_OPTION_PARTS);
-  const { secret } = options;
+  const key = options.secret === undefined ? undefined : readSecret("Cannot make a relay", options.secret);
   const signer =
-    secret === undefined
+    key === undefined
       ? undefined
-      : { sign: (text: string) => createHmac("sha256", secret).update(text).digest("base64url") };
+      : { sign: (text: string) => createHmac("sha256", key).update(text).digest("base64url") };
   return {
     relay: { schedule: setImmediate, ...pick(options, RELAY_KINDS), signer },
     app: pick(options, APP_OPTION_KINDS),

@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from "commander";
 import { z } from "zod";
+import { MIN_SECRET_BYTES } from "../core/check-options.ts";
 import { parseTrustedProxies } from "../http/client-address.ts";
 import { parseOrigins } from "../http/origins.ts";
 import { FORMATS, LEVELS, SETTINGS, type Setting } from "./settings.ts";
@@ -33,11 +34,10 @@ function isHttpUrl(text: string): boolean {
   return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
 }
 
-const SECRET_BYTES_MIN = 32;
 const encoder = new TextEncoder();
 const secret = optional(
-  (text) => encoder.encode(text).length >= SECRET_BYTES_MIN,
-  `at least ${SECRET_BYTES_MIN} bytes, such as openssl rand -base64 32 prints`,
+  (text) => encoder.encode(text).length >= MIN_SECRET_BYTES,
+  `at least ${MIN_SECRET_BYTES} bytes, such as openssl rand -base64 32 prints`,
 );
 
 const LOG_EXPECTED = `a level (${LEVELS.join(", ")}), or a level, a comma and a format (${FORMATS.join(", ")})`;
@@ -150,8 +150,29 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, ar
     const fault = secrets.has(name) ? "too short:" : `${JSON.stringify(raw[String(name)])},`;
     problems.push(`Cannot start: ${sources.get(name)} is ${fault} expected ${issue.message}`);
   }
+  if (result.success) problems.push(...findOpenDoor(result.data, sources));
   if (!result.success || problems.length > 0) return { type: "wrong", problems: [...new Set(problems)] };
-  return { type: "config", config: result.data, warnings: warningsOnVariables(env) };
+  return {
+    type: "config",
+    config: result.data,
+    warnings: [...warningsOnVariables(env), ...findIdle(result.data, sources)],
+  };
+}
+
+/** Names each claim that tokens must have where no key is set: the relay would check no token, and let everybody in. */
+function findOpenDoor(config: Config, sources: ReadonlyMap<PropertyKey, string>): string[] {
+  if (config.jwtSecret !== undefined || config.jwksUrl !== undefined) return [];
+  return (["jwtAudience", "jwtIssuer"] as const)
+    .filter((name) => config[name] !== undefined)
+    .map(
+      (name) => `Cannot start: ${sources.get(name)} needs RELAY_JWT_SECRET or RELAY_JWKS_URL, which check the token`,
+    );
+}
+
+/** Names each setting that does nothing without another one. */
+function findIdle({ rate, rateBurst }: Config, sources: ReadonlyMap<PropertyKey, string>): string[] {
+  if (Number.isFinite(rate) || !Number.isFinite(rateBurst)) return [];
+  return [`${sources.get("rateBurst")} does nothing without RELAY_RATE`];
 }
 
 function buildCommand(): Command {

@@ -225,14 +225,14 @@ export const SETTINGS = {
     topic: "access",
     variable: "RELAY_JWT_AUDIENCE",
     placeholder: "text",
-    description: "Audience (aud) that a JWT must have; empty accepts any",
+    description: "Audience (aud) that a JWT must have; needs a key above; empty accepts any",
     default: "",
   },
   jwtIssuer: {
     topic: "access",
     variable: "RELAY_JWT_ISSUER",
     placeholder: "text",
-    description: "Issuer (iss) that a JWT must have; empty accepts any",
+    description: "Issuer (iss) that a JWT must have; needs a key above; empty accepts any",
     default: "",
   },
   trustedProxies: {

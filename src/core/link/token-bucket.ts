@@ -28,6 +28,8 @@ export class TokenBucket {
   }
 
   #fill(nowMs: number): void {
+    // The caller may have asked the clock before the bucket was made.
+    if (nowMs <= this.#filledAt) return;
     this.#tokens = Math.min(this.#capacity, this.#tokens + (nowMs - this.#filledAt) * this.#perMs);
     this.#filledAt = nowMs;
   }

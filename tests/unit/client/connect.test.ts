@@ -65,6 +65,17 @@ describe("a client", () => {
     expect(socket().closed).toEqual([[1000, ""]]);
   });
 
+  test.each([
+    [{ minDelayMs: Number.NaN }, "minDelayMs is NaN"],
+    [{ maxDelayMs: -1 }, "maxDelayMs is -1"],
+    [{ connectTimeoutMs: "soon" as never }, "connectTimeoutMs is soon"],
+    [{ maxQueuedSends: -1 }, "maxQueuedSends is -1"],
+    [{ maxQueuedBytes: Number.NaN }, "maxQueuedBytes is NaN"],
+  ])("refuses %j", (options, message) => {
+    expect(() => startClient(options)).toThrow(new RangeError(message));
+    expect(() => startClient({ minDelayMs: undefined as never })).not.toThrow();
+  });
+
   test("acknowledges at once after its welcome", () => {
     const { socket } = startClient();
     socket().welcomes();

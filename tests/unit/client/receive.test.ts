@@ -102,6 +102,18 @@ describe("an acknowledgement", () => {
     expect(acknowledged()).toEqual([0, ACK_EVERY]);
   });
 
+  test("goes at once after messages of 64 KiB, so that a sender of large ones is not refused for it", () => {
+    const { socket, acknowledged } = startListening();
+    socket().delivers(1, "x".repeat(40_000));
+    expect(acknowledged()).toEqual([0]);
+    socket().delivers(2, "x".repeat(40_000));
+    expect(acknowledged()).toEqual([0, 2]);
+    socket().delivers(3);
+    expect(acknowledged()).toEqual([0, 2]);
+    socket().delivers(4, { text: "x".repeat(70_000) });
+    expect(acknowledged()).toEqual([0, 2, 4]);
+  });
+
   test("is sent at once after a resume, for the latest message; in a new session for none", () => {
     for (const resumed of [true, false]) {
       const { socket, acknowledged, reconnect } = startListening();

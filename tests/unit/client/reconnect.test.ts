@@ -37,6 +37,19 @@ describe("a connection that is lost", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  test("without a reason says what is known of it, and in how many whole milliseconds it is made again", () => {
+    vi.spyOn(Math, "random").mockReturnValue(0.123456);
+    const { socket, named } = startClient();
+    socket().ends();
+    vi.advanceTimersByTime(62);
+    socket().welcomes();
+    socket().ends();
+    expect(named("disconnected")).toEqual([
+      ["disconnected", { code: 1006, reason: "No relay answered", retryMs: 62 }],
+      ["disconnected", { code: 1006, reason: "The connection was lost", retryMs: 124 }],
+    ]);
+  });
+
   test("is followed by one with the latest token, or without a token where there never was a welcome", () => {
     vi.spyOn(Math, "random").mockReturnValue(0);
     const { socket } = startClient();

@@ -70,7 +70,8 @@ describe("a client with a token", () => {
     await vi.advanceTimersByTimeAsync(999);
     expect(named("disconnected")).toEqual([]);
     await vi.advanceTimersByTimeAsync(1);
-    expect(named("disconnected")).toMatchObject([["disconnected", { code: 1006, retryMs: 250 }]]);
+    const reason = "There is no token yet";
+    expect(named("disconnected")).toMatchObject([["disconnected", { code: 1006, reason, retryMs: 250 }]]);
     gives[0]?.("late");
     await vi.advanceTimersByTimeAsync(0);
     expect(sockets).toEqual([]);

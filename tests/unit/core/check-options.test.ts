@@ -7,7 +7,7 @@ import { createDenoRelay } from "../../../src/runtime/deno/relay.ts";
 import { createNodeRelay } from "../../../src/runtime/node/relay.ts";
 
 /** Options as JavaScript may pass them, unchecked by TypeScript. */
-function loose(options: object): never {
+function loose(options: unknown): never {
   return options as never;
 }
 
@@ -65,7 +65,13 @@ describe.each(MAKERS)("%s", (_name, make) => {
 });
 
 test("the options of an entry are those of the relay and of its routes, without the signer", () => {
-  const options = { heartbeatMs: 100, limits: { maxConnections: 3 }, origins: "*", connectRate: 3, secret: "a secret" };
+  const options = {
+    heartbeatMs: 100,
+    limits: { maxConnections: 3 },
+    origins: "*",
+    connectRate: 3,
+    secret: "s".repeat(32),
+  };
   expect(createNodeRelay(options).relay.limits.maxConnections).toBe(3);
   expect(() => createNodeRelay(loose({ signer: { sign: String } }))).toThrow('no option "signer"');
 });
@@ -73,7 +79,11 @@ test("the options of an entry are those of the relay and of its routes, without 
 test.each([
   [{ authorize: "x" }, new TypeError("Cannot make a relay: authorize is a string, expected a function")],
   [{ secret: 7 }, new TypeError("Cannot make a relay: secret is a number, expected a string")],
+  [{ secret: "" }, new RangeError("Cannot make a relay: the secret is 0 bytes, at least 32 are needed")],
+  [{ secret: "hunter2" }, new RangeError("Cannot make a relay: the secret is 7 bytes, at least 32 are needed")],
   [{ connectRate: 0 }, new RangeError("Cannot make a relay: connectRate is 0")],
+  [null, new TypeError("Cannot make a relay: the options are null")],
+  ["x", new TypeError("Cannot make a relay: the options are a string")],
 ])("an entry refuses %j for its routes", (options, error) => {
   expect(() => createNodeRelay(loose(options))).toThrow(error);
 });

@@ -194,7 +194,25 @@ describe("a secret", () => {
 
 test("the required audience and issuer of tokens may be any text", () => {
   const env = { RELAY_JWT_AUDIENCE: "relay", RELAY_JWT_ISSUER: "https://login.example" };
-  expect(configOf(readConfig(env, []))).toMatchObject({ jwtAudience: "relay", jwtIssuer: "https://login.example" });
+  const expected = { jwtAudience: "relay", jwtIssuer: "https://login.example" };
+  expect(configOf(readConfig({ ...env, RELAY_JWT_SECRET: "s".repeat(32) }, []))).toMatchObject(expected);
+  expect(configOf(readConfig({ ...env, RELAY_JWKS_URL: "https://a.example/keys" }, []))).toMatchObject(expected);
+});
+
+test("the audience and the issuer of tokens stop a relay that has no key, and would let everybody in", () => {
+  expect(problemsOf(readConfig({ RELAY_JWT_AUDIENCE: "relay" }, ["--jwt-issuer=me"]))).toEqual([
+    "Cannot start: RELAY_JWT_AUDIENCE needs RELAY_JWT_SECRET or RELAY_JWKS_URL, which check the token",
+    "Cannot start: --jwt-issuer needs RELAY_JWT_SECRET or RELAY_JWKS_URL, which check the token",
+  ]);
+});
+
+test("a burst without a rate is warned of", () => {
+  const warningsOf = (args: string[]) => {
+    const result = readConfig({}, args);
+    return result.type === "config" ? result.warnings : result;
+  };
+  expect(warningsOf(["--rate-burst=50"])).toEqual(["--rate-burst does nothing without RELAY_RATE"]);
+  expect(warningsOf(["--rate-burst=50", "--rate=30"])).toEqual([]);
 });
 
 describe("a command line that cannot be read", () => {

@@ -11,6 +11,10 @@ describe("a token bucket", () => {
     expect(bucket.take(1, 100)).toBe(false);
   });
 
+  test("loses nothing by a time from before it was made", () => {
+    expect(new TokenBucket(0.5, 1, 10).take(1, 9.9)).toBe(true);
+  });
+
   test("takes no token if it holds too few", () => {
     const bucket = new TokenBucket(1, 5, 0);
     expect(bucket.take(6, 0)).toBe(false);

@@ -30,7 +30,7 @@ export class Echo implements LinkOwner {
 
   onFrame(frame: Frame): void {
     this.#observer.received?.("echo", frame);
-    if (!this.link.isWithinRate(frame.payload, 1)) {
+    if (!this.link.countAgainstRate(frame.payload, 1)) {
       const { code, message } = rateLimited();
       this.link.send(new Frame(`:error ${code} ${message}`, false));
       return;

@@ -58,7 +58,12 @@ export class Hooks {
    * @param room Room that the message is published in; `undefined` if it is sent to an id.
    * @returns The error for the sender if the hook refused the message; `undefined` if it may be delivered.
    */
-  refusal(sender: Session, to: string | undefined, room: string | undefined, message: Message): SendError | undefined {
+  callOnMessage(
+    sender: Session,
+    to: string | undefined,
+    room: string | undefined,
+    message: Message,
+  ): SendError | undefined {
     const { onMessage } = this.#hooks;
     if (onMessage === undefined) return undefined;
     try {

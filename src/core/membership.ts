@@ -49,7 +49,7 @@ export class Membership {
   }
 
   /** Carries out a command on a room, and returns its outcome. */
-  inRoom(session: Session, { type, room }: RoomCommand): Outcome {
+  runRoomCommand(session: Session, { type, room }: RoomCommand): Outcome {
     if (!isId(room)) return failed(badId(room));
     if (type === "join") return this.#join(session, room);
     if (!session.rooms.has(room)) return failed(notInRoom(room));
@@ -103,7 +103,7 @@ export class Membership {
   }
 
   /** Starts or stops watching an id, and answers the command. */
-  watch(session: Session, { type, id, ackId }: WatchCommand): void {
+  runWatchCommand(session: Session, { type, id, ackId }: WatchCommand): void {
     const { watchers, limits } = this.#parts;
     if (!isId(id)) {
       session.answer(ackId, failed(badId(id)));
@@ -147,7 +147,7 @@ export class Membership {
    *
    * @param wasAway Whether it had no connection before, so that the watchers of its id know that it is offline.
    */
-  forget(session: Session, wasAway: boolean): void {
+  removeEnded(session: Session, wasAway: boolean): void {
     const { presence } = this.#parts;
     for (const room of session.rooms) {
       this.#parts.rooms.leave(room, session);
@@ -166,8 +166,8 @@ export class Membership {
   #tellState(session: Session, id: string): void {
     const { presence, registry } = this.#parts;
     // The announced state, not the present one: a change that is still pending will be announced to this session, too.
-    const told = id === session.id ? true : presence.isAnnouncedOnline(id);
-    const event = (told ?? registry.find(id)?.isOnline) ? "online" : "offline";
+    const isAnnounced = id === session.id ? true : presence.isAnnouncedOnline(id);
+    const event = (isAnnounced ?? registry.find(id)?.isOnline) ? "online" : "offline";
     session.tell({ type: "presence", id, room: undefined, event });
   }
 }

@@ -14,7 +14,7 @@ export interface RelayOptions {
   readonly heartbeatMs?: number;
   /** Beats in a row without a sign of life after which a connection is dropped. Default: 3. */
   readonly heartbeatMisses?: number;
-  /** Time that a session may be without a connection, in milliseconds; with 0 it ends with it. Default: 30000. */
+  /** Time that a session may be without a connection, in milliseconds; 0: it ends with it. Default: 30000. */
   readonly resumeMs?: number;
   /** Limits that differ from the defaults, which are in `DEFAULT_LIMITS`. */
   readonly limits?: Partial<Limits>;

@@ -30,7 +30,7 @@ export class Relay {
   readonly #links: Links;
   readonly #sessions: Sessions;
   #isAccepting = true;
-  #drained: Promise<void> | undefined = undefined;
+  #shutdownPromise: Promise<void> | undefined = undefined;
 
   /**
    * @throws {RangeError} When a number among the options is outside its range.
@@ -123,11 +123,11 @@ export class Relay {
    * @returns A promise that resolves when every connection is closed or dropped; the same one for each call.
    */
   shutdown(): Promise<void> {
-    this.#drained ??= this.#drain();
-    return this.#drained;
+    this.#shutdownPromise ??= this.#runShutdown();
+    return this.#shutdownPromise;
   }
 
-  async #drain(): Promise<void> {
+  async #runShutdown(): Promise<void> {
     this.#isAccepting = false;
     this.#sessions.stopPresenceTimer();
     this.#links.startClosing(CLOSE_CODES.goingAway);

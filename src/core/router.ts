@@ -39,11 +39,11 @@ export class Router implements CommandRouter {
       case "join":
       case "leave":
       case "members":
-        sender.answer(command.ackId, this.#parts.membership.inRoom(sender, command));
+        sender.answer(command.ackId, this.#parts.membership.runRoomCommand(sender, command));
         return;
       case "watch":
       case "unwatch":
-        this.#parts.membership.watch(sender, command);
+        this.#parts.membership.runWatchCommand(sender, command);
         return;
       case "refused":
         sender.answer(command.ackId, failed(command.error));
@@ -92,7 +92,7 @@ export class Router implements CommandRouter {
     const { registry } = this.#parts;
     const receiver = registry.find(to);
     if (receiver === undefined) return failed(isId(to) ? noSuchId(to, registry.mayReturn(to)) : badId(to));
-    const refusal = this.#parts.hooks.refusal(sender, receiver.id, undefined, message);
+    const refusal = this.#parts.hooks.callOnMessage(sender, receiver.id, undefined, message);
     if (refusal !== undefined) return failed(refusal);
     const delivery = receiver.deliver(receiver.protocol.encodeMessage(sender.id, undefined, message));
     if (delivery === "delivered") return DELIVERED;
@@ -104,7 +104,7 @@ export class Router implements CommandRouter {
     if (!isGranted(sender.grant.rooms, room)) return failed(notGranted(room));
     const members = this.#parts.rooms.membersFor(room, sender);
     if (members === undefined) return failed(notInRoom(room));
-    const refusal = this.#parts.hooks.refusal(sender, undefined, room, message);
+    const refusal = this.#parts.hooks.callOnMessage(sender, undefined, room, message);
     if (refusal !== undefined) return failed(refusal);
     const bodies = new Map<Protocol, Frame>();
     let recipients = 0;

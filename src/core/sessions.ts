@@ -106,7 +106,7 @@ export class Sessions implements SessionContext {
       return this.links.refuse(connection, CLOSE_CODES.tryAgainLater, place);
     }
     if (session === undefined) return this.#begin(connection, protocol, handshake, place);
-    session.countAttempt(attempt);
+    session.recordAttempt(attempt);
     return this.#resume(connection, session, resume, handshake, place);
   }
 
@@ -121,21 +121,19 @@ export class Sessions implements SessionContext {
   }
 
   onBeat(session: Session): void {
-    if (!this.#tokens.needsRefresh(session)) return;
-    session.tellUnchecked({ type: "resumeToken", resumeToken: this.#tokens.refresh(session) });
+    if (!this.#tokens.needsReplacement(session)) return;
+    session.tellUnchecked({ type: "resumeToken", resumeToken: this.#tokens.replaceWhileOnline(session) });
   }
 
   onAway(session: Session, ending: Ending): void {
     this.#away.add(session, ending);
     this.observer.away?.(session.id, ending);
     this.#membership.announcePresence(session, "offline");
-    for (
-      let first = this.#away.longestAway;
-      first !== undefined && this.links.budget.away.isOver;
-      first = this.#away.longestAway
-    ) {
-      if (first.isNamed && first.waitingMessages > 0) this.#rememberLoss(first.id);
-      this.#away.endEarly(first);
+    while (this.links.budget.away.isOver) {
+      const longestAway = this.#away.longestAway;
+      if (longestAway === undefined) return;
+      if (longestAway.isNamed && longestAway.waitingMessages > 0) this.#rememberLoss(longestAway.id);
+      this.#away.endEarly(longestAway);
     }
   }
 
@@ -144,7 +142,7 @@ export class Sessions implements SessionContext {
     this.#registry.remove(session);
     this.observer.left?.(session.id, ending);
     this.#tokens.revoke(session);
-    this.#membership.forget(session, wasAway);
+    this.#membership.removeEnded(session, wasAway);
     this.#hooks.callOnClose(session);
   }
 
@@ -154,8 +152,8 @@ export class Sessions implements SessionContext {
     // The app may have cut the id from a header or a URL.
     const id = handshake.id === undefined ? reclaimed?.id : owned(handshake.id);
     const old = id === undefined ? undefined : this.#registry.find(id);
-    // With any other token, the client may have lost mail of a session that this process does not know.
-    const knowsOld = old !== undefined && reclaimed === undefined && this.#tokens.trace(resume ?? "") === old;
+    // A client with a token expects the mail of the token's session. It gets that mail only if the session is `old`.
+    const isTokenOfOld = old !== undefined && reclaimed === undefined && this.#tokens.trace(resume ?? "") === old;
     const session = new Session(id ?? this.#registry.nextId(), protocol, this);
     if (old !== undefined) {
       session.takeOver(old);
@@ -166,7 +164,7 @@ export class Sessions implements SessionContext {
       if (resume !== undefined && attempt !== undefined) this.#tokens.supersede(resume, session, attempt);
     }
     if (id !== undefined && this.#idsOfLostMail.delete(id)) session.countLoss();
-    if (reclaimed !== undefined) session.countAttempt(attempt);
+    if (reclaimed !== undefined) session.recordAttempt(attempt);
     session.isNamed = id !== undefined;
     const link = session.attach(connection, handshake, place);
     this.#registry.add(session);
@@ -176,7 +174,7 @@ export class Sessions implements SessionContext {
       protocol: protocol.name ?? "plain",
     });
     const resumeToken = session.canResume ? this.#tokens.issue(session, reclaimed) : "";
-    const isRecovered = !session.hasUnseenLoss && (resume === undefined || knowsOld);
+    const isRecovered = !session.hasUnseenLoss && (resume === undefined || isTokenOfOld);
     this.#welcome(session, { resumeToken, resumed: false, recovered: isRecovered });
     session.catchUp();
     this.#membership.announcePresence(session, "online");
@@ -196,7 +194,7 @@ export class Sessions implements SessionContext {
    */
   #reclaim(protocol: Protocol, { id, resume, attempt }: Handshake): EarlierToken | undefined {
     if (id !== undefined || resume === undefined || !protocol.numbersMessages) return undefined;
-    const token = this.#tokens.reclaim(resume, attempt);
+    const token = this.#tokens.readReclaimable(resume, attempt);
     const holder = token && this.#registry.find(token.id);
     return holder === undefined || holder.ticket?.key === token?.key ? token : undefined;
   }
@@ -205,7 +203,7 @@ export class Sessions implements SessionContext {
     const wasAway = this.#away.remove(session);
     const link = session.attach(connection, handshake, place);
     this.observer.resumed?.(session.id);
-    const resumeToken = this.#tokens.renew(session, token);
+    const resumeToken = this.#tokens.replaceOnResume(session, token);
     this.#welcome(session, { resumeToken, resumed: true, recovered: !session.hasUnseenLoss });
     const leftRooms = this.#membership.leaveUngranted(session);
     session.catchUp(() => {
@@ -216,12 +214,12 @@ export class Sessions implements SessionContext {
     return link;
   }
 
-  #welcome(session: Session, told: Pick<Welcome, "resumeToken" | "resumed" | "recovered">): void {
+  #welcome(session: Session, status: Pick<Welcome, "resumeToken" | "resumed" | "recovered">): void {
     const { maxMessageBytes } = this.links.limits;
     session.welcome({
       type: "welcome",
       id: session.id,
-      ...told,
+      ...status,
       heartbeatMs: this.#heartbeatMs,
       resumeMs: this.resumeMs,
       limits: { maxMessageBytes, maxUnackedSends: REMEMBERED_ACKS },

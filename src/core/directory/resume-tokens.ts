@@ -13,8 +13,11 @@ export interface TracedSession {
 }
 
 interface EndedSession extends TracedSession {
+  /** Time of issue of its last token, in milliseconds since 1970; -1 if it had none. */
   readonly issuedAt: number;
+  /** Time of issue of the token that reclaimed its id, in milliseconds since 1970; -1 if none did. */
   readonly reclaimedWith: number;
+  /** By `performance.now()`. */
   readonly endedAt: number;
 }
 
@@ -36,6 +39,7 @@ const MAX_ENDED = 4096;
  */
 export class ResumeTokens {
   readonly #format: TokenFormat;
+  /** Sessions by their key, with which each of their tokens starts. */
   readonly #sessions = new Map<string, Session>();
   /** Ended sessions by their key: those whose attempts were numbered, and those whose id was reclaimed. */
   readonly #ended = new Map<string, EndedSession>();
@@ -58,10 +62,10 @@ export class ResumeTokens {
    */
   issue(session: Session, reclaimed?: EarlierToken): string {
     const key = reclaimed?.key ?? this.#newKey();
-    const before = this.#ended.get(key);
+    const endedSession = this.#ended.get(key);
     this.#ended.delete(key);
     const reclaimedWith = reclaimed?.issuedAt ?? -1;
-    const issuedAt = timeAfter(Math.max(reclaimedWith, before?.issuedAt ?? -1));
+    const issuedAt = timeAfter(Math.max(reclaimedWith, endedSession?.issuedAt ?? -1));
     const token = this.#format.make(key, session.id, issuedAt);
     session.ticket = new Ticket({ key, token, issuedAt, reclaimedWith });
     this.#sessions.set(key, session);
@@ -74,21 +78,21 @@ export class ResumeTokens {
    * @param resumedWith The token that resumed the session. It stays valid until the client has seen its welcome, as the
    * client may never receive the new one. All other tokens of the session are used up.
    */
-  renew(session: Session, resumedWith: string): string {
+  replaceOnResume(session: Session, resumedWith: string): string {
     if (session.ticket === undefined) return this.issue(session);
     session.ticket.markWelcomeSent();
     return this.#replaceCurrent(session, session.ticket, owned(resumedWith));
   }
 
   /** Whether the client needs a new token, as its token is old, or the clock was turned back far behind its issue. */
-  needsRefresh({ ticket }: Session): boolean {
+  needsReplacement({ ticket }: Session): boolean {
     // Until the client has seen its welcome, two tokens are valid already; a third would end the first.
     if (ticket === undefined || ticket.isWelcomeUnseen || !this.#format.isSigned) return false;
     return Math.abs(Date.now() - ticket.issuedAt) > LIFETIME_MS / 2;
   }
 
   /** Issues a new token during a connection. The one before stays valid: the client may never receive the new one. */
-  refresh(session: Session): string {
+  replaceWhileOnline(session: Session): string {
     const { ticket } = session;
     return ticket === undefined ? this.issue(session) : this.#replaceCurrent(session, ticket, ticket.current);
   }
@@ -116,7 +120,7 @@ export class ResumeTokens {
    * @param attempt Number of the client's attempt to connect. A client that never saw its welcome may repeat the token.
    * @returns `undefined` if the token does not reclaim an id.
    */
-  reclaim(token: string, attempt = -1): EarlierToken | undefined {
+  readReclaimable(token: string, attempt = -1): EarlierToken | undefined {
     if (performance.now() - this.#startedAt > RETURN_MS) return undefined;
     const earlier = this.#format.readEarlier(token);
     if (earlier === undefined) return undefined;

@@ -115,7 +115,7 @@ export class Link implements Monitored, Holder {
     this.#context.heartbeat.onSignOfLife(this);
     this.#owner.onPong();
     // A pong that the relay did not ask for counts against the rate like any other frame.
-    if (!isAnswer) this.isWithinRate("", 1);
+    if (!isAnswer) this.countAgainstRate("", 1);
   }
 
   /** The client or the runtime started the closing handshake; the socket is still there. */
@@ -157,12 +157,12 @@ export class Link implements Monitored, Holder {
     if (!this.isOver) this.#outbox.add(frame);
   }
 
-  /** Whether a frame of this size may be sent. Evicts slower connections if the relay has no memory for it. */
+  /** Makes room for a frame; slower connections may be evicted. @returns Whether the frame may be sent. */
   makeRoomFor(size: number): boolean {
     return !this.isOver && this.#outbox.makeRoomFor(size, this);
   }
 
-  /** Does the same for a frame that can wait: half of the backlog stays free for frames that cannot. */
+  /** Makes room for a frame that can wait: half of the backlog stays free for frames that cannot. */
   makeRoomForCatchUp(size: number): boolean {
     return !this.isOver && this.#outbox.makeRoomForCatchUp(size, this);
   }
@@ -173,7 +173,7 @@ export class Link implements Monitored, Holder {
    * @param frames Number of frames that it counts as.
    * @returns Whether the frame is within the rate.
    */
-  isWithinRate(payload: Payload, frames: number): boolean {
+  countAgainstRate(payload: Payload, frames: number): boolean {
     const verdict = this.#owner.rate?.count(payload, frames) ?? "allowed";
     if (verdict === "allowed") return true;
     this.#connection.slowDown?.();

@@ -39,9 +39,10 @@ export class Outbox implements Backlog, Flushable {
   }
 
   /**
-   * Whether a frame of this size may be added: the backlog is not full, and the memory budget has room for it.
+   * Makes room for a frame of this size.
    *
    * @param holder The connection. Connections whose bytes have waited longer than its own may be evicted.
+   * @returns Whether the frame may be added: the backlog is not full, and the memory budget has room.
    */
   makeRoomFor(size: number, holder: Holder): boolean {
     const backlogBytes = this.bufferedBytes();
@@ -49,8 +50,10 @@ export class Outbox implements Backlog, Flushable {
   }
 
   /**
-   * Whether a frame that can wait may be added: half of the backlog stays free for frames that cannot. An empty backlog
-   * takes a frame of any size.
+   * Makes room for a frame that can wait: half of the backlog stays free for frames that cannot. An empty backlog takes
+   * a frame of any size.
+   *
+   * @returns Whether the frame may be added.
    */
   makeRoomForCatchUp(size: number, holder: Holder): boolean {
     const backlogBytes = this.bufferedBytes();

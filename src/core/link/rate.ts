@@ -33,12 +33,12 @@ export class Rate {
     const { maxMessagesPerSecond, maxMessageBurst, maxBytesPerSecond, maxMessageBytes } = limits;
     const now = performance.now();
     this.#burst = Math.max(1, Math.min(maxMessageBurst, maxMessagesPerSecond * 2));
-    const isMessageBound = Number.isFinite(maxMessagesPerSecond);
-    if (isMessageBound) this.#messages = new TokenBucket(maxMessagesPerSecond, this.#burst, now);
+    const hasMessageRate = Number.isFinite(maxMessagesPerSecond);
+    if (hasMessageRate) this.#messages = new TokenBucket(maxMessagesPerSecond, this.#burst, now);
     // A full bucket must allow one message of the largest size.
     this.#byteBurst = Math.max(maxBytesPerSecond * 2, maxMessageBytes);
     if (Number.isFinite(maxBytesPerSecond)) this.#bytes = new TokenBucket(maxBytesPerSecond, this.#byteBurst, now);
-    const forgiven = isMessageBound ? this.#burst : DEFAULT_BURST;
+    const forgiven = hasMessageRate ? this.#burst : DEFAULT_BURST;
     this.#refusals = new TokenBucket(forgiven / 4, forgiven * FORGIVEN_BURSTS, now);
   }
 

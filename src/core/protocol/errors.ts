@@ -38,24 +38,25 @@ export interface SendError {
   /** Whether the same frame may succeed later. */
   readonly temporary: boolean;
   /**
-   * The id or the room that the error is about. It has no line breaks, and keeps no memory of the frame it came from
-   * alive.
+   * The id or the room that the error is about, without line breaks. It is an owned text: it does not keep its frame in
+   * memory.
    */
   readonly subject: string | undefined;
   /**
    * Makes the same error again for a subject. `AckMemory` keeps this function instead of the error's texts. Absent on
-   * errors that are not remembered: they are repeated by trying again.
+   * errors that are not remembered: a repeated send is then tried again.
    */
   readonly remake?: ErrorMaker;
 }
 
+/** Makes an error about a subject: a recipient or a room. */
 export type ErrorMaker = (subject: string) => SendError;
 
-const QUOTED_CHARACTERS = 64;
+const MAX_QUOTED_CHARACTERS = 64;
 
 /** Quotes a client's text for one line of an error: escaped, and cut at 64 characters. */
 function quote(text: string): string {
-  const cut = text.length > QUOTED_CHARACTERS ? `${text.slice(0, QUOTED_CHARACTERS)}…` : text;
+  const cut = text.length > MAX_QUOTED_CHARACTERS ? `${text.slice(0, MAX_QUOTED_CHARACTERS)}…` : text;
   return escapeUnprintable(JSON.stringify(cut));
 }
 
@@ -64,12 +65,12 @@ function sendError(code: ErrorCode, message: string, subject?: string, remake?: 
   return { code, message, temporary: TEMPORARY.has(code), subject: kept, ...(remake && { remake }) };
 }
 
-/** The frame cannot be decoded. @param expected States what is wrong with it; ends the sentence. */
-export function badFrame(expected: string): SendError {
-  return sendError("bad_frame", `Cannot read the frame: ${expected}`);
+/** Error for a frame that cannot be decoded. @param reason Ends the sentence. */
+export function badFrame(reason: string): SendError {
+  return sendError("bad_frame", `Cannot read the frame: ${reason}`);
 }
 
-/** The text is not valid as an id or as the name of a room. */
+/** Error for a text that is not valid as an id or as the name of a room. */
 export function badId(id: string): SendError {
   const quoted = quote(id);
   return sendError(
@@ -80,7 +81,7 @@ export function badId(id: string): SendError {
   );
 }
 
-/** No session has the id. @param mayReturn Whether a client of an earlier process may still come back with the id. */
+/** Error for an id that no session has. @param mayReturn Whether a client of an earlier process may reclaim it. */
 export function noSuchId(id: string, mayReturn = false): SendError {
   const remake = mayReturn ? noSuchIdYet : noSuchId;
   const error = sendError("no_such_id", `Cannot send to ${quote(id)}: nobody has this id`, id, remake);
@@ -91,12 +92,12 @@ function noSuchIdYet(id: string): SendError {
   return noSuchId(id, true);
 }
 
-/** The sender is not a member of the room that its command names. */
+/** Error for a command on a room of which the sender is not a member. */
 export function notInRoom(room: string): SendError {
   return sendError("not_in_room", `Cannot use room ${quote(room)}: join it first`, room, notInRoom);
 }
 
-/** The receiver's backlog is full; the message was not added to it. */
+/** Error for a message to a receiver whose backlog is full. */
 export function tooSlow(id: string): SendError {
   return sendError(
     "too_slow",
@@ -106,17 +107,17 @@ export function tooSlow(id: string): SendError {
   );
 }
 
-/** The message is larger than a whole mailbox. */
+/** Error for a message that is larger than a whole mailbox. */
 export function tooLarge(id: string): SendError {
   return sendError("too_large", `Cannot send to ${quote(id)}: the message is larger than a mailbox`, id, tooLarge);
 }
 
-/** The sender is over its rate. */
+/** Error for a frame of a client that is over its rate. */
 export function rateLimited(): SendError {
   return sendError("rate_limited", "Cannot send: more came from this client than it may send; this frame was refused");
 }
 
-/** The client has more unacknowledged sends than the relay remembers outcomes. */
+/** Error for a send of a client that does not read its acks: they are more than the outcomes that are remembered. */
 export function tooManyUnacked(): SendError {
   return sendError(
     "too_many_unacked",
@@ -124,37 +125,37 @@ export function tooManyUnacked(): SendError {
   );
 }
 
-/** The receiver is away, and its mailbox has no room for the message. */
+/** Error for a message to a receiver that is away and whose mailbox has no room. */
 export function mailboxFull(id: string): SendError {
   return sendError("mailbox_full", `Cannot send to ${quote(id)}: it is away and its mailbox is full`, id, mailboxFull);
 }
 
-/** The session used the `ackId` before. */
+/** Error for a send with an `ackId` that the session used before. */
 export function duplicate(ackId: number): SendError {
   return sendError("duplicate", `Cannot send with ackId ${ackId}: it was used before; nothing was sent again`);
 }
 
-/** A rule of the relay forbids the command. @param reason States the rule; ends the sentence. */
+/** Error for a command that a rule forbids. @param reason States the rule; ends the sentence. */
 export function forbidden(subject: string, reason: string, remake?: ErrorMaker): SendError {
   return sendError("forbidden", `Cannot use ${quote(subject)}: ${reason}`, subject, remake);
 }
 
-/** The client's token does not grant the id or the room. */
+/** Error for an id or a room that the client's token does not grant. */
 export function notGranted(subject: string): SendError {
   return forbidden(subject, "this client's token does not grant it", notGranted);
 }
 
-/** The app's hook `onMessage` refused the message. */
+/** Error for a message that the app's hook `onMessage` refused. */
 export function refusedByApp(subject: string): SendError {
   return forbidden(subject, "this relay refused the message", refusedByApp);
 }
 
-/** The relay has no memory left to keep the room or the watch. */
+/** Error for a room or a watch that the relay has no memory left to keep. */
 export function overloaded(subject: string): SendError {
   return sendError("overloaded", `Cannot use ${quote(subject)}: the relay has no memory left for it now`, subject);
 }
 
-/** The relay, or a hook of the app, failed on the frame. */
+/** Error for a frame on which the relay, or a hook of the app, threw. */
 export function internal(): SendError {
   return sendError("internal", "Cannot send: the relay failed on this frame", undefined, internal);
 }

@@ -118,8 +118,8 @@ function isAckId(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
-function undecodable(expected: string, ackId: number | undefined): Command {
-  return { type: "refused", error: badFrame(expected), ackId };
+function undecodable(reason: string, ackId: number | undefined): Command {
+  return { type: "refused", error: badFrame(reason), ackId };
 }
 
 /** Returns the `ackId` of an invalid frame, so that the sender gets the error in an ack of this number. */

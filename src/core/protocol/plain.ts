@@ -4,7 +4,7 @@ import { Frame, prefixed } from "./frame.ts";
 import { Message } from "./message.ts";
 import type { Command, Protocol, RelayEvent } from "./protocol.ts";
 
-const NEEDS_TEXT =
+const NEEDS_TEXT_PROTOCOL =
   "it is not id:message; a command such as :whoami needs the subprotocol (Sec-WebSocket-Protocol) relay.v1.text, " +
   "such as wscat -s relay.v1.text";
 
@@ -12,13 +12,13 @@ function decode(frame: Frame): Command {
   const { payload, binary } = frame;
   const address = readAddress(payload);
   if (address === undefined) return undecodable("it is not id:message");
-  if (address.text === "") return undecodable(NEEDS_TEXT);
+  if (address.text === "") return undecodable(NEEDS_TEXT_PROTOCOL);
   const message = new Message(payloadFrom(payload, address.messageStart), binary ? "bytes" : "text");
   return { type: "send", to: address.text, message, ackId: undefined };
 }
 
-function undecodable(expected: string): Command {
-  return { type: "refused", error: badFrame(expected), ackId: undefined };
+function undecodable(reason: string): Command {
+  return { type: "refused", error: badFrame(reason), ackId: undefined };
 }
 
 function encode(event: RelayEvent): Frame | undefined {

@@ -43,8 +43,8 @@ function readCommand(text: string): Command {
   return undecodable(NO_COMMAND);
 }
 
-function undecodable(expected: string): Command {
-  return { type: "refused", error: badFrame(expected), ackId: undefined };
+function undecodable(reason: string): Command {
+  return { type: "refused", error: badFrame(reason), ackId: undefined };
 }
 
 function encodeLine(event: RelayEvent): string | undefined {

@@ -38,9 +38,10 @@ export class Account {
   }
 
   /**
-   * Whether the session may keep more bytes of mail. Slower connections may be evicted for them.
+   * Makes room for bytes of mail; slower connections may be evicted.
    *
    * @param since Time since which the session's own bytes wait, by `performance.now()`.
+   * @returns Whether the session may keep the bytes.
    */
   makeRoomForMail(bytes: number, since: number): boolean {
     if (!this.#hasRoomWhileAway(bytes)) return this.#budget.countRefusal();
@@ -48,9 +49,10 @@ export class Account {
   }
 
   /**
-   * Whether the session may keep more bytes of names. Slower connections may be evicted for them.
+   * Makes room for bytes of names; slower connections may be evicted.
    *
    * @param since Time since which the bytes of its connection wait, by `performance.now()`.
+   * @returns Whether the session may keep the bytes.
    */
   makeRoomForNames(bytes: number, since: number): boolean {
     if (!this.#budget.names.hasRoomFor(this.#nameBytes, bytes)) return this.#budget.countRefusal();

@@ -64,9 +64,10 @@ export class Mailbox {
   }
 
   /**
-   * Whether a message of this size can be added. Slower connections may be evicted for it.
+   * Makes room for a message of this size; slower connections may be evicted.
    *
    * @param since Time since which the session's bytes wait, including those of its connection, by `performance.now()`.
+   * @returns Whether the message may be added.
    */
   makeRoomFor(size: number, since = this.waitingSince): boolean {
     return this.#isWithinLimits(size) && this.#account.makeRoomForMail(size + ENTRY_BYTES, since);

@@ -17,9 +17,10 @@ export class Names {
   }
 
   /**
-   * Whether the memory budget has room for the name. Slower connections may be evicted for it.
+   * Makes room for the name; slower connections may be evicted.
    *
    * @param since Time since which the bytes of the session's connection wait, by `performance.now()`.
+   * @returns Whether the name may be added.
    */
   makeRoomFor(name: string, since: number): boolean {
     return this.#account.makeRoomForNames(NAME_BYTES + name.length, since);

@@ -109,7 +109,7 @@ export class Session implements LinkOwner {
   }
 
   /** Notes the number of the attempt to connect that reached the session, if the client numbers them. */
-  countAttempt(attempt: number | undefined): void {
+  recordAttempt(attempt: number | undefined): void {
     this.#attempt = attempt ?? this.#attempt;
   }
 
@@ -156,6 +156,7 @@ export class Session implements LinkOwner {
     if (expiresInMs !== undefined) {
       this.#expiry = setTimeout(() => link.startClosing(CLOSE_CODES.expired), Math.min(expiresInMs, MAX_TIMEOUT_MS));
     }
+    // Only now: the session ignores the end of a link that is not its present one.
     old?.startClosing(CLOSE_CODES.replaced);
     return link;
   }
@@ -168,6 +169,7 @@ export class Session implements LinkOwner {
     this.#stopCatchUp();
     clearTimeout(this.#expiry);
     this.finish({ by: "relay", code, reason, mayReturn: false });
+    // The session has no link any more, so it ignores the end of this one.
     link?.startClosing(closeCode);
   }
 
@@ -194,7 +196,12 @@ export class Session implements LinkOwner {
     this.tellUnchecked(welcome);
   }
 
-  /** Delivers a message that is encoded in this session's protocol. @returns The error, if the message was refused. */
+  /**
+   * Delivers a message.
+   *
+   * @param body The message, encoded in this session's protocol and not numbered yet.
+   * @returns The error, if the message was refused.
+   */
   deliver(body: Frame): Delivery {
     const link = this.#link;
     const mailbox = this.mailbox;
@@ -310,7 +317,7 @@ export class Session implements LinkOwner {
     this.#context.observer.received?.(this.id, frame);
     const command = this.protocol.decode(frame);
     const wasAskedFor = this.#acceptAnswer(command, frame);
-    if (!wasAskedFor && !this.#isWithinRate(frame, command)) {
+    if (!wasAskedFor && !this.#countAgainstRate(frame, command)) {
       this.answer("ackId" in command ? command.ackId : undefined, failed(rateLimited()));
       return;
     }
@@ -319,9 +326,9 @@ export class Session implements LinkOwner {
     this.#context.router.route(this, command);
   }
 
-  #isWithinRate(frame: Frame, command: Command): boolean {
+  #countAgainstRate(frame: Frame, command: Command): boolean {
     if (this.rate === undefined) return true;
-    return this.#link?.isWithinRate(frame.payload, this.#context.router.weigh(this, command)) === true;
+    return this.#link?.countAgainstRate(frame.payload, this.#context.router.weigh(this, command)) === true;
   }
 
   /**

@@ -35,7 +35,7 @@ describe("a token", () => {
     const tokens = new ResumeTokens();
     const session = fakeSession("3");
     const first = tokens.issue(session);
-    const second = tokens.renew(session, first);
+    const second = tokens.replaceOnResume(session, first);
     expect([tokens.find(first), tokens.find(second)]).toEqual([session, session]);
     expect(session.ticket?.markWelcomeSeen()).toBe(true);
     expect([tokens.find(first), tokens.find(second)]).toEqual([undefined, session]);
@@ -46,7 +46,7 @@ describe("a token", () => {
     const tokens = new ResumeTokens();
     const session = fakeSession("3");
     const first = tokens.issue(session);
-    const unseen = Array.from({ length: 5 }, () => tokens.renew(session, first));
+    const unseen = Array.from({ length: 5 }, () => tokens.replaceOnResume(session, first));
     expect(tokens.find(first)).toBe(session);
     expect(unseen.map((token) => tokens.find(token))).toEqual([undefined, undefined, undefined, undefined, session]);
   });
@@ -55,8 +55,8 @@ describe("a token", () => {
     const tokens = new ResumeTokens();
     const session = fakeSession("3");
     const first = tokens.issue(session);
-    const second = tokens.renew(session, first);
-    const third = tokens.renew(session, second);
+    const second = tokens.replaceOnResume(session, first);
+    const third = tokens.replaceOnResume(session, second);
     expect([first, second, third].map((token) => tokens.find(token))).toEqual([undefined, session, session]);
   });
 
@@ -64,7 +64,7 @@ describe("a token", () => {
     const tokens = new ResumeTokens();
     const session = fakeSession("3");
     const first = tokens.issue(session);
-    const second = tokens.renew(session, first);
+    const second = tokens.replaceOnResume(session, first);
     tokens.revoke(session);
     expect([tokens.find(first), tokens.find(second)]).toEqual([undefined, undefined]);
   });
@@ -76,7 +76,7 @@ describe("the session that a token was issued for", () => {
     const [three, seven] = [fakeSession("3"), fakeSession("7")];
     const first = tokens.issue(three);
     tokens.issue(seven);
-    tokens.renew(three, first);
+    tokens.replaceOnResume(three, first);
     three.ticket?.markWelcomeSeen();
     expect(tokens.find(first)).toBeUndefined();
     expect(tokens.trace(first)).toBe(three);
@@ -87,7 +87,7 @@ describe("the session that a token was issued for", () => {
     const tokens = new ResumeTokens();
     const [counted, other] = [fakeSession("3"), fakeSession("7")];
     const [token, others] = [tokens.issue(counted), tokens.issue(other)];
-    counted.countAttempt(4);
+    counted.recordAttempt(4);
     for (const session of [counted, other]) tokens.revoke(session);
     expect([tokens.find(token), tokens.trace(others)]).toEqual([undefined, undefined]);
     expect(tokens.trace(token)).toMatchObject({ id: "3", attempt: 4 });
@@ -99,7 +99,7 @@ describe("the session that a token was issued for", () => {
     const tokens = new ResumeTokens();
     const issued = Array.from({ length: 4097 }, (_, index) => {
       const session = fakeSession(String(index));
-      session.countAttempt(1);
+      session.recordAttempt(1);
       const token = tokens.issue(session);
       tokens.revoke(session);
       return token;

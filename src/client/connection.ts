@@ -4,7 +4,9 @@ import type { ClientSocket, ClientSocketConstructor } from "./socket.ts";
 
 export type Welcome = Extract<RelayFrame, { type: "welcome" }>;
 
+/** Options of the connection. */
 export interface ConnectionOptions {
+  /** WebSocket class to use. Default: the global one. */
   readonly WebSocket?: ClientSocketConstructor;
   /**
    * Token that identifies the client, such as a JWT; sent as the subprotocol `bearer.<token>`. Default: none.
@@ -153,9 +155,9 @@ export function keepConnection(
   }
 
   /**
-   * Starts the timer for the relay's silence again. After 80 % of `maxSilenceMs` the client pings the relay, and after
-   * the rest it gives the connection up. When a page was frozen, or a machine slept, the first timer fires late, before
-   * the socket reports the frames that came meanwhile. The rest of the time is there to read those.
+   * Restarts the timer for the relay's silence. After 80 % of `maxSilenceMs` the client pings the relay; after the
+   * other 20 % it gives the connection up. When a page was frozen, or a machine slept, the first timer fires late,
+   * before the socket reports the frames that came meanwhile. The other 20 % leave the time to read those.
    */
   function restartTimer(): void {
     clearTimeout(timer);

@@ -14,7 +14,7 @@ export type Request = WithoutData<ClientFrame>;
 export interface QueueOptions {
   /** Most sends and commands without an outcome at a time; further ones fail with `queue_full`. Default: 10000. */
   readonly maxQueuedSends?: number;
-  /** Most text of their frames, in UTF-16 units; further ones fail with `queue_full`. Default: 16777216. */
+  /** Most UTF-16 units in the frames of these requests; further ones fail with `queue_full`. Default: 16777216. */
   readonly maxQueuedBytes?: number;
 }
 
@@ -30,8 +30,8 @@ interface PendingRequest {
 }
 
 /**
- * Sends requests in order, and resolves each with its ack. No more requests are in flight than the relay remembers
- * outcomes of.
+ * Sends requests in order, and resolves each with its ack. The number of requests in flight is at most the number of
+ * outcomes that the relay remembers (`maxUnackedSends`).
  */
 export class Requests {
   readonly #write: (text: string) => boolean;

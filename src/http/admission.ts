@@ -23,7 +23,7 @@ interface AddressCounts {
   readonly attempts: TokenBucket | undefined;
 }
 
-/** Number of addresses from which on the idle ones are looked for and forgotten. */
+/** Smallest number of known addresses at which the idle ones are forgotten. */
 const MIN_SWEEP_SIZE = 10_000;
 
 /** Counts connections and attempts to connect, by address and in all, and refuses those over the limits. */
@@ -32,6 +32,7 @@ export class Admission {
   readonly #ratePerIp: number;
   readonly #attempts: TokenBucket | undefined;
   readonly #addresses = new Map<string, AddressCounts>();
+  /** Number of known addresses at which the next sweep comes. */
   #sweepSize = MIN_SWEEP_SIZE;
 
   /** @throws {RangeError} When a limit is not positive. */
@@ -93,7 +94,10 @@ export class Admission {
     return counts;
   }
 
-  /** Forgets the idle addresses. The next sweep comes when twice as many are known as remain after this one. */
+  /**
+   * Forgets the idle addresses: those without a connection whose next attempts would be accepted anyway. The next sweep
+   * comes when twice as many addresses are known as remain after this one.
+   */
   #sweep(): void {
     const now = performance.now();
     for (const [address, { connections, attempts }] of this.#addresses) {

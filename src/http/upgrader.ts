@@ -17,6 +17,7 @@ import { PendingHandshake } from "./pending.ts";
 import { answer, closeFrame, REFUSALS, type Refusal, shorten, unauthorized } from "./refusal.ts";
 import type { Runtime } from "./runtime.ts";
 
+/** A decision of `authorize` that accepts the client. */
 export type Granted = Extract<Authorization, { allow: true }>;
 
 /** The part of the relay that an accepted client is connected to. */
@@ -32,7 +33,9 @@ export interface Endpoint {
  */
 export type FindEndpoint = (granted: Granted, client: ClientOrigin) => Endpoint | undefined;
 
-/** Sockets open at a time only to send a refusal as a close frame. Further refusals are HTTP responses. */
+/**
+ * Most sockets at a time that are open only to send a refusal as a close frame. Further refusals are HTTP responses.
+ */
 const MAX_REFUSAL_SOCKETS = 64;
 
 /** Longest text of a refused request that the observer gets, in characters. */
@@ -46,7 +49,7 @@ export class Upgrader<E extends Env> {
   readonly #runtime: Runtime<E>;
   readonly #options: AppOptions;
   readonly #observer: GuardedObserver;
-  /** Whether the observer is told the addresses of clients. */
+  /** Whether the observer gets the addresses of clients. */
   readonly #reportsAddress: boolean;
   readonly #admission: Admission;
   readonly #refusalPlaces = new Places(MAX_REFUSAL_SOCKETS);
@@ -153,8 +156,9 @@ export class Upgrader<E extends Env> {
   }
 
   /**
-   * Refuses with an HTTP response, or with a close frame where the client asks for it: a browser shows the page a close
-   * frame, but no HTTP response. A page of a forbidden origin learns nothing but that its origin is forbidden.
+   * Refuses with an HTTP response, or with a close frame where the client asks for that. The page in a browser can read
+   * the reason of a close frame, but not the response to its handshake. A page of a forbidden origin learns only that
+   * its origin is forbidden.
    */
   #refuse(c: Context<E>, refusal: Refusal, client: ClientOrigin): Response {
     this.#report(c, refusal, client);
@@ -165,7 +169,7 @@ export class Upgrader<E extends Env> {
     const relay = this.#relay;
     const closeCode = closeFrame(disclosed, disclosed.closeCode);
     const { name } = negotiate(c.req.header("sec-websocket-protocol"), false);
-    const open: Endpoint["open"] = (connection, given) => relay.refuse(connection, closeCode, given);
+    const open: Endpoint["open"] = (connection, ownPlace) => relay.refuse(connection, closeCode, ownPlace);
     return this.#startUpgrade(c, new PendingHandshake(place), open, name);
   }
 

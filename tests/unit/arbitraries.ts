@@ -15,7 +15,7 @@ export const anyBase64 = anyBytes.map((bytes) => Buffer.from(bytes).toString("ba
 
 const ackId = fc.option(fc.maxSafeNat(), { nil: undefined });
 
-/** Frames as docs/protocol.md has them, to and about the addresses. */
+/** Valid frames of relay.v1.json with these addresses. */
 export function jsonFrameTo(address: fc.Arbitrary<string>): fc.Arbitrary<ClientFrame> {
   const content = fc.oneof(
     fc.record({ data: anyJson }),
@@ -34,7 +34,7 @@ export function jsonFrameTo(address: fc.Arbitrary<string>): fc.Arbitrary<ClientF
   );
 }
 
-/** Lines of relay.v1.text, to and about the addresses. */
+/** Lines of relay.v1.text with these addresses. */
 export function textLineTo(address: fc.Arbitrary<string>): fc.Arbitrary<string> {
   const command = fc.constantFrom(":join ", ":leave ", ":who ");
   return fc.oneof(
@@ -45,7 +45,7 @@ export function textLineTo(address: fc.Arbitrary<string>): fc.Arbitrary<string> 
   );
 }
 
-/** The text with pieces of it dropped, doubled, or put in from elsewhere. */
+/** Texts with some pieces dropped, and some foreign ones inserted. */
 export function mutated(texts: fc.Arbitrary<string>): fc.Arbitrary<string> {
   const change = fc.record({
     at: fc.double({ min: 0, max: 1, noNaN: true }),
@@ -61,7 +61,7 @@ export function mutated(texts: fc.Arbitrary<string>): fc.Arbitrary<string> {
   );
 }
 
-/** JSON that is nested, up to deeper than a stack may be: how deep, of what, and the text. */
+/** Nested JSON, some of it deeper than the stack allows: its depth, its kind, and its text. */
 export const NESTED_JSON = [10, 1000, 100_000].flatMap((depth): [number, string, string][] => [
   [depth, "arrays", `${"[".repeat(depth)}1${"]".repeat(depth)}`],
   [depth, "objects", `${'{"a":'.repeat(depth)}1${"}".repeat(depth)}`],

@@ -5,31 +5,31 @@ import { FakeClient, FakeConnection, startRelay } from "./fakes.ts";
 
 type FrameOf<Type extends RelayFrame["type"]> = Extract<RelayFrame, { type: Type }>;
 
-/** Reads a frame of the relay's, which must be one by the schema. Fields that the schema does not name are kept. */
+/** Parses a frame of the relay, which must match the schema. Fields that are not in the schema are kept. */
 export function readRelayFrame(text: string): RelayFrame {
   const value: unknown = JSON.parse(text);
   relayFrame.parse(value);
-  return value as RelayFrame; // The schema has just said so.
+  return value as RelayFrame; // The schema has accepted it.
 }
 
-/** A client of relay.v1.json, seen from its own end. */
+/** A client of relay.v1.json, from the client's point of view. */
 export class JsonClient extends FakeClient {
   asks(frame: ClientFrame): void {
     this.says(JSON.stringify(frame));
   }
 
-  /** Sends to an id, and tells how the relay answered. */
+  /** Sends to an id, and returns the relay's ack. */
   sends(to: string, data: unknown, ackId: number): FrameOf<"ack"> | undefined {
     this.asks({ type: "send", to, data, ackId });
     return this.all("ack").at(-1);
   }
 
-  /** Its network is gone: no close frame comes. */
+  /** Loses the connection without a close frame. */
   vanishes(): void {
     this.link.onSocketGone(1006, "");
   }
 
-  /** Everything that it was told, in order, but pings. */
+  /** All frames that the client received, in order, except pings. */
   get frames(): RelayFrame[] {
     return this.heard.map(readRelayFrame).filter(({ type }) => type !== "ping");
   }
@@ -44,18 +44,18 @@ export class JsonClient extends FakeClient {
     return first;
   }
 
-  /** What its messages hold, in order. */
+  /** The data of the messages that the client received, in order. */
   get data(): unknown[] {
     return this.all("message").map(({ data }) => data);
   }
 
-  /** Who came or went, in order: `2 joined lobby`, `2 offline`. */
+  /** The presence events, in order: `2 joined lobby`, `2 offline`. */
   get news(): string[] {
     return this.all("presence").map(({ id, event, room }) => [id, event, room].filter(Boolean).join(" "));
   }
 }
 
-/** A relay, and clients of relay.v1.json for it beside those of `startRelay`. */
+/** Starts a relay as `startRelay` does, and returns also functions that connect clients of relay.v1.json. */
 export function startJsonRelay(options: RelayOptions = {}) {
   const started = startRelay(options);
   const { relay, turn } = started;
@@ -65,7 +65,7 @@ export function startJsonRelay(options: RelayOptions = {}) {
     turn.end();
     return client;
   };
-  /** Comes back to the session of a client, with the token of its welcome. */
+  /** Resumes the session of a client, with the token of its welcome. */
   const resume = (lost: JsonClient): JsonClient => connectJson({ resume: lost.welcome.resumeToken });
   return { ...started, connectJson, resume };
 }

@@ -27,8 +27,8 @@ export type Answer = (socket: Socket, head: Buffer) => void;
 export type Claim = (incoming: IncomingMessage, isOnlyListener: boolean) => Answer | undefined;
 
 /**
- * A server that asks which requests to upgrade: Node 24.9 and later, Bun 1.4, Deno 2.9. Older Node treats every request
- * that asks for an upgrade as one, as soon as the server has an upgrade listener.
+ * A server that asks which requests to upgrade: on Node 24.9 and later, Bun 1.4, Deno 2.9. On older Node, a server with
+ * an upgrade listener emits an upgrade event for each request that asks for an upgrade.
  */
 interface AskingServer {
   shouldUpgradeCallback?: (incoming: IncomingMessage) => boolean;
@@ -81,7 +81,8 @@ function interceptUpgrades(server: UpgradeServer, claims: readonly Claim[]): voi
     return true;
   };
 
-  // Node emits upgrade events only for a server with an upgrade listener.
+  // Node emits upgrade events only for a server with an upgrade listener. This one gets the requests without a claim.
+  // Where no other listener can answer such a request, it is an ordinary request.
   server.on("upgrade", (incoming, socket, head) => {
     if (!hasOtherListeners()) handBack(server, incoming, socket, head);
   });

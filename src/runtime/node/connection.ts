@@ -80,6 +80,7 @@ export class NodeConnection implements Connection {
   }
 }
 
+/** Joins the frames in the slab; in a buffer of their own where they may not fit. */
 function joinInSlab(frames: readonly Frame[]): Buffer {
   let maxBytes = 0;
   for (const frame of frames) maxBytes += maxWireBytes(frame);

@@ -55,8 +55,8 @@ export class FairReader {
   #isCounted = false;
   /** Whether the bytes of the client are dropped instead of passed to `ws`. */
   #isDiscarding = false;
-  /** Bytes that were read and that no share has covered yet. */
-  #uncoveredBytes = 0;
+  /** Bytes that were read ahead of the granted shares. */
+  #aheadBytes = 0;
   #isPaused = false;
   #isSlow = false;
   #isStopped = false;
@@ -77,7 +77,7 @@ export class FairReader {
     socket.on("data", Object.assign(readFairly, { listener }));
   }
 
-  /** Delays the connection's next share. */
+  /** Delays the shares that the connection waits for at its next pause. */
   slowDown(): void {
     this.#isSlow = true;
   }
@@ -88,10 +88,10 @@ export class FairReader {
     this.#ws.resume();
   }
 
-  /** Covers one more share of the read bytes, and resumes reading when less than a share is left. */
+  /** Grants one share. Resumes reading, unless the connection is still a share or more ahead. */
   grantShare(): void {
-    this.#uncoveredBytes -= SHARE_BYTES;
-    if (this.#uncoveredBytes >= SHARE_BYTES && !this.#isStopped) {
+    this.#aheadBytes -= SHARE_BYTES;
+    if (this.#aheadBytes >= SHARE_BYTES && !this.#isStopped) {
       enqueue(this);
       return;
     }
@@ -115,15 +115,15 @@ export class FairReader {
   }
 
   #count(bytes: number): void {
-    this.#uncoveredBytes += bytes;
+    this.#aheadBytes += bytes;
     if (isBun) collectGarbageAfterRead(bytes);
-    if (this.#uncoveredBytes >= SHARE_BYTES && !this.#isPaused && !this.#isStopped) this.#pause();
+    if (this.#aheadBytes >= SHARE_BYTES && !this.#isPaused && !this.#isStopped) this.#pause();
   }
 
   #pause(): void {
     this.#isPaused = true;
     this.#ws.pause();
-    if (this.#isSlow) setTimeout(enqueue, SLOW_MS * Math.floor(this.#uncoveredBytes / SHARE_BYTES), this);
+    if (this.#isSlow) setTimeout(enqueue, SLOW_MS * Math.floor(this.#aheadBytes / SHARE_BYTES), this);
     else enqueue(this);
     this.#isSlow = false;
   }

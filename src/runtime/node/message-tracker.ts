@@ -29,6 +29,7 @@ export class MessageTracker {
   #firstByte = -1;
   /** Bytes of the extended length that have not come yet. */
   #lengthBytesLeft = 0;
+  /** Payload length of the frame, as far as it was read. */
   #length = 0;
   /** Bytes of mask and payload that have not come yet. */
   #bodyBytesLeft = 0;

@@ -53,9 +53,9 @@ interface HandledRequest {
 /**
  * Makes the guard before `ws`, which lets only accepted requests through to it.
  *
- * A `node-ws` 1.3.1 that sees the server itself ends or exhausts the process on input that any client can send: a URL
- * that does not parse, a connection reset during the upgrade, a handshake that `ws` refuses. So each request takes
- * these steps:
+ * node-ws 1.3.1, attached to a server as its documentation says, ends or exhausts the process on input that any client
+ * can send: a URL that does not parse, a connection reset during the upgrade, a handshake that `ws` refuses. So it is
+ * not attached to the server, and each request takes these steps:
  *
  * 1. The app handles the real request. A route that accepts it calls `upgradeWebSocket`, which only notes the call, and
  *    returns a response with `UPGRADE_STATUS`.

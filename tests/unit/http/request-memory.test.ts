@@ -11,7 +11,7 @@ import { HANDSHAKE } from "./good-handshake.ts";
 setFlagsFromString("--expose-gc");
 const collectGarbage: () => void = runInNewContext("gc");
 
-/** Opens a connection, and returns a weak reference to its request. */
+/** Opens a connection, and keeps only a weak reference to its request. */
 async function dial(path: string, options: AppOptions) {
   const { relay } = startRelay();
   const upgrades: Open[] = [];

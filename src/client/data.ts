@@ -11,19 +11,28 @@ const MAX_DEPTH = 127;
 export function encodeData(data: unknown): string {
   try {
     const bytes = readBytes(data);
-    if (bytes === undefined) return `,"data":${toJson(data)}`;
-    let binary = "";
-    for (const byte of bytes) binary += String.fromCharCode(byte);
-    return `,"data":"${btoa(binary)}","encoding":"base64"`;
+    return bytes === undefined ? `,"data":${toJson(data)}` : `,"data":"${toBase64(bytes)}","encoding":"base64"`;
   } catch (error) {
     // Other errors: a toJSON of the app threw, or the buffer was transferred to another thread.
     throw error instanceof RelayError ? error : badData(String(error));
   }
 }
 
-/** Decodes base64. */
+/** Encodes base64. Node before 25 and older browsers have no `toBase64`. */
+function toBase64(bytes: Uint8Array & { toBase64?(): string }): string {
+  if (bytes.toBase64) return bytes.toBase64();
+  let binary = "";
+  // A call takes a bounded number of arguments.
+  for (let at = 0; at < bytes.length; at += 8192) binary += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  return btoa(binary);
+}
+
+/** Decodes base64. A loop, because `Uint8Array.from` makes a string of each byte: 700 kB take 6 ms in place of 195. */
 export function fromBase64(text: string): Uint8Array {
-  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let at = 0; at < bytes.length; at++) bytes[at] = binary.charCodeAt(at);
+  return bytes;
 }
 
 /**

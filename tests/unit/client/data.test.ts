@@ -1,5 +1,5 @@
 import { runInNewContext } from "node:vm";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { Frame } from "../../../src/core/protocol/frame.ts";
 import { json } from "../../../src/core/protocol/json.ts";
 import { startClient } from "./fakes.ts";
@@ -53,6 +53,30 @@ describe("bytes", () => {
     void client.room("lobby").publish(make());
     const fields = { data: EIGHT, encoding: "base64" };
     expect([...socket().all("send"), ...socket().all("publish")]).toMatchObject([fields, fields]);
+  });
+
+  test("of every value and in any number go out and come in unchanged", () => {
+    const { client, socket } = startWelcomed();
+    const received: unknown[] = [];
+    client.on("message", ({ data }) => received.push(data));
+    for (const [index, length] of [0, 1, 8191, 8192, 8193, 100_003].entries()) {
+      const bytes = Uint8Array.from({ length }, (_, at) => at * 31 + (at >> 8));
+      void client.send("3", bytes);
+      const data = Buffer.from(bytes).toString("base64");
+      expect(socket().all("send").at(-1)?.data).toBe(data);
+      const numbers = { from: "3", sequenceId: index + 1 };
+      socket().tells({ type: "message", data, encoding: "base64", ...numbers });
+      expect(received.at(-1)).toEqual(bytes);
+    }
+  });
+
+  test("are encoded by the runtime where it can", () => {
+    const { client, socket } = startWelcomed();
+    void client.send("3", Object.assign(new Uint8Array(3), { toBase64: () => "never asked" }));
+    Object.assign(Uint8Array.prototype, { toBase64: () => "AAEC" });
+    onTestFinished(() => void Reflect.deleteProperty(Uint8Array.prototype, "toBase64"));
+    void client.send("3", new Uint8Array(3));
+    expect(socket().all("send")).toMatchObject([{ data: "AAAA" }, { data: "AAEC" }]);
   });
 
   test("are copied when they are sent", () => {

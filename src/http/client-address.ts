@@ -8,7 +8,9 @@ type Address = ipaddr.IPv4 | ipaddr.IPv6;
  */
 export type TrustedProxies = readonly (readonly [Address, number])[];
 
-/** How much of a header is read, from its end: proxies append, so entries that a client made up are at the start. */
+/**
+ * Most characters of a header that are read, from its end. Proxies append, so a client's own entries are at the start.
+ */
 const HEADER_CHARACTERS_MAX = 4096;
 /** An IPv6 address has up to 45 characters, and the interface name that may follow it has up to 15. */
 const ADDRESS_CHARACTERS_MAX = 64;

@@ -122,7 +122,7 @@ function readVersion(): string {
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/;
 
-/** Returns a warning for a relay that other machines can reach and that has no bounds against strangers. */
+/** Returns a warning where other machines can reach the relay, and an access setting is open to any client. */
 function warningsOnExposure({ host: hostName, jwtSecret, jwksUrl, origins, rate }: Config): string[] {
   if (LOOPBACK.test(hostName)) return [];
   const open = [

@@ -16,7 +16,7 @@ export interface BunSocketData {
   open: Open | undefined;
   /** Releases the connection's place; `undefined` once the socket is open. */
   abandon: (() => void) | undefined;
-  /** `undefined` until the socket is open. */
+  /** The relay's end; `undefined` until the socket is open. */
   link: Link | undefined;
   /** How the socket closed. Bun 1.4 reports a close inside `open` before `open` has returned the link. */
   closeEvent: CloseEvent | undefined;

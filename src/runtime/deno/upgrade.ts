@@ -25,8 +25,8 @@ export interface DenoUpgradeOptions {
 export function createDenoUpgrade(options: DenoUpgradeOptions): UpgradeWebSocket<DenoEnv> {
   return (c, open, protocol, abandon) => {
     const { socket, response } = Deno.upgradeWebSocket(c.req.raw, { idleTimeout: options.idleTimeoutSeconds });
-    // The option `protocol` of Deno.upgradeWebSocket does not serve: Deno 2.9 takes the offer `a,b`, without a space,
-    // for one name.
+    // Set here instead of with the option `protocol` of Deno.upgradeWebSocket, for which Deno 2.9 takes the offer
+    // `a,b`, without a space, for one name.
     if (protocol !== undefined) response.headers.set("Sec-WebSocket-Protocol", protocol);
     let isRefused = false;
     watchResponse(c, () => {
@@ -58,8 +58,8 @@ export function createDenoUpgrade(options: DenoUpgradeOptions): UpgradeWebSocket
       link?.onMessage(isText ? data : new Uint8Array(data), !isText);
     };
     socket.onerror = () => {};
-    // Deno 2.9 sometimes emits this twice. The code is 0 where no close frame came, and 1001 after idleTimeout. Both
-    // count as a lost connection, because the client may not know of the end, and may return to its session.
+    // Deno 2.9 sometimes emits this event twice. Its code is 0 where no close frame came, and 1001 after idleTimeout.
+    // Both codes count as a lost connection: the client may not know of the end, and may return to its session.
     socket.onclose = ({ code, reason }) => {
       connection?.onSocketGone();
       reportClose(code === 0 || code === 1001 ? 1006 : code, reason);

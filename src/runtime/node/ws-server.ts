@@ -58,9 +58,9 @@ interface StandInRequest {
  * Makes a WebSocket server of `@hono/node-ws` that listens to no HTTP server. All code that depends on `@hono/node-ws`
  * is in this file.
  *
- * node-ws takes upgrade events of a server, asks a Hono app about each, and lets `ws` upgrade what the app accepts.
- * Here the server is a bare event emitter, and the app accepts every request, because `upgrade.ts` has asked the real
- * app before.
+ * node-ws listens to a server's upgrade events, asks a Hono app about each request, and has `ws` upgrade the accepted
+ * ones. Here the server is a bare event emitter, and the app accepts every request, because `upgrade.ts` has asked the
+ * real app before.
  *
  * @returns The function that upgrades one accepted handshake.
  */

@@ -47,8 +47,8 @@ describe("a client with a token", () => {
   );
 
   test.each([
-    ["that no header could carry", "a b"],
-    ["that is none", undefined],
+    ["with a character that a header cannot have", "a b"],
+    ["undefined", undefined],
   ])("from a function, %s, fails the attempt", async (_title, bad) => {
     // An app in JavaScript may return any value.
     const token = vi

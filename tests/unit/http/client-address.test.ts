@@ -108,7 +108,11 @@ describe("behind trusted proxies, Forwarded", () => {
     ["is followed no further than a hop with for twice", "for=1.1.1.1;for=2.2.2.2", PROXY],
     ["of rubbish leaves the proxy", "rubbish", PROXY],
     ["with a quote that a client left open does not hide the client", `for=1.1.1.1;x=", for=${CLIENT}`, CLIENT],
-    ["with such a quote before quotes does not either", 'for=1.1.1.1, for=", for="[2001:db8::7]"', "2001:db8::7"],
+    [
+      "with a quote that a client left open before quotes does not hide the client",
+      'for=1.1.1.1, for=", for="[2001:db8::7]"',
+      "2001:db8::7",
+    ],
   ])("%s", (_what, list, client) => {
     expect(behindProxy({ Forwarded: list })).toBe(client);
   });

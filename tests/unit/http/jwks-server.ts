@@ -2,19 +2,19 @@ import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { JWK } from "jose";
 
-/** A server of public keys on a free port of the loopback, whose answer the test may change. */
+/** A server of public keys on a free port of the loopback interface. The test may change its response. */
 export class JwksServer {
   keys: readonly JWK[] = [];
   status = 200;
-  /** What to answer in place of the keys. */
+  /** Body of the response, in place of the keys. */
   body: string | undefined;
-  /** Whether it takes requests and never answers. */
+  /** Whether the server accepts requests and never responds. */
   isSilent = false;
-  /** What it sends again and again in place of an answer that ends, as fast as it is read. */
+  /** Piece of an endless response, sent again and again as fast as it is read. */
   endless: Uint8Array | undefined;
-  /** Whether it sends a first byte and then nothing more. */
+  /** Whether the server sends a first byte and then nothing more. */
   isStuck = false;
-  /** Bytes that it has sent of an endless answer. */
+  /** Bytes that were sent of an endless response. */
   sentBytes = 0;
   requests = 0;
   readonly #server = createServer((_request, response) => {
@@ -26,10 +26,10 @@ export class JwksServer {
     else response.end(this.body ?? JSON.stringify({ keys: this.keys }));
   });
 
-  /** Resolves to the address of the keys once it listens. */
+  /** Starts the server. Resolves to the URL of the keys when it listens. */
   async start(): Promise<string> {
     await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
-    const { port } = this.#server.address() as AddressInfo; // Not a string: it listens on a port.
+    const { port } = this.#server.address() as AddressInfo; // An object, because the server listens on a port.
     return `http://127.0.0.1:${port}/jwks.json`;
   }
 
@@ -42,7 +42,7 @@ export class JwksServer {
     response.once("drain", () => this.#pour(response, piece));
   }
 
-  /** Resolves once the port is free; harmless when repeated. */
+  /** Stops the server. Resolves when the port is free; harmless when repeated. */
   async stop(): Promise<void> {
     this.#server.closeAllConnections();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));

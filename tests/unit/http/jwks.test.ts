@@ -148,9 +148,9 @@ describe("the JWKS", () => {
 
   test.each([
     ["answers 500", { status: 500 }],
-    ["points elsewhere", { status: 302 }],
-    ["answers what is no JSON", { body: "<html>" }],
-    ["answers what is no key set", { body: "[]" }],
+    ["redirects", { status: 302 }],
+    ["is no JSON", { body: "<html>" }],
+    ["is no key set", { body: "[]" }],
     [
       "has a key that is broken",
       { body: JSON.stringify({ keys: [{ kty: "EC", crv: "P-256", kid: "ES256", x: "AA" }] }) },

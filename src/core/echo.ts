@@ -5,7 +5,7 @@ import type { LinkOwner } from "./link/link-owner.ts";
 import type { Place } from "./link/places.ts";
 import { Rate } from "./link/rate.ts";
 import { rateLimited } from "./protocol/errors.ts";
-import { Frame, prefixed } from "./protocol/frame.ts";
+import { addPrefix, Frame } from "./protocol/frame.ts";
 import type { ClientOrigin } from "./relay-options.ts";
 import type { RelayObserver } from "./session/observer.ts";
 
@@ -35,7 +35,7 @@ export class Echo implements LinkOwner {
       this.link.send(new Frame(`:error ${code} ${message}`, false));
       return;
     }
-    const answer = new Frame(prefixed("res:", frame.payload), frame.binary);
+    const answer = new Frame(addPrefix("res:", frame.payload), frame.binary);
     if (this.link.send(answer)) this.#observer.sent?.("echo", answer);
   }
 

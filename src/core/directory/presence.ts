@@ -27,9 +27,9 @@ interface Window {
   /** Changes in this window that were announced immediately. */
   changes: number;
   /** Status that was announced last. */
-  announced: Status;
+  announcedStatus: Status;
   /** Present status. */
-  actual: Status;
+  actualStatus: Status;
   /** End of the window, by `performance.now()`. */
   endsAt: number;
 }
@@ -85,7 +85,7 @@ export class Presence {
       if (this.#send(id, room, change) && !this.#isStopped) this.#openWindow(id, room, status);
       return;
     }
-    window.actual = status;
+    window.actualStatus = status;
     if (window.changes >= IMMEDIATE_CHANGES && !this.#isStopped) {
       this.#updateLagging(window);
       return;
@@ -100,15 +100,15 @@ export class Presence {
     const lagging = this.#lagging.get(room);
     if (lagging === undefined) return Array.from(members, ({ id }) => id);
     const ids: string[] = [];
-    for (const { id } of members) if (id === asker.id || lagging.get(id)?.announced !== "out") ids.push(id);
-    for (const { id, actual } of lagging.values()) if (actual === "out") ids.push(id);
+    for (const { id } of members) if (id === asker.id || lagging.get(id)?.announcedStatus !== "out") ids.push(id);
+    for (const { id, actualStatus } of lagging.values()) if (actualStatus === "out") ids.push(id);
     return ids;
   }
 
   /** Whether the id was last announced to its watchers as online; `undefined` if nothing was announced lately. */
   isAnnouncedOnline(id: string): boolean | undefined {
     const window = this.#places.get(id)?.get(undefined);
-    return window && window.announced === "online";
+    return window && window.announcedStatus === "online";
   }
 
   /** Announces what is pending for an id and closes its windows, as the id is never given again. */
@@ -129,7 +129,7 @@ export class Presence {
     const endsAt = performance.now() + this.#parts.windowMs;
     // The name may be cut from a large frame, and would keep it in memory.
     const room = place === undefined ? undefined : owned(place);
-    const window: Window = { id, room, changes: 1, announced: status, actual: status, endsAt };
+    const window: Window = { id, room, changes: 1, announcedStatus: status, actualStatus: status, endsAt };
     const places = this.#places.get(id);
     if (places === undefined) this.#places.set(id, new Map([[room, window]]));
     else places.set(room, window);
@@ -152,7 +152,7 @@ export class Presence {
         this.#timer = setTimeout(this.#endWindows, window.endsAt - now);
         return;
       }
-      if (window.announced === window.actual) {
+      if (window.announcedStatus === window.actualStatus) {
         this.#closeWindow(window);
         continue;
       }
@@ -166,10 +166,10 @@ export class Presence {
 
   /** Adds the window to the lagging ones or removes it, depending on whether its present status was announced. */
   #updateLagging(window: Window): void {
-    const { id, room, announced, actual } = window;
+    const { id, room, announcedStatus, actualStatus } = window;
     if (room === undefined) return;
     const lagging = this.#lagging.get(room);
-    if (announced !== actual) {
+    if (announcedStatus !== actualStatus) {
       if (lagging === undefined) this.#lagging.set(room, new Map([[id, window]]));
       else lagging.set(id, window);
     } else if (lagging?.delete(id) && lagging.size === 0) {
@@ -179,14 +179,14 @@ export class Presence {
 
   /** Announces the net change from the announced status to the present one, if they differ. */
   #announcePending(window: Window): void {
-    const { id, room, announced, actual } = window;
-    window.announced = actual;
+    const { id, room, announcedStatus, actualStatus } = window;
+    window.announcedStatus = actualStatus;
     this.#updateLagging(window);
-    if (announced === actual) return;
-    if (announced === "out") this.#send(id, room, "joined");
-    if (actual === "out") this.#send(id, room, "left");
-    else if (actual === "away") this.#send(id, room, "offline");
-    else if (announced === "away") this.#send(id, room, "online");
+    if (announcedStatus === actualStatus) return;
+    if (announcedStatus === "out") this.#send(id, room, "joined");
+    if (actualStatus === "out") this.#send(id, room, "left");
+    else if (actualStatus === "away") this.#send(id, room, "offline");
+    else if (announcedStatus === "away") this.#send(id, room, "online");
   }
 
   /** Sends the change to everybody in the place except the id itself. @returns Whether there was anybody else. */

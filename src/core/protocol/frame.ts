@@ -76,7 +76,7 @@ export function frameText({ payload, envelope, address, number }: Frame): string
 }
 
 /** Puts a prefix before a payload. @returns Text as a string if the payload is a string, otherwise bytes. */
-export function prefixed(prefix: string, payload: Payload): Payload {
+export function addPrefix(prefix: string, payload: Payload): Payload {
   if (typeof payload === "string") return prefix + payload;
   const before = encoder.encode(prefix);
   const bytes = new Uint8Array(before.length + payload.length);

@@ -1,6 +1,6 @@
 import { payloadFrom, readAddress } from "./address.ts";
 import { badFrame, type SendError } from "./errors.ts";
-import { Frame, prefixed } from "./frame.ts";
+import { addPrefix, Frame } from "./frame.ts";
 import { Message } from "./message.ts";
 import type { Command, Protocol, RelayEvent } from "./protocol.ts";
 
@@ -54,6 +54,6 @@ export const plainFrom: Protocol = {
   decode,
   encode,
   encodeMessage(from, _room, { payload, kind }) {
-    return new Frame(prefixed(`${from}:`, payload), kind === "bytes");
+    return new Frame(addPrefix(`${from}:`, payload), kind === "bytes");
   },
 };

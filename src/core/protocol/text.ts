@@ -1,6 +1,6 @@
 import { payloadFrom, readAddress } from "./address.ts";
 import { badFrame } from "./errors.ts";
-import { Frame, prefixed, toText } from "./frame.ts";
+import { addPrefix, Frame, toText } from "./frame.ts";
 import { MAX_ID_LENGTH } from "./id.ts";
 import { Message } from "./message.ts";
 import { printable } from "./printable.ts";
@@ -78,7 +78,7 @@ export const text: Protocol = {
   encodeMessage(from, room, { payload, kind }) {
     const address = room === undefined ? `${from}:` : `${from}#${room}:`;
     const isBytes = kind === "bytes";
-    return new Frame(prefixed(address, isBytes ? payload : printable(payload)), isBytes);
+    return new Frame(addPrefix(address, isBytes ? payload : printable(payload)), isBytes);
   },
   encode(event) {
     const line = encodeLine(event);

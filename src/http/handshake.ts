@@ -19,8 +19,8 @@ export function checkHandshake(request: Request): Refusal | undefined {
     return refusal(
       426,
       "upgrade_required",
-      "Cannot answer a plain GET here: this address speaks WebSocket. If you did connect with a WebSocket, a proxy on " +
-        "the way did not pass on the headers Upgrade and Connection; it must, and speak HTTP/1.1 to this server.",
+      "Cannot answer a plain GET here: this address speaks WebSocket. If you did connect with a WebSocket, a proxy " +
+        "on the way did not pass on the headers Upgrade and Connection; it must, and speak HTTP/1.1 to this server.",
       { Upgrade: "websocket", Connection: "Upgrade" },
     );
   }

@@ -7,8 +7,9 @@ import { APP_OPTION_KINDS, type AppOptions } from "../http/app-options.ts";
 export type RuntimeOptions = Omit<RelayOptions, "signer"> &
   AppOptions & {
     /**
-     * Secret that signs resume tokens, of at least 32 bytes of UTF-8. A later process with the same secret gives a client its id back. Each sequential
-     * id then begins with a mark of the process that gave it. Default: tokens are not signed.
+     * Secret that signs resume tokens, of at least 32 bytes of UTF-8. A later process with the same secret gives a
+     * client its id back. Each sequential id then begins with a mark of the process that gave it. Default: tokens are
+     * not signed.
      */
     readonly secret?: string | undefined;
   };

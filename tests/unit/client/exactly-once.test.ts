@@ -108,7 +108,7 @@ const step = fc.oneof(
   },
 );
 
-test("whenever connections are lost, each message arrives once, in order, and its sender gets the outcome", async () => {
+test("whenever connections are lost, messages arrive once, in order, and each sender gets the outcomes", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
       const { relay, failures, join } = startNetwork();

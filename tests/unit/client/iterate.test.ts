@@ -120,7 +120,7 @@ describe("messages that no iterator has given yet", () => {
     ).toEqual([0, 64, 128, 192]);
   });
 
-  test("are acknowledged when the slowest consumer has taken them: of two iterators, or beside a listener", async () => {
+  test("are acknowledged when the slower consumer has taken them: two iterators, or one and a listener", async () => {
     const { client, socket, acknowledged } = startIterating();
     const heard: unknown[] = [];
     client.on("message", ({ data }) => heard.push(data));

@@ -18,8 +18,8 @@ beforeEach(() => {
 function open() {
   const connection = new FakeConnection();
   const heartbeat = { currentTick: 0, beatsSince: () => 0 };
-  const care = { limits: DEFAULT_LIMITS, budget: new MemoryBudget(DEFAULT_LIMITS), turn: shared, heartbeat };
-  return { connection, outbox: new Outbox(connection, care) };
+  const context = { limits: DEFAULT_LIMITS, budget: new MemoryBudget(DEFAULT_LIMITS), turn: shared, heartbeat };
+  return { connection, outbox: new Outbox(connection, context) };
 }
 
 function text(words: string): Frame {

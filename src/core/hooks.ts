@@ -4,7 +4,7 @@ import { Message } from "./protocol/message.ts";
 import type { Session } from "./session/session.ts";
 
 /** One message before its delivery, for the hook `onMessage`. */
-export interface Passing {
+export interface MessageInTransit {
   /** Id of the sender. */
   readonly from: string;
   /** Id of the recipient; `undefined` if the message is published. */
@@ -21,7 +21,7 @@ export interface RelayHooks {
    * Called before a message is delivered. Return `false` to refuse it; its sender gets the error `forbidden`. If the
    * hook throws or returns a promise, the message is refused with the error `internal`.
    */
-  onMessage?(passing: Passing): boolean | undefined;
+  onMessage?(passing: MessageInTransit): boolean | undefined;
   /** Called when a session begins, with its first connection. */
   onOpen?(id: string): void;
   /** Called when a session has ended: its id, its rooms and its mailbox are gone. */

@@ -60,6 +60,9 @@ export class Router implements CommandRouter {
       case "pong":
       case "sequenceAck":
         return;
+      default:
+        // The compiler asks for every command here.
+        command satisfies never;
     }
   }
 

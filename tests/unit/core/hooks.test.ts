@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { Passing } from "../../../src/core/hooks.ts";
+import type { MessageInTransit } from "../../../src/core/hooks.ts";
 import { text } from "../../../src/core/protocol/text.ts";
 import { startJsonRelay } from "../json-client.ts";
 
@@ -14,7 +14,7 @@ const defect = new Error("a defect");
 
 describe("onMessage", () => {
   test("sees each message that is about to be delivered, whole", () => {
-    const seen: Passing[] = [];
+    const seen: MessageInTransit[] = [];
     const { connect, connectJson } = startJsonRelay({
       hooks: {
         onMessage: (passing) => {

@@ -25,6 +25,8 @@ const MAX_TIMEOUT_MS = 2_147_483_647;
 /** The relay: gives every connection an id, and forwards `id:message` to the connection with that id. */
 export class Relay {
   readonly limits: Limits;
+  /** Time that a client has to answer a close, in milliseconds. */
+  readonly closeTimeoutMs: number;
   readonly #observer: RelayObserver;
   readonly #places: Places;
   readonly #links: Links;
@@ -42,6 +44,7 @@ export class Relay {
     const { heartbeatMs = 5000, heartbeatMisses = 3, resumeMs = 30_000, closeTimeoutMs = 2000 } = options;
     requirePositive(ACTION, { ...this.limits, heartbeatMisses });
     requirePositive(ACTION, { heartbeatMs, closeTimeoutMs, ...(resumeMs !== 0 && { resumeMs }) }, MAX_TIMEOUT_MS);
+    this.closeTimeoutMs = closeTimeoutMs;
     this.#observer = guardObserver(options.observer);
     this.#places = new Places(this.limits.maxConnections);
     const schedule = options.schedule ?? queueMicrotask;

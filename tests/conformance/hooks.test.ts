@@ -233,6 +233,21 @@ describe.each(runtimes)("an exception in the relay on $name", (runtime) => {
   );
 });
 
+const runtimesOnNodeHttp = runtimes.filter(({ neighbours }) => neighbours !== undefined);
+
+// Bun.serve does not wait for the answer to a close, and Deno.serve cannot drop a socket.
+describe.each(runtimesOnNodeHttp)("closeTimeoutMs of the app on $name", (runtime) => {
+  const app = sharedApp(runtime);
+
+  test("is the time that a client has to answer a close, longer than the default too", async () => {
+    const raw = await app().openRaw({ path: "/unobserved/ws?name=expires" });
+    expect(await raw.closeCode()).toBe(4002);
+    const closedAtMs = performance.now();
+    await raw.gone;
+    expect(performance.now() - closedAtMs).toBeGreaterThan(2500);
+  });
+});
+
 describe.each(runtimes)("a fault in onOpen or onClose of the app on $name", (runtime) => {
   const app = sharedApp(runtime);
 

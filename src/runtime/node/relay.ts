@@ -54,8 +54,8 @@ function peerAddress(c: Context<NodeEnv>): string | undefined {
 export function createNodeRelay(options: RuntimeOptions = {}): NodeRelay {
   const split = splitOptions(options);
   const relay = new Relay(split.relay);
-  const { maxMessageBytes } = relay.limits;
-  const { upgradeWebSocket, answer } = createNodeUpgrade({ maxMessageBytes });
+  const { closeTimeoutMs, limits } = relay;
+  const { upgradeWebSocket, answer } = createNodeUpgrade({ maxMessageBytes: limits.maxMessageBytes, closeTimeoutMs });
   const routes = createApp(relay, { upgradeWebSocket, peerAddress }, split.app);
   const attached = new WeakSet<UpgradeServer>();
   return {

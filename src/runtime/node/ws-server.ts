@@ -28,12 +28,11 @@ export interface AcceptedHandshake {
 export interface WsServerOptions {
   /** Largest message, in bytes. A larger one closes its connection with 1009, before it is read whole. */
   readonly maxMessageBytes: number;
+  /** Time that a client has to answer a close before `ws` drops its socket, in milliseconds. */
+  readonly closeTimeoutMs: number;
 }
 
 const isBun = "bun" in process.versions;
-
-/** Time that a client has to answer a close that `ws` itself started, in milliseconds. */
-const CLOSE_TIMEOUT_MS = 2000;
 
 /**
  * An unsolicited pong (RFC 6455 §5.5.3), added to the bytes that the client sent with its handshake. It makes the `ws`
@@ -85,7 +84,7 @@ export function createWsServer(options: WsServerOptions): (handshake: AcceptedHa
   const { injectWebSocket, upgradeWebSocket, wss } = createNodeWebSocket({ app: acceptingApp as unknown as Hono });
   wss.options.maxPayload = options.maxMessageBytes;
   // An option of ws 8.19 and later that its types do not have yet.
-  Object.assign(wss.options, { closeTimeout: CLOSE_TIMEOUT_MS });
+  Object.assign(wss.options, { closeTimeout: options.closeTimeoutMs });
   // RelaySocket answers pings itself. ws 8.23 drops a client that sends more than 60 pings in one piece, and the ws of
   // Bun 1.4 queues a pong for each ping, without a bound.
   wss.options.autoPong = false;

@@ -84,8 +84,16 @@ export const options: AppOptions & RelayOptions = {
   },
 };
 
-/** Options of a second relay in the app: it has no observer, and its hook fails. */
-export const unobserved: RelayOptions = {
+/**
+ * Options of a second relay in the app: it has no observer, and its hook fails. It closes each connection of a client
+ * with the name `expires` at once, and waits longer for the answer than a relay does by default.
+ */
+export const unobserved: AppOptions & RelayOptions = {
+  closeTimeoutMs: 3000,
+  authorize(request) {
+    const expires = new URL(request.url).searchParams.get("name") === "expires";
+    return expires ? { allow: true, expiresAt: Date.now() } : { allow: true };
+  },
   hooks: { onOpen: () => fail(new Error("the hook of an app that observes nothing")) },
 };
 

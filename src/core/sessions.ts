@@ -69,7 +69,7 @@ export class Sessions implements SessionContext {
       rooms: this.#rooms,
       watchers: this.#watchers,
       windowMs: Math.min(heartbeatMs, MAX_PRESENCE_WINDOW_MS),
-      maxPlaces: 2 * limits.maxRoomsPerSession,
+      maxOpenWindows: 2 * limits.maxRoomsPerSession,
     });
     const parts = { registry: this.#registry, rooms: this.#rooms };
     this.#membership = new Membership({ ...parts, watchers: this.#watchers, presence: this.#presence, limits });
@@ -96,6 +96,7 @@ export class Sessions implements SessionContext {
   /** Begins a session over the connection, or resumes the one that the client's token names. */
   open(connection: Connection, handshake: Handshake, place: Place): Link {
     const { id, resume = "", attempt, protocol = plain } = handshake;
+    // The trace says whose token it is, also when it is used up; `find` below whether it still resumes the session.
     const traced = this.#tokens.trace(resume);
     const isSameClient = traced?.protocol === protocol && (id === undefined || id === traced.id);
     if (isSameClient && attempt !== undefined && attempt <= traced.attempt) {
@@ -129,7 +130,7 @@ export class Sessions implements SessionContext {
     this.#away.add(session, ending);
     this.observer.away?.(session.id, ending);
     this.#membership.announcePresence(session, "offline");
-    while (this.links.budget.away.isOver) {
+    while (this.links.budget.away.isOverLimit) {
       const longestAway = this.#away.longestAway;
       if (longestAway === undefined) return;
       if (longestAway.isNamed && longestAway.waitingMessages > 0) this.#rememberLoss(longestAway.id);

@@ -75,7 +75,7 @@ export class FakeConnection implements Connection {
 /** A connection that a heartbeat monitors; records the times of its events. */
 export class FakeMonitored implements Monitored {
   readonly pulse = new Pulse();
-  isOver = false;
+  hasEnded = false;
   arrivedBytes = 0;
   /** Runs on each ping, as the client's reaction. */
   answers: () => void = () => {};
@@ -106,7 +106,7 @@ export class FakeMonitored implements Monitored {
 
   onLost(): void {
     this.lostAt = Date.now();
-    this.isOver = true;
+    this.hasEnded = true;
   }
 }
 

@@ -39,8 +39,8 @@ export interface PresenceParts {
   readonly watchers: Watchers;
   /** Length of a window, in milliseconds. */
   readonly windowMs: number;
-  /** Open windows of one id from which it may join no further room. */
-  readonly maxPlaces: number;
+  /** An id with this many open windows may join no further room. */
+  readonly maxOpenWindows: number;
 }
 
 /**
@@ -54,7 +54,7 @@ export interface PresenceParts {
 export class Presence {
   readonly #parts: PresenceParts;
   /** Open windows, by id and room. */
-  readonly #places = new Map<string, Map<string | undefined, Window>>();
+  readonly #windowsById = new Map<string, Map<string | undefined, Window>>();
   /** Open windows, in the order in which they end. */
   readonly #windows = new Set<Window>();
   /** Windows whose announced status is not the present one, by room and id. */
@@ -68,8 +68,8 @@ export class Presence {
 
   /** Whether the session may join a room now. It may not if it has just changed in too many others. */
   allowsJoin(session: Session, room: string): boolean {
-    const places = this.#places.get(session.id);
-    return places === undefined || places.size < this.#parts.maxPlaces || places.has(room);
+    const places = this.#windowsById.get(session.id);
+    return places === undefined || places.size < this.#parts.maxOpenWindows || places.has(room);
   }
 
   /**
@@ -79,7 +79,7 @@ export class Presence {
    */
   announce(session: Session, room: string | undefined, change: Change): void {
     const { id } = session;
-    const window = this.#places.get(id)?.get(room);
+    const window = this.#windowsById.get(id)?.get(room);
     const status = STATUS_AFTER[change];
     if (window === undefined) {
       if (this.#send(id, room, change) && !this.#isStopped) this.#openWindow(id, room, status);
@@ -107,13 +107,13 @@ export class Presence {
 
   /** Whether the id was last announced to its watchers as online; `undefined` if nothing was announced lately. */
   isAnnouncedOnline(id: string): boolean | undefined {
-    const window = this.#places.get(id)?.get(undefined);
+    const window = this.#windowsById.get(id)?.get(undefined);
     return window && window.announcedStatus === "online";
   }
 
   /** Announces what is pending for an id and closes its windows, as the id is never given again. */
   forget(id: string): void {
-    for (const window of [...(this.#places.get(id)?.values() ?? [])]) {
+    for (const window of [...(this.#windowsById.get(id)?.values() ?? [])]) {
       this.#announcePending(window);
       this.#closeWindow(window);
     }
@@ -130,8 +130,8 @@ export class Presence {
     // The name may be cut from a large frame, and would keep it in memory.
     const room = place === undefined ? undefined : owned(place);
     const window: Window = { id, room, changes: 1, announcedStatus: status, actualStatus: status, endsAt };
-    const places = this.#places.get(id);
-    if (places === undefined) this.#places.set(id, new Map([[room, window]]));
+    const places = this.#windowsById.get(id);
+    if (places === undefined) this.#windowsById.set(id, new Map([[room, window]]));
     else places.set(room, window);
     this.#windows.add(window);
     this.#timer ??= setTimeout(this.#endWindows, this.#parts.windowMs);
@@ -139,9 +139,9 @@ export class Presence {
 
   #closeWindow(window: Window): void {
     this.#windows.delete(window);
-    const places = this.#places.get(window.id);
+    const places = this.#windowsById.get(window.id);
     places?.delete(window.room);
-    if (places?.size === 0) this.#places.delete(window.id);
+    if (places?.size === 0) this.#windowsById.delete(window.id);
   }
 
   readonly #endWindows = (): void => {

@@ -51,7 +51,9 @@ export class Registry {
     if (performance.now() - this.#startedAt > RETURN_MS || (this.#prefix !== "" && id.startsWith(this.#prefix))) {
       return false;
     }
+    // The app may have given it, and gives it again.
     if (this.#hasNames) return true;
+    // Otherwise only a signed token brings an id back: a random one, or a number of another process.
     return this.#prefix !== "" && (this.#kind === "random" || PREFIXED_NUMBER.test(id));
   }
 

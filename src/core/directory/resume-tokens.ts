@@ -127,9 +127,10 @@ export class ResumeTokens {
     const age = Date.now() - earlier.issuedAt;
     if (age > LIFETIME_MS || age < -LIFETIME_MS / 2) return undefined;
     const session = this.#sessions.get(earlier.key);
-    const used = session?.ticket ?? this.#ended.get(earlier.key);
-    if (used === undefined || earlier.issuedAt > used.reclaimedWith) return earlier;
-    const isRepeated = earlier.issuedAt === used.reclaimedWith && session?.ticket?.isWelcomeUnseen === true;
+    const lastReclaim = session?.ticket ?? this.#ended.get(earlier.key);
+    if (lastReclaim === undefined || earlier.issuedAt > lastReclaim.reclaimedWith) return earlier;
+    // The same token again is good only for a client that never saw its welcome.
+    const isRepeated = earlier.issuedAt === lastReclaim.reclaimedWith && session?.ticket?.isWelcomeUnseen === true;
     return isRepeated && (!session.isOnline || attempt > session.attempt) ? earlier : undefined;
   }
 

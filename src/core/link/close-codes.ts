@@ -18,12 +18,12 @@ export const CLOSE_CODES = {
   internal: { code: 1011, reason: "The relay failed on this connection", reconnect: true },
   tryAgainLater: { code: 1013, reason: "The relay has no place left", reconnect: true },
   tooSlow: { code: 4000, reason: "What was sent to this connection was not read in time", reconnect: true },
-  noMemory: { code: 4003, reason: "The relay has no memory left for this message", reconnect: true },
   expired: { code: 4002, reason: "The token has expired: connect with a new one", reconnect: true },
+  noMemory: { code: 4003, reason: "The relay has no memory left for this message", reconnect: true },
+  replaced: { code: 4500, reason: "The session goes on over another connection", reconnect: false },
   unauthorized: { code: 4501, reason: "The client showed no good token", reconnect: false },
   forbidden: { code: 4503, reason: "This client may not connect", reconnect: false },
   notFound: { code: 4504, reason: "There is no relay at this address", reconnect: false },
-  replaced: { code: 4500, reason: "The session goes on over another connection", reconnect: false },
 } as const satisfies Record<string, CloseCode>;
 
 /**

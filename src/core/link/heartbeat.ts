@@ -16,7 +16,7 @@ export class Pulse {
 export interface Monitored {
   readonly pulse: Pulse;
   /** Whether the connection has ended. */
-  readonly isOver: boolean;
+  readonly hasEnded: boolean;
   /** Whether bytes came since the last ping without a sign of life: a large frame that is still incomplete. */
   hasReceivedSincePing(): boolean;
   /** Sends a ping. @returns `false` if it cannot, because the runtime pings by itself. */
@@ -47,7 +47,7 @@ const TICKS = 5;
  * A tick that is late by more than `LATE_MS` and by more than this part of a tick shows that the process was suspended
  * or is overloaded. (An overloaded Deno 2.9 reads some sockets all the time, and others not for seconds.)
  */
-const LATE_TICKS = 0.25;
+const LATE_PART_OF_TICK = 0.25;
 const LATE_MS = 100;
 
 /** Visits per turn of the event loop. A ping costs 10 µs, so a message waits for 80 µs of pings at most. */
@@ -126,7 +126,7 @@ export class Heartbeat {
     this.#tick++;
     const now = performance.now();
     const lateMs = now - this.#lastTickAt - this.#tickMs;
-    if (lateMs > Math.max(LATE_MS, this.#tickMs * LATE_TICKS)) this.#deafUntilTick = this.#tick + TICKS;
+    if (lateMs > Math.max(LATE_MS, this.#tickMs * LATE_PART_OF_TICK)) this.#deafUntilTick = this.#tick + TICKS;
     this.#lastTickAt = now;
     const slice = this.#tick % TICKS;
     const isBehind = this.#due.length > 0;
@@ -141,7 +141,7 @@ export class Heartbeat {
     for (; this.#visitedCount < end; this.#visitedCount++) {
       const monitored = this.#due[this.#visitedCount];
       // The visit of one connection may end another that is due.
-      if (monitored?.isOver === false) this.#visit(monitored);
+      if (monitored?.hasEnded === false) this.#visit(monitored);
     }
     if (this.#visitedCount < this.#due.length) {
       this.#schedule(this.#visitSome);
@@ -166,7 +166,7 @@ export class Heartbeat {
       }
     }
     monitored.onVisit();
-    if (monitored.isOver) return;
+    if (monitored.hasEnded) return;
     if (!pulse.isPinged && this.#tick - pulse.lastHeardTick < TICKS) {
       this.#scheduleVisit(pulse.lastHeardTick + TICKS, monitored);
       return;

@@ -42,7 +42,7 @@ export class Link implements Monitored, Holder {
   #incoming: Incoming | undefined = undefined;
   #isFinished = false;
   /** Whether the link was evicted, and `#finish` follows in a microtask. */
-  #isEvicted = false;
+  #isEvictionPending = false;
   /** Whether the socket went between the eviction and its microtask. */
   #wasSocketLostInEviction = false;
   #isSocketGone = false;
@@ -64,13 +64,13 @@ export class Link implements Monitored, Holder {
   }
 
   /** Whether the link has ended: it neither receives nor sends any more. */
-  get isOver(): boolean {
-    return this.#isFinished || this.#isEvicted;
+  get hasEnded(): boolean {
+    return this.#isFinished || this.#isEvictionPending;
   }
 
   /** The socket received a whole message. A text may come as bytes, if the runtime has checked that they are UTF-8. */
   onMessage(payload: Payload, binary: boolean): void {
-    if (this.isOver) return;
+    if (this.hasEnded) return;
     this.#context.heartbeat.onSignOfLife(this);
     if (isLongerThan(payload, this.#context.limits.maxMessageBytes)) {
       this.startClosing(CLOSE_CODES.tooLarge);
@@ -80,6 +80,7 @@ export class Link implements Monitored, Holder {
     const { refusals } = budget;
     try {
       this.#owner.onFrame(new Frame(payload, binary));
+      // The frame was refused memory: the relay reads more slowly from its sender.
       if (budget.refusals !== refusals) this.#connection.slowDown?.();
     } catch (error) {
       this.#owner.onError(error);
@@ -108,7 +109,7 @@ export class Link implements Monitored, Holder {
 
   /** The client answered a ping, or sent a ping. */
   onPong(): void {
-    if (this.isOver) return;
+    if (this.hasEnded) return;
     // The heartbeat cannot say this: for it, a frame that came before the pong has answered the ping already.
     const isAnswer = this.#unansweredPings > 0;
     if (isAnswer) this.#unansweredPings--;
@@ -120,14 +121,14 @@ export class Link implements Monitored, Holder {
 
   /** The client or the runtime started the closing handshake; the socket is still there. */
   onPeerClosing(code: number, reason: string): void {
-    if (this.#isEvicted) return;
+    if (this.#isEvictionPending) return;
     this.#finish(endedBySocket(code, reason));
     this.#terminateAfterTimeout();
   }
 
   /** The socket is gone. Harmless when repeated. */
   onSocketGone(code: number, reason: string): void {
-    if (this.#isEvicted) {
+    if (this.#isEvictionPending) {
       this.#wasSocketLostInEviction = true;
       return;
     }
@@ -154,17 +155,17 @@ export class Link implements Monitored, Holder {
 
   /** Sends a frame even if the backlog is full: one that must not be refused, or one for which room was made before. */
   sendUnchecked(frame: Frame): void {
-    if (!this.isOver) this.#outbox.add(frame);
+    if (!this.hasEnded) this.#outbox.add(frame);
   }
 
   /** Makes room for a frame; slower connections may be evicted. @returns Whether the frame may be sent. */
   makeRoomFor(size: number): boolean {
-    return !this.isOver && this.#outbox.makeRoomFor(size, this);
+    return !this.hasEnded && this.#outbox.makeRoomFor(size, this);
   }
 
   /** Makes room for a frame that can wait: half of the backlog stays free for frames that cannot. */
   makeRoomForCatchUp(size: number): boolean {
-    return !this.isOver && this.#outbox.makeRoomForCatchUp(size, this);
+    return !this.hasEnded && this.#outbox.makeRoomForCatchUp(size, this);
   }
 
   /**
@@ -198,7 +199,7 @@ export class Link implements Monitored, Holder {
 
   /** Ends the link: flushes the outbox and closes the connection. Drops the socket after `closeTimeoutMs`. */
   startClosing(closeCode: CloseCode): void {
-    if (this.isOver) return;
+    if (this.hasEnded) return;
     this.#outbox.flush();
     this.#finish(endedByRelay(closeCode));
     this.#connection.close(closeCode.code, closeCode.reason);
@@ -211,7 +212,7 @@ export class Link implements Monitored, Holder {
   }
 
   get hasUnpromisedMessages(): boolean {
-    const mailbox = this.isOver ? undefined : this.#owner.mailbox;
+    const mailbox = this.hasEnded ? undefined : this.#owner.mailbox;
     return mailbox !== undefined && !mailbox.isAcknowledging && mailbox.messages > 0;
   }
 
@@ -221,7 +222,7 @@ export class Link implements Monitored, Holder {
 
   get waitingSince(): number {
     const unsentSince = Math.min(this.#outbox.waitingSince, this.#incoming?.waitingSince ?? Number.POSITIVE_INFINITY);
-    if (this.isOver) return unsentSince === Number.POSITIVE_INFINITY ? unsentSince : 0;
+    if (this.hasEnded) return unsentSince === Number.POSITIVE_INFINITY ? unsentSince : 0;
     const { mailbox } = this.#owner;
     return mailbox?.isAcknowledging === true ? Math.min(unsentSince, mailbox.waitingSince) : unsentSince;
   }
@@ -233,9 +234,9 @@ export class Link implements Monitored, Holder {
   evict(): void {
     const isReceiving = this.#incoming !== undefined && this.#incoming.waitingSince < Number.POSITIVE_INFINITY;
     const { code, reason } = CLOSE_CODES.tooSlow;
-    if (!this.isOver) {
+    if (!this.hasEnded) {
       this.#outbox.flush();
-      this.#isEvicted = true;
+      this.#isEvictionPending = true;
       this.#outbox.discard();
       this.#owner.onEviction(this);
       this.#connection.close(code, reason);
@@ -248,7 +249,7 @@ export class Link implements Monitored, Holder {
 
   #finishEviction(): void {
     const { code, reason } = CLOSE_CODES.tooSlow;
-    this.#isEvicted = false;
+    this.#isEvictionPending = false;
     try {
       this.#finish(endedByRelay(CLOSE_CODES.tooSlow));
     } catch (error) {
@@ -273,6 +274,7 @@ export class Link implements Monitored, Holder {
 
   onVisit(): void {
     this.#owner.onBeat();
+    // The client does not read: its backlog has been full for that long.
     if (this.#outbox.isSlowFor(SLOW_BEATS)) this.startClosing(CLOSE_CODES.tooSlow);
   }
 

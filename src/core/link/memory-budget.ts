@@ -53,11 +53,14 @@ export class Pool {
     this.max = max;
   }
 
-  get isOver(): boolean {
+  get isOverLimit(): boolean {
     return this.bytes > this.max;
   }
 
-  /** Whether an owner that holds `held` bytes of the pool may hold `more` bytes more. */
+  /**
+   * Whether an owner that holds `held` bytes of the pool, which `bytes` contains, may hold `more` bytes more: nobody may
+   * hold more in all than is left for the others.
+   */
   hasRoomFor(held: number, more: number): boolean {
     return held + more <= this.max - this.bytes;
   }

@@ -46,7 +46,7 @@ export class Outbox implements Backlog, Flushable {
    */
   makeRoomFor(size: number, holder: Holder): boolean {
     const backlogBytes = this.bufferedBytes();
-    return !this.#isOver(backlogBytes) && this.#makeMemoryFor(backlogBytes, size, holder);
+    return !this.#isFull(backlogBytes) && this.#makeMemoryFor(backlogBytes, size, holder);
   }
 
   /**
@@ -63,7 +63,7 @@ export class Outbox implements Backlog, Flushable {
 
   /** Whether the backlog is full. */
   isSlow(): boolean {
-    return this.#isOver(this.bufferedBytes());
+    return this.#isFull(this.bufferedBytes());
   }
 
   /** Whether the backlog has been full for this number of beats, at every look at it. */
@@ -144,7 +144,7 @@ export class Outbox implements Backlog, Flushable {
     this.recount();
   }
 
-  #isOver(backlogBytes: number): boolean {
+  #isFull(backlogBytes: number): boolean {
     const { limits, heartbeat } = this.#context;
     if (backlogBytes <= limits.maxBufferedBytes) {
       this.#slowSinceTick = -1;

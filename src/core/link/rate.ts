@@ -2,10 +2,10 @@ import { byteLength, type Payload } from "../protocol/frame.ts";
 import type { Limits } from "./limits.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
-/** Refused frames until a client counts as excessive, in bursts. A quarter of a burst is forgiven per second. */
+/** A client with more refused frames than these bursts is excessive. A quarter of a burst is forgiven per second. */
 const FORGIVEN_BURSTS = 5;
 
-/** Burst for this purpose, in frames, if the number of messages is unlimited. */
+/** Burst by which refused frames are counted if only bytes are limited, in frames. */
 const DEFAULT_BURST = 100;
 
 /** `excessive`: refused, and the client keeps sending although its frames are refused. */

@@ -23,7 +23,7 @@ export class CatchUp {
 
   /** Sends as many messages as the connection has room for. @returns Whether the catch-up is over. */
   proceed(): boolean {
-    if (this.#link.isOver) return true;
+    if (this.#link.hasEnded) return true;
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
       if (!this.#link.makeRoomForCatchUp(next.size)) return false;
       this.#link.sendUnchecked(next);

@@ -88,7 +88,7 @@ export class Session implements LinkOwner {
   #catchUp: CatchUp | undefined = undefined;
   #attempt = -1;
   #expiry: ReturnType<typeof setTimeout> | undefined = undefined;
-  #isOver = false;
+  #hasEnded = false;
   /** Whether the relay sent a `ping` frame since the last `pong` frame. */
   #awaitsPong = false;
 
@@ -118,7 +118,7 @@ export class Session implements LinkOwner {
     return this.#link !== undefined;
   }
 
-  /** Whether the session can outlive its connection. */
+  /** Whether the session's client gets resume tokens. With a `resumeMs` of 0 the session ends with its connection still. */
   get canResume(): boolean {
     return this.protocol.numbersMessages;
   }
@@ -243,7 +243,7 @@ export class Session implements LinkOwner {
   }
 
   #sendMessage(link: Link, frame: Frame): Delivery {
-    if (link.isOver) return "queued";
+    if (link.hasEnded) return "queued";
     link.sendUnchecked(frame);
     this.#context.observer.sent?.(this.id, frame);
     return "delivered";
@@ -306,8 +306,8 @@ export class Session implements LinkOwner {
 
   /** Ends the session, whose connection has ended already. Harmless when repeated. */
   finish(ending: Ending): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
     this.mailbox?.clear();
     this.#context.onEnd(this, ending);
     this.#account.release();

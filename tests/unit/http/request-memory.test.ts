@@ -37,6 +37,6 @@ test.each<[string, string, AppOptions]>([
   collectGarbage();
   expect(request.deref()).toBeUndefined();
   expect(relay.holdings.connections).toBe(1);
-  expect(link?.isOver).toBe(false);
+  expect(link?.hasEnded).toBe(false);
   expect(upgrades.length).toBe(1);
 });

@@ -69,7 +69,7 @@ describe("a connection in silence", () => {
 
 test("a connection that ended is not pinged and has no misses", () => {
   const monitored = monitor();
-  monitored.isOver = true;
+  monitored.hasEnded = true;
   passBeats(5);
   expect([monitored.pings, monitored.counted, monitored.visits]).toEqual([[], [], 0]);
 });
@@ -87,7 +87,7 @@ test("a connection that was removed is forgotten at once, and the others of its 
 test("a visit that ends another connection of the same tick leaves that one alone", () => {
   const [first, second] = [monitor(), monitor()];
   first.onVisit = () => {
-    second.isOver = true;
+    second.hasEnded = true;
     heartbeat.remove(second);
   };
   passBeats(5);
@@ -97,7 +97,7 @@ test("a visit that ends another connection of the same tick leaves that one alon
 test("a connection that ends during its visit is not pinged", () => {
   const monitored = monitor();
   monitored.onVisit = () => {
-    monitored.isOver = true;
+    monitored.hasEnded = true;
   };
   passBeats(5);
   expect(monitored.pings).toEqual([]);

@@ -18,7 +18,7 @@ describe("the heartbeat of a link", () => {
     expect(connection.did).toEqual(["ping", "ping", "ping", "terminate"]);
     expect(owner.events).toEqual(["missed 1", "missed 2", "missed 3"]);
     expect(owner.endings).toEqual([{ by: "heartbeat", code: 1006, reason: "3 beats missed", mayReturn: true }]);
-    expect(link.isOver).toBe(true);
+    expect(link.hasEnded).toBe(true);
   });
 
   test.each(["frame", "pong"])("starts again with each %s", (sign) => {

@@ -33,7 +33,7 @@ describe("a close by the relay", () => {
     expect(owner.endings).toEqual([
       { by: "relay", code: 1001, reason: CLOSE_CODES.goingAway.reason, mayReturn: false },
     ]);
-    expect(link.isOver).toBe(true);
+    expect(link.hasEnded).toBe(true);
   });
 
   test("that the client does not answer drops the socket after closeTimeoutMs", () => {

@@ -214,7 +214,7 @@ describe("an evicted connection", () => {
     turn.end();
     vi.advanceTimersByTime(2000);
     for (let room = 0; room < 200; room++) stalled.link?.onMessage(`:join room-${room}`, false);
-    expect(stalled.link?.isOver).toBe(false);
+    expect(stalled.link?.hasEnded).toBe(false);
     expect(relay.holdings.rooms).toBeLessThan(200);
     stalled.link?.onSocketGone(1006, "");
     expect(relay.holdings).toMatchObject({ rooms: 0, sessions: 0 });
@@ -247,7 +247,7 @@ describe("an evicted connection", () => {
       reader.says(`1:${"x".repeat(700_000)}`);
       await Promise.resolve();
     }
-    const closed = stalled.filter(({ link }) => link?.isOver);
+    const closed = stalled.filter(({ link }) => link?.hasEnded);
     expect(closed.length).toBeGreaterThan(1000);
     for (const connection of closed) expect(connection.did.slice(-2)).toEqual(["close 4000", "terminate"]);
     expect(failed).toEqual([]);

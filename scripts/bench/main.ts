@@ -83,7 +83,7 @@ function isFor({ dialects }: Load, { dialect }: Subject): boolean {
   return values.subjects !== undefined || dialect !== "json";
 }
 
-/** Where there is a commit to compare with, every relay comes with its counterpart, and the other servers when named. */
+/** With a commit to compare with, every relay comes with its counterpart, and the other servers if they are named. */
 function subjectsFrom(names: string | undefined): Subject[] {
   const all = subjectsOn(machine, checkout);
   const chosen = choose(all, names, "--subjects");

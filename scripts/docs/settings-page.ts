@@ -1,12 +1,14 @@
 import { flagOf, readConfig } from "../../src/server/config.ts";
 import { SETTINGS, type Setting, TOPICS } from "../../src/server/settings.ts";
 
+const TABLE_HEAD = "| variable and flag | default | accepts | meaning |\n| --- | --- | --- | --- |\n";
+
 const INTRODUCTION = `# Settings
 
 Settings of the relay as a program of its own. Each is an environment variable, and a flag of the same name without
-\`RELAY_\`: \`RELAY_HEARTBEAT_MS=2000\` or \`--heartbeat-ms 2000\`. A flag counts before its variable, and an empty variable
-counts as none. A wrong setting stops the start with a sentence for each, and exit code 78. A variable \`RELAY_…\` that is
-no setting is a warning in the log. \`--help\` prints them, \`--version\` (\`-V\`) the version.
+\`RELAY_\`: \`RELAY_HEARTBEAT_MS=2000\` or \`--heartbeat-ms 2000\`. A flag counts before its variable, and an empty
+variable counts as none. A wrong setting stops the start with a sentence for each, and exit code 78. A variable
+\`RELAY_…\` that is no setting is a warning in the log. \`--help\` prints them, \`--version\` (\`-V\`) the version.
 
 Durations are in milliseconds, sizes in bytes. An app that has the relay in it passes [options](server.md#options)
 instead. [The protocol](protocol.md) explains the error codes and close codes that are named here, and
@@ -21,7 +23,7 @@ export function writeSettingsPage(): string {
   const settings: readonly Setting[] = Object.values(SETTINGS);
   const sections = Object.entries(TOPICS).map(([topic, heading]) => {
     const rows = settings.filter((setting) => setting.topic === topic).map(writeRow);
-    return `\n## ${heading}\n\n| variable and flag | default | accepts | meaning |\n| --- | --- | --- | --- |\n${rows.join("")}`;
+    return `\n## ${heading}\n\n${TABLE_HEAD}${rows.join("")}`;
   });
   return INTRODUCTION + sections.join("");
 }

@@ -30,7 +30,7 @@ export interface Registry {
   close(): void;
 }
 
-/** A package registry on loopback: it has the tarball as `hono-relay`, and sends every other question on to npm's own. */
+/** A package registry on loopback. It has the tarball as `hono-relay`, and passes other requests on to npm's own. */
 export async function startRegistry(tarball: string): Promise<Registry> {
   const bytes = await readFile(tarball);
   const manifest = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8")) as { name: string; version: string };

@@ -58,8 +58,8 @@ export class Pool {
   }
 
   /**
-   * Whether an owner that holds `held` bytes of the pool, which `bytes` contains, may hold `more` bytes more: nobody may
-   * hold more in all than is left for the others.
+   * Whether an owner that holds `held` bytes of the pool, which `bytes` contains, may hold `more` bytes more. No owner
+   * may hold more in all than is left for the others.
    */
   hasRoomFor(held: number, more: number): boolean {
     return held + more <= this.max - this.bytes;

@@ -118,7 +118,7 @@ export class Session implements LinkOwner {
     return this.#link !== undefined;
   }
 
-  /** Whether the session's client gets resume tokens. With a `resumeMs` of 0 the session ends with its connection still. */
+  /** Whether the client gets resume tokens. With a `resumeMs` of 0 the session still ends with its connection. */
   get canResume(): boolean {
     return this.protocol.numbersMessages;
   }

@@ -1,18 +1,18 @@
 import { posix } from "node:path";
 import { findCircles, type Import } from "./imports.ts";
 
-/** The rule for the imports of a room. A room is a folder, or a single file. */
-export interface Room {
-  /** Rooms directly below this one. Its files may import from these, and from all rooms below them. */
+/** The rule for the imports of a layer. A layer is a folder, or a single file. */
+export interface Layer {
+  /** Layers directly below this one. Its files may import from these, and from all layers below them. */
   readonly above: readonly string[];
   /** Packages and built-in modules that its files may import; any where absent. */
   readonly packages?: readonly string[];
-  /** Whether its files may import only types from other rooms. */
+  /** Whether its files may import only types from other layers. */
   readonly typesOnly?: boolean;
 }
 
-/** The rooms of the repository, by path. A file belongs to the innermost one. docs/architecture.md describes each. */
-export const ROOMS: Readonly<Record<string, Room>> = {
+/** The layers of the repository, by path. A file belongs to the innermost one. docs/architecture.md describes each. */
+export const LAYERS: Readonly<Record<string, Layer>> = {
   "src/core/protocol": { above: [], packages: ["zod/mini"] },
   "src/core/link": { above: ["src/core/protocol"], packages: [] },
   "src/core/session": { above: ["src/core/link"], packages: [] },
@@ -41,28 +41,28 @@ export function findBreaches(imports: readonly Import[]): string[] {
 }
 
 function breachOf({ from, to, isLocal, isType }: Import): string | undefined {
-  const home = roomOf(from);
-  const room = home === undefined ? undefined : ROOMS[home];
-  if (home === undefined || room === undefined) return "the file is in no room";
+  const home = layerOf(from);
+  const layer = home === undefined ? undefined : LAYERS[home];
+  if (home === undefined || layer === undefined) return "the file is in no layer";
   if (!isLocal) {
-    const { packages } = room;
+    const { packages } = layer;
     const isAllowed = packages === undefined || packages.some((name) => to === name || to.startsWith(`${name}/`));
     return isAllowed ? undefined : `${home} imports no such package`;
   }
-  const target = roomOf(to);
+  const target = layerOf(to);
   if (target === home) return undefined;
   if (target === undefined || !isAbove(home, target)) return `${target ?? "the file"} is not below ${home}`;
-  return room.typesOnly === true && !isType ? `${home} imports only types from other rooms` : undefined;
+  return layer.typesOnly === true && !isType ? `${home} imports only types from other layers` : undefined;
 }
 
-/** Returns the path of the innermost room that the file is in. */
-function roomOf(file: string): string | undefined {
+/** Returns the path of the innermost layer that the file is in. */
+function layerOf(file: string): string | undefined {
   for (let path = file; path !== "."; path = posix.dirname(path)) {
-    if (Object.hasOwn(ROOMS, path)) return path;
+    if (Object.hasOwn(LAYERS, path)) return path;
   }
   return undefined;
 }
 
-function isAbove(room: string, other: string): boolean {
-  return ROOMS[room]?.above.some((next) => next === other || isAbove(next, other)) === true;
+function isAbove(layer: string, other: string): boolean {
+  return LAYERS[layer]?.above.some((next) => next === other || isAbove(next, other)) === true;
 }

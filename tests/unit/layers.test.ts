@@ -1,26 +1,26 @@
 import { expect, test } from "vitest";
-import { importsOf, readImports } from "../../scripts/rooms/imports.ts";
-import { findBreaches } from "../../scripts/rooms/rooms.ts";
+import { importsOf, readImports } from "../../scripts/layers/imports.ts";
+import { findBreaches } from "../../scripts/layers/layers.ts";
 
 /** Returns the breaches in files with these imports. */
 function breachesOf(files: Readonly<Record<string, string>>): string[] {
   return findBreaches(Object.entries(files).flatMap(([path, source]) => importsOf(path, source)));
 }
 
-test("every file of src and scripts imports only what its room allows, and no imports form a circle", () => {
+test("every file of src and scripts imports only what its layer allows, and no imports form a circle", () => {
   const imports = readImports(new URL("../../", import.meta.url), ["src", "scripts"]);
   expect(imports.length).toBeGreaterThan(400);
   expect(findBreaches(imports)).toEqual([]);
 });
 
-test("a room imports from every room below it", () => {
+test("a layer imports from every layer below it", () => {
   const source = 'import { isId } from "../protocol/id.ts";\nimport { Link } from "../link/link.ts";\n';
   expect(breachesOf({ "src/core/directory/registry.ts": source })).toEqual([]);
 });
 
 test.each([
   [
-    "a room above",
+    "a layer above",
     "src/core/link/link.ts",
     'import type { Mailbox } from "../session/mailbox.ts";',
     "src/core/session",
@@ -28,7 +28,7 @@ test.each([
   ["another runtime", "src/runtime/bun/relay.ts", 'import { a } from "../node/socket.ts";', "src/runtime/node"],
   ["a test", "src/http/app.ts", 'export * from "../../tests/foreign.ts";', "tests"],
   ["a file at the root", "src/server/start.ts", 'import manifest from "../../package.json";', "the file"],
-  ["a room above, for one type", "src/core/link/link.ts", 'let a: import("../relay.ts").Relay;', "src/core"],
+  ["a layer above, for one type", "src/core/link/link.ts", 'let a: import("../relay.ts").Relay;', "src/core"],
 ])("an import of %s is a breach", (_what, path, source, target) => {
   const [breach, ...others] = breachesOf({ [path]: source });
   expect(breach).toMatch(new RegExp(`^${path} imports .*: ${target} is not below`));

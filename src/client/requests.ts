@@ -23,7 +23,7 @@ interface PendingRequest {
   readonly text: string;
   /** Whether it was written to the present connection. */
   isWritten: boolean;
-  /** Whether it may be repeated in another session. True for all but sends and publishes. */
+  /** Whether the request may be repeated in another session. True for all but sends and publishes. */
   readonly isRepeatable: boolean;
   readonly resolve: (ack: Ack) => void;
   readonly reject: (error: RelayError) => void;

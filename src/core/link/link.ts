@@ -11,7 +11,7 @@ import { Outbox } from "./outbox.ts";
 import type { Place } from "./places.ts";
 import type { Turn } from "./turn.ts";
 
-/** What all links of a relay share. */
+/** Parts and settings that all links of a relay share. */
 export interface LinkContext {
   readonly limits: Limits;
   readonly budget: MemoryBudget;

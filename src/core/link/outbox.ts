@@ -6,7 +6,7 @@ import type { Backlog, Holder, MemoryBudget } from "./memory-budget.ts";
 import type { Flushable, Turn } from "./turn.ts";
 import { UnsentAcks } from "./unsent-acks.ts";
 
-/** What all outboxes of a relay share. */
+/** Parts and settings that all outboxes of a relay share. */
 export interface OutboxContext {
   readonly limits: Pick<Limits, "maxBufferedBytes">;
   readonly budget: MemoryBudget;

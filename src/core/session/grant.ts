@@ -6,7 +6,7 @@ export interface Grant {
   readonly to?: readonly string[] | undefined;
 }
 
-/** What a client may do with its connection, and for how long. */
+/** Rights of a client over one connection, and the time at which they end. */
 export interface Lease {
   /** Rooms and ids that the client may use. Default: all. */
   readonly grant?: Grant | undefined;

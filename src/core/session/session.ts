@@ -33,7 +33,7 @@ export interface CommandRouter {
   weigh(sender: Session, command: Command): number;
 }
 
-/** What all sessions of a relay share. */
+/** Parts and settings that all sessions of a relay share. */
 export interface SessionContext {
   readonly links: LinkContext;
   readonly catchUps: CatchUps;

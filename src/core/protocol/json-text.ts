@@ -11,7 +11,10 @@ export type JsonFault = "malformed" | "too deep" | "beyond a double";
 /** Receives a field of the object: its name, and the start and the end of its value's text, as indexes. */
 export type OnField = (name: string, start: number, end: number) => void;
 
-/** The next expected part of the text: a value; the first member of an array or object, or its end; a name; a comma or the end. */
+/**
+ * The next expected part of the text: a value; the first member of an array or object, or its end; a name; a comma or the
+ * end.
+ */
 const VALUE = 0;
 const FIRST = 1;
 const NAME = 2;

@@ -33,7 +33,7 @@ export class Station {
       place: "server",
       command: subject.command,
       folder: subject.folder,
-      env: { PORT: "0" },
+      env: { PORT: "0", ...load.settings },
     });
     let generator: Child | undefined;
     try {

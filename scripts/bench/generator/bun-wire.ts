@@ -23,9 +23,14 @@ class BunWire implements Wire {
   }
 
   onDrain(): void {
-    const pending = this.#pending;
-    this.#pending = [];
-    for (const bytes of pending) this.write(bytes);
+    for (let bytes = this.#pending.shift(); bytes !== undefined; bytes = this.#pending.shift()) {
+      const written = this.socket?.write(bytes) ?? -1;
+      if (written < 0) return;
+      if (written < bytes.length) {
+        this.#pending.unshift(bytes.subarray(written));
+        return;
+      }
+    }
   }
 
   end(): void {

@@ -1,5 +1,5 @@
 import type { Dialect, Room } from "./dialects.ts";
-import { clientFrame, FrameRow, PING, PONG, recogniser, Scanner, TEXT, textOf } from "./frames.ts";
+import { BINARY, clientFrame, FrameRow, PING, PONG, recogniser, Scanner, TEXT, textOf } from "./frames.ts";
 import type { Connect, Wire } from "./wire.ts";
 
 /** Receives the count of messages that one read brought to the client. */
@@ -33,7 +33,7 @@ export class Client {
   #isUpgraded = false;
   #isEnding = false;
   #resolveReady: (() => void) | undefined;
-  #row = new FrameRow("", 0);
+  #row: FrameRow | undefined = undefined;
   #sent = 0;
   /** Count of received messages. Where the dialect numbers messages, it is the latest number. */
   #received = 0;
@@ -67,11 +67,14 @@ export class Client {
     });
   }
 
-  /** Builds frames for messages to `to`, `maxInWrite` at once, and sets up the count of messages from `from`. */
-  aim(options: { to: number; from: number; message: string; maxInWrite: number }): void {
+  /**
+   * Builds frames for messages to `to`, `maxInWrite` at once, and sets up the count of messages from `from`. With
+   * `asBytes`, the frames are binary; their payload is the same.
+   */
+  aim(options: { to: number; from: number; message: string; maxInWrite: number; asBytes?: boolean }): void {
     const { dialect } = this.#options;
-    const { to, from, message, maxInWrite } = options;
-    this.#row = this.#rowOf((ackId) => dialect.encode(this.index, to, message, ackId), maxInWrite);
+    const { to, from, message, maxInWrite, asBytes = false } = options;
+    this.#row = this.#rowOf((ackId) => dialect.encode(this.index, to, message, ackId), maxInWrite, asBytes);
     this.#count(dialect.delivered(from, this.index, message), undefined);
   }
 
@@ -107,6 +110,7 @@ export class Client {
 
   /** Sends this many messages in one write; at most the `maxInWrite` of `aim`. */
   send(messages: number): void {
+    if (this.#row === undefined) throw new Error(`Client ${this.index} cannot send: it has no frames`);
     this.#wire?.write(this.#row.take(messages, this.#sent));
     this.#sent += messages;
   }
@@ -133,11 +137,12 @@ export class Client {
     return room;
   }
 
-  #rowOf(encode: (ackId: number | undefined) => string, maxInWrite: number): FrameRow {
+  #rowOf(encode: (ackId: number | undefined) => string, maxInWrite: number, asBytes = false): FrameRow {
     const first = this.#options.dialect.acks?.firstId;
     const payload = encode(first);
-    if (first === undefined) return new FrameRow(payload, maxInWrite);
-    return new FrameRow(payload, maxInWrite, { first, at: payload.lastIndexOf(String(first)) });
+    const opcode = asBytes ? BINARY : TEXT;
+    if (first === undefined) return new FrameRow(payload, maxInWrite, opcode);
+    return new FrameRow(payload, maxInWrite, opcode, { first, at: payload.lastIndexOf(String(first)) });
   }
 
   /** Makes the scanner count messages like this one, and acks with this count of recipients. */

@@ -1,4 +1,5 @@
 export const TEXT = 1;
+export const BINARY = 2;
 const CLOSE = 8;
 export const PING = 9;
 export const PONG = 10;
@@ -10,18 +11,20 @@ const MASK = Uint8Array.of(0x37, 0xfa, 0x21, 0x3d);
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Encodes a client's frame, masked and final (RFC 6455 §5.2). The payload has up to 65,535 bytes. */
+/** Encodes a client's frame, masked and final (RFC 6455 §5.2). */
 export function clientFrame(opcode: number, payload: string | Uint8Array): Uint8Array {
   const bytes = typeof payload === "string" ? encoder.encode(payload) : payload;
-  const header = bytes.length < 126 ? 2 : 4;
+  const header = bytes.length < 126 ? 2 : bytes.length < 65_536 ? 4 : 10;
   const frame = new Uint8Array(header + 4 + bytes.length);
   frame[0] = 0x80 | opcode;
   if (header === 2) {
     frame[1] = 0x80 | bytes.length;
-  } else {
+  } else if (header === 4) {
     frame[1] = 0x80 | 126;
-    frame[2] = bytes.length >> 8;
-    frame[3] = bytes.length & 0xff;
+    new DataView(frame.buffer).setUint16(2, bytes.length);
+  } else {
+    frame[1] = 0x80 | 127;
+    new DataView(frame.buffer).setBigUint64(2, BigInt(bytes.length));
   }
   frame.set(MASK, header);
   for (let i = 0; i < bytes.length; i++) frame[header + 4 + i] = (bytes[i] ?? 0) ^ (MASK[i & 3] ?? 0);
@@ -35,14 +38,14 @@ export interface Numbering {
   readonly at: number;
 }
 
-/** Copies of one text frame, built in advance, to send several in one write. */
+/** Copies of one data frame, built in advance, to send several in one write. */
 export class FrameRow {
   readonly #frameBytes: number;
   readonly #bytes: Uint8Array;
   readonly #numbering: Numbering | undefined;
 
-  constructor(payload: string, maxFrames: number, numbering?: Numbering) {
-    const frame = clientFrame(TEXT, payload);
+  constructor(payload: string, maxFrames: number, opcode: typeof TEXT | typeof BINARY, numbering?: Numbering) {
+    const frame = clientFrame(opcode, payload);
     this.#frameBytes = frame.length;
     this.#bytes = new Uint8Array(frame.length * maxFrames);
     for (let i = 0; i < maxFrames; i++) this.#bytes.set(frame, i * frame.length);
@@ -112,8 +115,8 @@ export interface ScannerUser {
 /**
  * Counts a server's frames by their headers.
  *
- * A data frame whose payload has exactly `messageBytes` is a message. The scanner counts it when its header has
- * arrived, and skips its payload. Where messages have more than one length, `recognise` looks at the first bytes too.
+ * A data frame whose payload has exactly `messageBytes` is a message. The scanner skips its payload, and counts it when
+ * its last byte has arrived. Where messages have more than one length, `recognise` looks at the first bytes too.
  */
 export class Scanner {
   messageBytes = -1;
@@ -122,13 +125,15 @@ export class Scanner {
   acks = 0;
   readonly #user: ScannerUser;
   #skip = 0;
+  /** Whether the bytes to skip are the rest of a message. */
+  #isInMessage = false;
   #held: Uint8Array | undefined = undefined;
 
   constructor(user: ScannerUser) {
     this.#user = user;
   }
 
-  /** Scans a chunk. @returns The count of messages that start in it. */
+  /** Scans a chunk. @returns The count of messages that end in it. */
   scan(chunk: Uint8Array, length: number, start = 0): number {
     if (this.#held !== undefined) {
       const joined = new Uint8Array(this.#held.length + length - start);
@@ -139,6 +144,10 @@ export class Scanner {
     }
     let messages = 0;
     let at = start + this.#skip;
+    if (this.#isInMessage && at <= length) {
+      this.#isInMessage = false;
+      messages++;
+    }
     while (at < length) {
       const headerBytes = length - at < 2 ? 2 : headerLength(chunk[at + 1] ?? 0);
       if (length - at < headerBytes) {
@@ -155,7 +164,8 @@ export class Scanner {
           ? undefined
           : this.recognise(payloadBytes, chunk, at + headerBytes);
       if ((payloadBytes === this.messageBytes && opcode < CLOSE) || seen === "message") {
-        messages++;
+        if (end <= length) messages++;
+        else this.#isInMessage = true;
       } else if (seen === "ack") {
         this.acks++;
       } else if (end > length) {

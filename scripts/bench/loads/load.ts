@@ -39,6 +39,8 @@ export interface Load {
    * subject's own dialect; the JSON subjects take part only where `--subjects` names them.
    */
   readonly dialects?: Readonly<Partial<Record<DialectName, DialectName>>>;
+  /** Settings of the relay, where its defaults would refuse the load. */
+  readonly settings?: Readonly<Record<`RELAY_${string}`, string>>;
   /** Opens the connections and warms the server up. */
   prepare(crowd: Crowd): Promise<PreparedLoad>;
 }

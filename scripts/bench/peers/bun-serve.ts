@@ -22,6 +22,11 @@ const server = Bun.serve<Data>({
       clients.set(ws.data.id, ws);
     },
     message(ws, message) {
+      if (typeof message !== "string") {
+        const colon = message.indexOf(0x3a);
+        clients.get(message.toString("latin1", 0, colon))?.send(message.subarray(colon + 1));
+        return;
+      }
       const text = message.toString();
       const colon = text.indexOf(":");
       const to = text.slice(0, colon);

@@ -15,8 +15,15 @@ Deno.serve(
     // Deno pings by itself, and drops a client that is silent for this many seconds: three beats of the relay.
     const { socket, response } = Deno.upgradeWebSocket(request, { idleTimeout: 15 });
     const id = String(++lastId);
+    socket.binaryType = "arraybuffer";
     socket.onopen = () => clients.set(id, socket);
     socket.onmessage = ({ data }) => {
+      if (typeof data !== "string") {
+        const bytes = new Uint8Array(data);
+        const colon = bytes.indexOf(0x3a);
+        clients.get(String.fromCharCode(...bytes.subarray(0, colon)))?.send(bytes.subarray(colon + 1));
+        return;
+      }
       const text = String(data);
       const colon = text.indexOf(":");
       const to = text.slice(0, colon);

@@ -8,6 +8,8 @@ const io = new Server(server, {
   // Drop a dead client after 15 s, as the relay does; the defaults are 25 s and 20 s.
   pingInterval: 5000,
   pingTimeout: 10_000,
+  // The default is 1 MB, less than the largest messages of the benchmark.
+  maxHttpBufferSize: 2_000_000,
 });
 
 io.on("connection", (socket) => {

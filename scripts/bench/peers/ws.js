@@ -15,7 +15,12 @@ wss.on("connection", (ws) => {
   ws.on("pong", () => {
     ws.isAlive = true;
   });
-  ws.on("message", (data) => {
+  ws.on("message", (data, isBinary) => {
+    if (isBinary) {
+      const colon = data.indexOf(0x3a);
+      clients.get(data.latin1Slice(0, colon))?.send(data.subarray(colon + 1));
+      return;
+    }
     const text = data.toString();
     const colon = text.indexOf(":");
     const to = text.slice(0, colon);

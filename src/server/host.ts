@@ -9,6 +9,8 @@ export interface Host {
   readonly isTerminal: boolean;
   print(line: string): void;
   printError(line: string): void;
+  /** Writes the line to standard error with the others of this turn of the event loop, and before the process exits. */
+  log(line: string): void;
   exit(code: number): never;
   /** Calls the listener for each SIGTERM and SIGINT. */
   onStop(listener: () => void): void;
@@ -16,6 +18,27 @@ export interface Host {
 
 // Ignores EPIPE: when the reader of the output is gone, the output is lost, and the process goes on.
 for (const output of [process.stdout, process.stderr]) output.on("error", () => {});
+
+/** Characters of log lines that wait at most; more are written at once. */
+const MAX_WAITING_CHARACTERS = 65_536;
+
+let waitingLines = "";
+let isFlushScheduled = false;
+
+/**
+ * Writes the log's lines that wait. Each write is a system call, as long as the formatting of many lines, and a turn in
+ * which many clients come or go has many lines.
+ */
+function flushLog(): void {
+  const lines = waitingLines;
+  waitingLines = "";
+  isFlushScheduled = false;
+  if (lines !== "") process.stderr.write(lines);
+}
+
+// Deno 2.9 emits no exit event when an uncaught error ends the process. A signal without a listener ends the process at
+// once, and with it the lines of a turn that has not ended; there are none while the process waits.
+for (const event of ["exit", "uncaughtExceptionMonitor"]) process.on(event, flushLog);
 
 /** This process, on Node, Deno and Bun, which all have node:process. */
 export const host: Host = {
@@ -26,7 +49,17 @@ export const host: Host = {
     process.stdout.write(`${line}\n`);
   },
   printError: (line) => {
+    flushLog();
     process.stderr.write(`${line}\n`);
+  },
+  log: (line) => {
+    waitingLines += `${line}\n`;
+    if (waitingLines.length > MAX_WAITING_CHARACTERS) {
+      flushLog();
+    } else if (!isFlushScheduled) {
+      isFlushScheduled = true;
+      setImmediate(flushLog);
+    }
   },
   exit: (code) => process.exit(code),
   onStop: (listener) => {

@@ -1,9 +1,10 @@
-import { configureSync, getJsonLinesFormatter, getLogger, type Logger } from "@logtape/logtape";
+import { configureSync, getLogger } from "@logtape/logtape";
 import { getPrettyFormatter } from "@logtape/pretty";
 import { type Frame, frameText } from "../core/protocol/frame.ts";
 import { escapeUnprintable } from "../core/protocol/printable.ts";
 import type { RelayObserver } from "../core/session/observer.ts";
 import type { Config } from "./config.ts";
+import { JsonLog, type Log } from "./json-log.ts";
 import { LineBudget } from "./line-budget.ts";
 
 const CONTENT_CHARACTERS = 200;
@@ -13,18 +14,20 @@ const LINES_PER_SECOND = 10;
 
 const UNKNOWN_ADDRESS = "an unknown address";
 
-/** Sets up logging for this process and returns the relay's logger. */
-export function openLog(config: Config["log"], isTerminal: boolean, write: (line: string) => void): Logger {
-  const pretty = config.format === "pretty" || (config.format === "auto" && isTerminal);
-  const format = pretty
-    ? getPrettyFormatter({ timestamp: "time", colors: isTerminal, wordWrap: false, icons: false })
-    : getJsonLinesFormatter({ properties: "flatten", categorySeparator: "." });
+/** Opens the log of this process: JSON lines, or lines for people. */
+export function openLog(config: Config["log"], isTerminal: boolean, write: (line: string) => void): Log {
+  const isPretty = config.format === "pretty" || (config.format === "auto" && isTerminal);
+  return isPretty ? openPrettyLog(config.level, isTerminal, write) : new JsonLog(config.level, write);
+}
+
+function openPrettyLog(level: Config["log"]["level"], isTerminal: boolean, write: (line: string) => void): Log {
+  const format = getPrettyFormatter({ timestamp: "time", colors: isTerminal, wordWrap: false, icons: false });
   const sink = (record: Parameters<typeof format>[0]): void => write(escapeUnprintable(format(record).trimEnd()));
   configureSync({
     sinks: { sink },
     loggers: [
       { category: ["logtape", "meta"], lowestLevel: "warning", sinks: ["sink"] },
-      { category: ["relay"], lowestLevel: config.level === "off" ? null : config.level, sinks: ["sink"] },
+      { category: ["relay"], lowestLevel: level === "off" ? null : level, sinks: ["sink"] },
     ],
     reset: true,
   });
@@ -35,7 +38,7 @@ export function openLog(config: Config["log"], isTerminal: boolean, write: (line
  * Makes an observer that writes to the log. It has no members for events below the log's level, so that those cost
  * nothing.
  */
-export function observe(logger: Logger): RelayObserver {
+export function observe(logger: Log): RelayObserver {
   const atDebug: RelayObserver = {
     received: (id, frame) => logger.debug("received {bytes} from {id}: {content}", { id, ...describe(frame) }),
     sent: (id, frame) => logger.debug("sent {bytes} to {id}: {content}", { id, ...describe(frame) }),

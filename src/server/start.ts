@@ -45,7 +45,7 @@ export async function start(listen: Listen): Promise<void> {
     host.exit(EX_CONFIG);
   }
   const { config, warnings } = result;
-  const logger = openLog(config.log, host.isTerminal, host.printError);
+  const logger = openLog(config.log, host.isTerminal, host.log);
   for (const warning of [...warnings, ...warningsOnExposure(config)]) logger.warning(warning);
   if (config.origins === "*") logger.info("Pages of any origin may connect (RELAY_ORIGINS is *)");
 

@@ -1,3 +1,4 @@
+import { configureSync, getJsonLinesFormatter, getLogger } from "@logtape/logtape";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { Envelope } from "../../../src/core/protocol/envelope.ts";
 import { Frame } from "../../../src/core/protocol/frame.ts";
@@ -190,5 +191,59 @@ describe("the level", () => {
     expect([observer.received, observer.sent, observer.beat]).toEqual([undefined, undefined, undefined]);
     expect(observer.connected).toBeDefined();
     expect(startLog({ level: "warning" }).observer.connected).toBeUndefined();
+  });
+});
+
+describe("a JSON line", () => {
+  /** Returns the line that LogTape's formatter writes. */
+  function lineOfLogTape(message: string, properties: Record<string, unknown>): unknown {
+    let line = "";
+    configureSync({
+      sinks: {
+        sink: (record) => {
+          line = format(record);
+        },
+      },
+      loggers: [
+        { category: ["logtape", "meta"], lowestLevel: "warning", sinks: [] },
+        { category: ["relay"], lowestLevel: "debug", sinks: ["sink"] },
+      ],
+      reset: true,
+    });
+    const format = getJsonLinesFormatter({ properties: "flatten", categorySeparator: "." });
+    getLogger(["relay"]).info(message, properties);
+    return line;
+  }
+
+  const withoutTime = (line: unknown): string =>
+    String(line)
+      .trimEnd()
+      .replace(/"@timestamp":"[^"]+"/, "");
+
+  test.each([
+    [
+      "connected {id} from {address}, page of {origin}, {protocol}",
+      { id: "7", address: "::1", origin: 'https://x"\\' },
+    ],
+    ["shutting down with {connections} connections", { connections: 3, sessions: 0 }],
+    ["x {a} {b} {c}", { a: null, b: undefined, c: true, d: { e: [1, "2"] }, f: 12n }],
+    ["no placeholder", {}],
+    ["failed on {id}", { id: "7", error: new TypeError("a defect", { cause: new Error("another") }) }],
+    ["failed on {id}", { id: "7", error: Object.assign(new Error("a defect"), { code: "ENOENT" }) }],
+    ["failed on {id}", { id: "7", error: "a string" }],
+    ["failed on {id}", { id: "7", error: undefined }],
+    ["received {content}", { content: "\u0000\u001b[2J\u007f\u0085您好\ud800" }],
+  ])("of %j is what LogTape writes", (message, properties) => {
+    const { logger, lines } = startLog();
+    logger.info(message, properties);
+    expect(withoutTime(lines[0])).toBe(withoutTime(lineOfLogTape(message, properties)));
+  });
+
+  test("of a value that JSON cannot write has the value as text", () => {
+    const { logger, entries } = startLog();
+    const circular: Record<string, unknown> = { toString: () => "a circle" };
+    circular.self = circular;
+    logger.error("failed on {id}", { id: "7", error: circular });
+    expect(entries()).toMatchObject([{ id: "7", error: "a circle" }]);
   });
 });

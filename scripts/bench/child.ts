@@ -19,13 +19,17 @@ export interface ChildOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Process that the bench has started. They exchange lines over stdin and stdout; its stderr goes to a log. */
+/**
+ * Process that the bench has started. They exchange lines over stdin and stdout. Its stderr is a pipe, as under most
+ * supervisors, and goes to a log.
+ */
 export class Child {
   readonly #process: ChildProcess;
   readonly #name: string;
   readonly #log: string;
   readonly #lines: string[] = [];
   #awaited: { resolve(line: string): void; reject(error: Error): void } | undefined = undefined;
+  readonly #ended: Promise<void>;
   #hasEnded = false;
   #worker = 0;
 
@@ -34,16 +38,20 @@ export class Child {
     mkdirSync(LOGS, { recursive: true });
     this.#log = `${LOGS}/${options.name}.log`;
     const log = openSync(this.#log, "w");
+    // A process of its own reads the pipe: in this process, each line of a busy server's log would cost far more.
+    const reader = spawn("cat", { stdio: ["pipe", log, "ignore"] });
+    closeSync(log);
     const [program, args] = commandOn(machine, options.place, options.command);
     this.#process = spawn(program, args, {
       cwd: options.folder,
       env: { ...process.env, ...options.env },
-      stdio: ["pipe", "pipe", log],
+      stdio: ["pipe", "pipe", reader.stdin],
     });
-    closeSync(log);
+    reader.stdin?.destroy();
     running.add(this);
     this.#process.on("error", () => this.#onEnd());
-    this.#process.on("exit", () => this.#onEnd());
+    // The reader exits after the process, when all of its log has been written.
+    this.#ended = new Promise((resolve) => reader.on("exit", resolve)).then(() => this.#onEnd());
     // A write to a process that has just ended fails. The "exit" event reports the end.
     this.#process.stdin?.on("error", () => {});
     const output = this.#process.stdout;
@@ -73,10 +81,9 @@ export class Child {
   /** Stops the process with SIGTERM, and with SIGKILL after 5 s. */
   async stop(): Promise<void> {
     if (this.#hasEnded) return;
-    const exited = new Promise<void>((resolve) => this.#process.once("exit", () => resolve()));
     this.#signal("SIGTERM");
     const timer = setTimeout(() => this.kill(), STOP_MS);
-    await exited;
+    await this.#ended;
     clearTimeout(timer);
   }
 

@@ -19,6 +19,8 @@ export interface ClientOptions {
 /** Messages that a client receives before it acknowledges them: a small part of the messages that a server keeps. */
 const ACKNOWLEDGE_EVERY = 64;
 
+const encoder = new TextEncoder();
+
 const ignore: OnMessages = () => {};
 
 /** WebSocket client over a bare wire. It answers pings, counts messages, and sends frames that were built before. */
@@ -164,7 +166,7 @@ export class Client {
       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
       ...(protocol === undefined ? [] : [`Sec-WebSocket-Protocol: ${protocol}`]),
     ];
-    wire.write(new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n`));
+    wire.write(encoder.encode(`${lines.join("\r\n")}\r\n\r\n`));
   }
 
   #onData(chunk: Uint8Array, length: number): void {

@@ -22,6 +22,7 @@ export class Crowd {
   readonly #options: CrowdOptions;
   readonly #clients: Client[] = [];
   readonly #dialect: Dialect;
+  #dropped = 0;
   /** Id of the process that holds idle connections; 0 where there is none. */
   #besidePid = 0;
   #failure: string | undefined = undefined;
@@ -61,6 +62,13 @@ export class Crowd {
     };
     await Promise.all(Array.from({ length: CONCURRENT }, worker));
     return count / ((performance.now() - start) / 1000);
+  }
+
+  /** Opens one client, and drops it when the server accepts messages from it. It never ends where the server refuses. */
+  async openAndDrop(): Promise<void> {
+    const client = this.#create(this.#dropped++);
+    await client.open();
+    client.end();
   }
 
   /** Opens clients that only answer the heartbeat, in a process of their own. Call it once. */
@@ -112,18 +120,22 @@ export class Crowd {
   }
 
   #add(): Client {
+    const client = this.#create(this.#clients.length);
+    this.#clients.push(client);
+    return client;
+  }
+
+  #create(index: number): Client {
     const { port, connect } = this.#options;
-    const client = new Client({
+    return new Client({
       port,
       dialect: this.#dialect,
       connect,
-      index: this.#clients.length,
+      index,
       onFailure: (failure) => {
         this.#failure ??= failure;
       },
     });
-    this.#clients.push(client);
-    return client;
   }
 
   /** Waits for the step. @throws {Error} When a client fails, or after 10 s. */

@@ -1,3 +1,4 @@
+import { connect } from "./connect.ts";
 import { fanIn } from "./fan-in.ts";
 import { idle } from "./idle.ts";
 import { large1m, large1mBytes, large16k, large16kBytes, large256k, large256kBytes } from "./large.ts";
@@ -31,6 +32,7 @@ export const LOADS: readonly Load[] = [
   large1mBytes,
   fanIn,
   idle,
+  connect,
   latencyAlone,
   latencyBesideIdle,
   scale100,

@@ -5,13 +5,21 @@ import type { Relay } from "../core/relay.ts";
 import type { ClientOrigin, Handshake } from "../core/relay-options.ts";
 import { OBSERVER_KINDS } from "../core/session/observer.ts";
 import { APP_OPTION_KINDS, type AppOptions } from "./app-options.ts";
-import { answer, notAttached, notFound, REFUSALS } from "./refusal.ts";
+import { createDirectUpgrade, type DirectUpgrade } from "./direct.ts";
+import { answer, notAttached, notFound, REFUSALS, type Refusal } from "./refusal.ts";
 import type { Runtime } from "./runtime.ts";
 import { UpgradeError } from "./upgrade-error.ts";
-import { type Endpoint, notAccepting, Upgrader } from "./upgrader.ts";
+import { HonoUpgradeRequest } from "./upgrade-request.ts";
+import { type Endpoint, type FindEndpoint, notAccepting, Upgrader } from "./upgrader.ts";
 
 /** Paths at which the relay opens a WebSocket. A plain request for one of them gets 426. */
 export const UPGRADE_PATHS: readonly string[] = ["/ws", "/echo"];
+
+/** A Hono app with the relay's routes, and the direct way to the same routes. */
+export interface RelayApp<E extends Env> {
+  readonly routes: Hono<E>;
+  readonly direct: DirectUpgrade;
+}
 
 /**
  * Makes a Hono app with the relay's routes.
@@ -20,27 +28,36 @@ export const UPGRADE_PATHS: readonly string[] = ["/ws", "/echo"];
  * @throws {TypeError} When an option does not exist or is of a wrong type.
  */
 export function createApp<E extends Env>(relay: Relay, runtime: Runtime<E>, options: AppOptions = {}): Hono<E> {
+  return createRelayApp(relay, runtime, options).routes;
+}
+
+/** Makes the app as `createApp` does, and the direct way to it. */
+export function createRelayApp<E extends Env>(relay: Relay, runtime: Runtime<E>, options: AppOptions): RelayApp<E> {
   checkOptions("Cannot make the relay's routes", options, APP_OPTION_KINDS, { observer: OBSERVER_KINDS });
   const app = new Hono<E>();
-  const upgrader = new Upgrader(relay, runtime, options);
+  const upgrader = new Upgrader(relay, options);
+  const findRelay: FindEndpoint = (request, { id, rooms, to, expiresAt }, client) => {
+    const protocol = negotiate(request.header("sec-websocket-protocol"), request.query("from") === "1");
+    const count = request.query("attempt") ?? "";
+    const handshake: Handshake = {
+      protocol,
+      id,
+      resume: request.query("resume"),
+      attempt: /^\d{1,9}$/.test(count) ? Number(count) : undefined,
+      grant: { rooms, to },
+      expiresInMs: expiresAt === undefined ? undefined : Math.max(0, expiresAt - Date.now()),
+      client,
+    };
+    return relay.hasRoomFor(handshake) ? relayEndpoint(relay, handshake, protocol.name) : undefined;
+  };
+  const findEcho: FindEndpoint = (_request, _granted, client) => echoEndpoint(relay, client);
+  const upgrade = async (c: Context<E>, findEndpoint: FindEndpoint): Promise<Response> => {
+    const request = new HonoUpgradeRequest(c, runtime);
+    return respond(c, request, await upgrader.upgrade(request, findEndpoint));
+  };
 
-  app.all("/ws", (c) =>
-    upgrader.upgrade(c, ({ id, rooms, to, expiresAt }, client) => {
-      const protocol = negotiate(c.req.header("sec-websocket-protocol"), c.req.query("from") === "1");
-      const count = c.req.query("attempt") ?? "";
-      const handshake: Handshake = {
-        protocol,
-        id,
-        resume: c.req.query("resume"),
-        attempt: /^\d{1,9}$/.test(count) ? Number(count) : undefined,
-        grant: { rooms, to },
-        expiresInMs: expiresAt === undefined ? undefined : Math.max(0, expiresAt - Date.now()),
-        client,
-      };
-      return relay.hasRoomFor(handshake) ? relayEndpoint(relay, handshake, protocol.name) : undefined;
-    }),
-  );
-  app.all("/echo", (c) => upgrader.upgrade(c, (_granted, client) => echoEndpoint(relay, client)));
+  app.all("/ws", (c) => upgrade(c, findRelay));
+  app.all("/echo", (c) => upgrade(c, findEcho));
   app.get("/healthz", (c) => c.json({ status: "ok" }));
   app.get("/readyz", (c) => {
     const isReady = relay.accepts && relay.hasRoomFor({});
@@ -49,16 +66,36 @@ export function createApp<E extends Env>(relay: Relay, runtime: Runtime<E>, opti
 
   // Not a route for "/": where these routes are mounted in an app, that app answers its own root, and Hono does not
   // mount a notFound.
-  app.notFound((c) => (asksForPage(c) ? page(c) : upgrader.refuseUnknownPath(c, notFound(c.req.path))));
+  app.notFound((c) => {
+    if (asksForPage(c)) return page(c);
+    const request = new HonoUpgradeRequest(c, runtime);
+    return respond(c, request, upgrader.refuseUnknownPath(request, notFound(c.req.path)));
+  });
   let hasReportedUpgradeError = false;
-  app.onError((error, c) => {
+  const refuseFailure = (error: unknown): Refusal => {
     // A missing step in the app fails every request in the same way: the observer is told once.
     const isUpgradeError = error instanceof UpgradeError;
     if (!(isUpgradeError && hasReportedUpgradeError)) upgrader.reportFailure(error);
     hasReportedUpgradeError ||= isUpgradeError;
-    return answer(c, isUpgradeError ? notAttached(error.message) : REFUSALS.failed);
+    return isUpgradeError ? notAttached(error.message) : REFUSALS.failed;
+  };
+  app.onError((error, c) => answer(c, refuseFailure(error)));
+
+  const direct = createDirectUpgrade(app, (request) => {
+    try {
+      const refusal = upgrader.upgrade(request, request.path === "/ws" ? findRelay : findEcho);
+      return refusal instanceof Promise ? refusal.catch(refuseFailure) : refusal;
+    } catch (error) {
+      return refuseFailure(error);
+    }
   });
-  return app;
+  return { routes: app, direct };
+}
+
+/** Returns the response to a request that was refused, or upgraded. */
+function respond<E extends Env>(c: Context, request: HonoUpgradeRequest<E>, refusal: Refusal | undefined): Response {
+  // Without a refusal there is the response of the upgrade.
+  return refusal === undefined ? (request.response as Response) : answer(c, refusal);
 }
 
 /** The text at `/`, for a person with a browser. */

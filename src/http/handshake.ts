@@ -1,4 +1,5 @@
 import type { Refusal } from "./refusal.ts";
+import type { UpgradeRequest } from "./upgrade-request.ts";
 
 const KEY = /^[+/0-9A-Za-z]{22}==$/;
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -8,14 +9,13 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
  *
  * @returns The refusal, or `undefined` for a request that can be upgraded.
  */
-export function checkHandshake(request: Request): Refusal | undefined {
-  const { headers } = request;
+export function checkHandshake(request: Pick<UpgradeRequest, "method" | "header">): Refusal | undefined {
   if (request.method !== "GET") {
     return refusal(405, "method_not_allowed", `Cannot open a WebSocket with ${request.method}: use GET`, {
       Allow: "GET",
     });
   }
-  if (headers.get("upgrade")?.toLowerCase() !== "websocket" || !hasToken(headers.get("connection"), "upgrade")) {
+  if (request.header("upgrade")?.toLowerCase() !== "websocket" || !hasToken(request.header("connection"), "upgrade")) {
     return refusal(
       426,
       "upgrade_required",
@@ -24,16 +24,16 @@ export function checkHandshake(request: Request): Refusal | undefined {
       { Upgrade: "websocket", Connection: "Upgrade" },
     );
   }
-  if (headers.get("sec-websocket-version")?.trim() !== "13") {
+  if (request.header("sec-websocket-version")?.trim() !== "13") {
     return refusal(426, "bad_handshake", "Cannot upgrade: Sec-WebSocket-Version must be 13", {
       "Sec-WebSocket-Version": "13",
     });
   }
-  if (!KEY.test(headers.get("sec-websocket-key") ?? "")) {
+  if (!KEY.test(request.header("sec-websocket-key") ?? "")) {
     return refusal(400, "bad_handshake", "Cannot upgrade: Sec-WebSocket-Key must be 16 bytes in base64");
   }
-  const protocols = headers.get("sec-websocket-protocol");
-  if (protocols !== null && !protocols.split(",").every((name) => TOKEN.test(name.trim()))) {
+  const protocols = request.header("sec-websocket-protocol");
+  if (protocols !== undefined && !protocols.split(",").every((name) => TOKEN.test(name.trim()))) {
     return refusal(
       400,
       "bad_handshake",
@@ -44,7 +44,7 @@ export function checkHandshake(request: Request): Refusal | undefined {
 }
 
 /** Returns whether the list in a header has the token, in upper or lower case. */
-function hasToken(list: string | null, token: string): boolean {
+function hasToken(list: string | undefined, token: string): boolean {
   return list?.split(",").some((entry) => entry.trim().toLowerCase() === token) ?? false;
 }
 

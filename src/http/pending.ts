@@ -8,13 +8,19 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
  */
 export class PendingHandshake {
   readonly #place: Place;
-  readonly #timer: ReturnType<typeof setTimeout>;
-  #onTimeout: () => void = () => {};
+  #timer: ReturnType<typeof setTimeout> | undefined = undefined;
+  #onTimeout: () => void = ignore;
+  #hasEnded = false;
 
   constructor(place: Place) {
     this.#place = place;
-    this.#timer = setTimeout(() => {
-      place.release();
+  }
+
+  /** Starts the time of the handshake, if it has not ended in the turn of its request. */
+  startTimeout(): void {
+    if (this.#hasEnded) return;
+    this.#timer ??= setTimeout(() => {
+      this.#place.release();
       this.#onTimeout();
     }, HANDSHAKE_TIMEOUT_MS);
   }
@@ -26,6 +32,7 @@ export class PendingHandshake {
 
   /** Waits for the work until the handshake times out. @returns The result; `undefined` after the timeout. */
   async wait<T>(work: Promise<T>): Promise<T | undefined> {
+    this.startTimeout();
     const timeout = new Promise<undefined>((resolve) => {
       this.#onTimeout = () => resolve(undefined);
     });
@@ -38,13 +45,17 @@ export class PendingHandshake {
    * @returns The connection's place, already released after the timeout.
    */
   finish(): Place {
+    this.#hasEnded = true;
     clearTimeout(this.#timer);
     return this.#place;
   }
 
   /** Ends the handshake when its socket will never open, or is gone. Harmless when repeated. */
   readonly abandon = (): void => {
+    this.#hasEnded = true;
     clearTimeout(this.#timer);
     this.#place.release();
   };
 }
+
+function ignore(): void {}

@@ -109,6 +109,11 @@ export function answer(c: Context, { status, code, message, headers = {} }: Refu
   return c.json({ error: { code, message } }, status, headers);
 }
 
+/** Makes the same HTTP response without a context. */
+export function refusalResponse({ status, code, message, headers = {} }: Refusal): Response {
+  return Response.json({ error: { code, message } }, { status, headers });
+}
+
 /** Longest reason of a close frame, in bytes of UTF-8 (RFC 6455 §5.5.1: 125, less two for the code). */
 const REASON_BYTES = 123;
 const encoder = new TextEncoder();

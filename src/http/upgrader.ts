@@ -1,4 +1,3 @@
-import type { Context, Env } from "hono";
 import type { Connection } from "../core/link/connection.ts";
 import type { Link } from "../core/link/link.ts";
 import { type Place, Places } from "../core/link/places.ts";
@@ -14,8 +13,8 @@ import { addressKey, clientAddress, parseTrustedProxies } from "./client-address
 import { checkHandshake } from "./handshake.ts";
 import { allowsOrigin, parseOrigins } from "./origins.ts";
 import { PendingHandshake } from "./pending.ts";
-import { answer, closeFrame, REFUSALS, type Refusal, shorten, unauthorized } from "./refusal.ts";
-import type { Runtime } from "./runtime.ts";
+import { closeFrame, REFUSALS, type Refusal, shorten, unauthorized } from "./refusal.ts";
+import type { UpgradeRequest } from "./upgrade-request.ts";
 
 /** A decision of `authorize` that accepts the client. */
 export type Granted = Extract<Authorization, { allow: true }>;
@@ -31,7 +30,7 @@ export interface Endpoint {
 /**
  * Returns the endpoint for a client that may connect; `undefined` where the relay has no session left for the client.
  */
-export type FindEndpoint = (granted: Granted, client: ClientOrigin) => Endpoint | undefined;
+export type FindEndpoint = (request: UpgradeRequest, granted: Granted, client: ClientOrigin) => Endpoint | undefined;
 
 /**
  * Most sockets at a time that are open only to send a refusal as a close frame. Further refusals are HTTP responses.
@@ -44,9 +43,8 @@ const REPORTED_CHARACTERS = 200;
 const ALLOW_EVERYTHING: Granted = { allow: true };
 
 /** Upgrades requests for a connection, or refuses them. */
-export class Upgrader<E extends Env> {
+export class Upgrader {
   readonly #relay: Relay;
-  readonly #runtime: Runtime<E>;
   readonly #options: AppOptions;
   readonly #observer: GuardedObserver;
   /** Whether the observer gets the addresses of clients. */
@@ -56,9 +54,8 @@ export class Upgrader<E extends Env> {
   readonly #origins: NonNullable<ReturnType<typeof parseOrigins>>;
   readonly #trusted: NonNullable<ReturnType<typeof parseTrustedProxies>>;
 
-  constructor(relay: Relay, runtime: Runtime<E>, options: AppOptions) {
+  constructor(relay: Relay, options: AppOptions) {
     this.#relay = relay;
-    this.#runtime = runtime;
     this.#options = options;
     const { observer } = options;
     this.#observer = guardObserver(observer);
@@ -75,24 +72,43 @@ export class Upgrader<E extends Env> {
    *
    * The request takes its place before the first asynchronous step. Otherwise simultaneous requests could all pass the
    * same check, and a slow `authorize` could be asked about more clients than may connect.
+   *
+   * @returns The refusal to answer as an HTTP response; `undefined` where the request was upgraded. A promise only
+   * where the app has an `authorize`.
    */
-  async upgrade(c: Context<E>, findEndpoint: FindEndpoint): Promise<Response> {
-    const client = this.#clientOrigin(c);
+  upgrade(request: UpgradeRequest, findEndpoint: FindEndpoint): Refusal | undefined | Promise<Refusal | undefined> {
+    const client = this.#clientOrigin(request);
     const address = this.#addressKey(client);
     const refusal =
-      this.#admission.countAttempt(address) ?? checkHandshake(c.req.raw) ?? this.#checkOrigin(client.origin);
-    if (refusal !== undefined) return this.#refuse(c, refusal, client);
+      this.#admission.countAttempt(address) ?? checkHandshake(request) ?? this.#checkOrigin(client.origin);
+    if (refusal !== undefined) return this.#refuse(request, refusal, client);
     const place = this.#takePlace(address);
-    if ("status" in place) return this.#refuse(c, place, client);
+    if ("status" in place) return this.#refuse(request, place, client);
     const pending = new PendingHandshake(place);
     const { authorize } = this.#options;
-    const verdict = authorize === undefined ? ALLOW_EVERYTHING : await this.#decide(authorize, c.req.raw, pending);
+    if (authorize === undefined) return this.#connect(request, pending, ALLOW_EVERYTHING, findEndpoint, client);
+    return this.#decide(authorize, request, pending).then((verdict) =>
+      this.#connect(request, pending, verdict, findEndpoint, client),
+    );
+  }
+
+  /** Connects the client to its endpoint, if the verdict accepts it and the relay still has room. */
+  #connect(
+    request: UpgradeRequest,
+    pending: PendingHandshake,
+    verdict: Granted | Refusal,
+    findEndpoint: FindEndpoint,
+    client: ClientOrigin,
+  ): Refusal | undefined {
     if ("allow" in verdict && !this.#relay.isShuttingDown) {
-      const endpoint = findEndpoint(verdict, client);
-      if (endpoint !== undefined) return this.#startUpgrade(c, pending, endpoint.open, endpoint.protocol);
+      const endpoint = findEndpoint(request, verdict, client);
+      if (endpoint !== undefined) {
+        this.#startUpgrade(request, pending, endpoint.open, endpoint.protocol);
+        return undefined;
+      }
     }
     pending.abandon();
-    return this.#refuse(c, "allow" in verdict ? notAccepting(this.#relay) : verdict, client);
+    return this.#refuse(request, "allow" in verdict ? notAccepting(this.#relay) : verdict, client);
   }
 
   /** Reports an error of an upgrade to the observer. */
@@ -100,13 +116,17 @@ export class Upgrader<E extends Env> {
     this.#observer.failed("upgrade", error);
   }
 
-  /** Refuses a request whose path leads to none of the routes. */
-  refuseUnknownPath(c: Context<E>, refusal: Refusal): Response {
-    if (c.req.header("upgrade")?.toLowerCase() !== "websocket") return answer(c, refusal);
-    const client = this.#clientOrigin(c);
+  /**
+   * Refuses a request whose path leads to none of the routes.
+   *
+   * @returns The refusal to answer as an HTTP response; `undefined` where a close frame tells it.
+   */
+  refuseUnknownPath(request: UpgradeRequest, refusal: Refusal): Refusal | undefined {
+    if (request.header("upgrade")?.toLowerCase() !== "websocket") return refusal;
+    const client = this.#clientOrigin(request);
     // A refusal by a close frame opens a socket, so it counts as an attempt to connect.
-    const tooMany = asksForClose(c) ? this.#admission.countAttempt(this.#addressKey(client)) : undefined;
-    return this.#refuse(c, tooMany ?? refusal, client);
+    const tooMany = asksForClose(request) ? this.#admission.countAttempt(this.#addressKey(client)) : undefined;
+    return this.#refuse(request, tooMany ?? refusal, client);
   }
 
   #takePlace(address: string): Place | Refusal {
@@ -124,11 +144,12 @@ export class Upgrader<E extends Env> {
    * Returns where the request comes from. Finding the address takes some microseconds, so it is done only where it is
    * used.
    */
-  #clientOrigin(c: Context<E>): ClientOrigin {
-    const origin = c.req.header("origin");
+  #clientOrigin(request: UpgradeRequest): ClientOrigin {
+    const origin = request.header("origin");
     if (!this.#admission.needsAddress && !this.#reportsAddress) return { address: undefined, origin };
-    const peer = this.#runtime.peerAddress(c);
-    return { address: peer && clientAddress(peer, c.req.raw.headers, this.#trusted), origin };
+    const peer = request.peerAddress();
+    const headers = { get: (name: string) => request.header(name) ?? null };
+    return { address: peer && clientAddress(peer, headers, this.#trusted), origin };
   }
 
   /** Returns the key by which the client's connections are counted. */
@@ -137,18 +158,14 @@ export class Upgrader<E extends Env> {
   }
 
   #startUpgrade(
-    c: Context<E>,
+    request: UpgradeRequest,
     pending: PendingHandshake,
     open: Endpoint["open"],
     protocol: string | undefined,
-  ): Response {
+  ): void {
     try {
-      return this.#runtime.upgradeWebSocket(
-        c,
-        (connection) => open(connection, pending.finish()),
-        protocol,
-        pending.abandon,
-      );
+      request.upgrade((connection) => open(connection, pending.finish()), protocol, pending.abandon);
+      pending.startTimeout();
     } catch (error) {
       pending.abandon();
       throw error;
@@ -159,25 +176,29 @@ export class Upgrader<E extends Env> {
    * Refuses with an HTTP response, or with a close frame where the client asks for that. The page in a browser can read
    * the reason of a close frame, but not the response to its handshake. A page of a forbidden origin learns only that
    * its origin is forbidden.
+   *
+   * @returns The refusal to answer as an HTTP response; `undefined` where a close frame tells it.
    */
-  #refuse(c: Context<E>, refusal: Refusal, client: ClientOrigin): Response {
-    this.#report(c, refusal, client);
+  #refuse(request: UpgradeRequest, refusal: Refusal, client: ClientOrigin): Refusal | undefined {
+    this.#report(request, refusal, client);
     const disclosed = this.#checkOrigin(client.origin) ?? refusal;
-    const canClose = disclosed.closeCode !== undefined && asksForClose(c) && checkHandshake(c.req.raw) === undefined;
+    const canClose =
+      disclosed.closeCode !== undefined && asksForClose(request) && checkHandshake(request) === undefined;
     const place = canClose ? this.#refusalPlaces.take() : undefined;
-    if (disclosed.closeCode === undefined || place === undefined) return answer(c, refusal);
+    if (disclosed.closeCode === undefined || place === undefined) return refusal;
     const relay = this.#relay;
     const closeCode = closeFrame(disclosed, disclosed.closeCode);
-    const { name } = negotiate(c.req.header("sec-websocket-protocol"), false);
+    const { name } = negotiate(request.header("sec-websocket-protocol"), false);
     const open: Endpoint["open"] = (connection, ownPlace) => relay.refuse(connection, closeCode, ownPlace);
-    return this.#startUpgrade(c, new PendingHandshake(place), open, name);
+    this.#startUpgrade(request, new PendingHandshake(place), open, name);
+    return undefined;
   }
 
-  #report(c: Context<E>, { status, code, message }: Refusal, { address, origin }: ClientOrigin): void {
+  #report(request: UpgradeRequest, { status, code, message }: Refusal, { address, origin }: ClientOrigin): void {
     this.#observer.refused?.({
       address,
       origin: origin && shorten(origin, REPORTED_CHARACTERS),
-      path: shorten(c.req.path, REPORTED_CHARACTERS),
+      path: shorten(request.path, REPORTED_CHARACTERS),
       status,
       code,
       message: shorten(message, REPORTED_CHARACTERS),
@@ -191,11 +212,11 @@ export class Upgrader<E extends Env> {
    */
   async #decide(
     authorize: NonNullable<AppOptions["authorize"]>,
-    request: Request,
+    request: UpgradeRequest,
     pending: PendingHandshake,
   ): Promise<Granted | Refusal> {
     try {
-      const authorization: unknown = await pending.wait(Promise.resolve(authorize(request)));
+      const authorization: unknown = await pending.wait(Promise.resolve(authorize(request.toRequest())));
       if (pending.hasTimedOut) return REFUSALS.authorizeTimedOut;
       if (!isAuthorization(authorization)) {
         throw new TypeError("Cannot let a client in: what authorize returned is no Authorization");
@@ -215,8 +236,8 @@ export function notAccepting(relay: Relay): Refusal {
   return relay.isShuttingDown ? REFUSALS.shuttingDown : REFUSALS.full;
 }
 
-function asksForClose(c: Context): boolean {
-  return c.req.query("refusal") === "close";
+function asksForClose(request: UpgradeRequest): boolean {
+  return request.query("refusal") === "close";
 }
 
 /**

@@ -6,9 +6,17 @@
 import type { WebSocketHandler } from "bun";
 import type { Context, Hono } from "hono";
 import { Relay } from "../../core/relay.ts";
-import { createApp } from "../../http/app.ts";
+import { createRelayApp } from "../../http/app.ts";
+import { fetchDirectly } from "../../http/direct.ts";
 import { type RuntimeOptions, splitOptions } from "../options.ts";
-import { type BunEnv, type BunSocketData, createBunWebSocket, serverOf, upgradeWebSocket } from "./upgrade.ts";
+import {
+  type BunEnv,
+  type BunSocketData,
+  createBunWebSocket,
+  serverOf,
+  startDirectUpgrade,
+  upgradeWebSocket,
+} from "./upgrade.ts";
 
 export type { RuntimeOptions } from "../options.ts";
 export type { BunEnv } from "./upgrade.ts";
@@ -24,7 +32,7 @@ export interface BunRelay {
 }
 
 function peerAddress(c: Context<BunEnv>): string | undefined {
-  return serverOf(c)?.requestIP(c.req.raw)?.address;
+  return serverOf(c.env)?.requestIP(c.req.raw)?.address;
 }
 
 /**
@@ -46,9 +54,7 @@ function peerAddress(c: Context<BunEnv>): string | undefined {
 export function createBunRelay(options: RuntimeOptions = {}): BunRelay {
   const split = splitOptions(options);
   const relay = new Relay(split.relay);
-  return {
-    relay,
-    routes: createApp(relay, { upgradeWebSocket, peerAddress }, split.app),
-    websocket: createBunWebSocket(relay.limits),
-  };
+  const app = createRelayApp(relay, { upgradeWebSocket, peerAddress }, split.app);
+  fetchDirectly(app, startDirectUpgrade);
+  return { relay, routes: app.routes, websocket: createBunWebSocket(relay.limits) };
 }

@@ -1,9 +1,9 @@
 import type { Server, ServerWebSocket, WebSocketHandler } from "bun";
-import type { Context } from "hono";
 import { CLOSE_CODES } from "../../core/link/close-codes.ts";
 import type { Connection } from "../../core/link/connection.ts";
 import type { Link } from "../../core/link/link.ts";
 import { type Frame, frameText } from "../../core/protocol/frame.ts";
+import type { FetchUpgrade } from "../../http/direct.ts";
 import type { Open, UpgradeWebSocket } from "../../http/runtime.ts";
 import { UpgradeError } from "../../http/upgrade-error.ts";
 import { collectGarbageAfterRead } from "../bun-memory.ts";
@@ -38,7 +38,7 @@ export interface BunEnv {
 }
 
 /** Returns the server of the request; `undefined` where the app's `fetch` was called without it. */
-export function serverOf({ env }: Context<BunEnv>): Server<BunSocketData> | undefined {
+export function serverOf(env: BunEnv["Bindings"] | undefined): Server<BunSocketData> | undefined {
   // An app whose `fetch` is called without an env has no env in its contexts.
   const given = (env ?? {}) as Partial<Server<BunSocketData> & { server: Server<BunSocketData> }>;
   const server = given.server ?? given;
@@ -50,39 +50,88 @@ export function serverOf({ env }: Context<BunEnv>): Server<BunSocketData> | unde
  * message, does not report pongs, and answers the first offered subprotocol, whether or not the relay speaks it.
  */
 export const upgradeWebSocket: UpgradeWebSocket<BunEnv> = (c, open, protocol, abandon) => {
-  const server = serverOf(c);
+  const server = serverOf(c.env);
   if (server === undefined)
     throw new UpgradeError(`Cannot upgrade: the app was not given Bun's server; ${HOW_TO_SERVE}`);
   const response = c.body(null, 101);
   const headers = new Headers(handshakeHeaders(response.headers));
   // An empty header answers no subprotocol. Without the header, Bun 1.4 answers the first offer.
   headers.set("Sec-WebSocket-Protocol", protocol ?? "");
+  const data = upgrade(server, c.req.raw, { open, abandon, headers });
+  if (data === undefined) return c.body(null, 400);
+  watchResponse(c, () => data.link?.startClosing(CLOSE_CODES.forbidden));
+  return response;
+};
+
+/** Makes the upgrade of a request that does not pass the app. */
+export function startDirectUpgrade(request: Request, env: BunEnv["Bindings"] | undefined): FetchUpgrade | undefined {
+  const server = serverOf(env);
+  return server && new DirectBunUpgrade(server, request);
+}
+
+class DirectBunUpgrade implements FetchUpgrade {
+  readonly #server: Server<BunSocketData>;
+  readonly #request: Request;
+  response: Response | undefined = undefined;
+
+  constructor(server: Server<BunSocketData>, request: Request) {
+    this.#server = server;
+    this.#request = request;
+  }
+
+  peerAddress(): string | undefined {
+    return this.#server.requestIP(this.#request)?.address;
+  }
+
+  upgrade(open: Open, protocol: string | undefined, abandon: () => void): void {
+    const request = this.#request;
+    const needsHeader = protocol !== undefined || request.headers.has("sec-websocket-protocol");
+    // As above: an empty header answers no subprotocol.
+    const headers = needsHeader ? { "Sec-WebSocket-Protocol": protocol ?? "" } : undefined;
+    const data = upgrade(this.#server, request, { open, abandon, headers });
+    // Bun ignores the response to a request that it has upgraded.
+    this.response = data === undefined ? new Response(null, { status: 400 }) : UPGRADED;
+  }
+}
+
+const UPGRADED = new Response(null);
+
+const HOW_TO_SERVE = "serve it with { fetch: app.fetch, websocket }";
+
+interface UpgradeOptions {
+  readonly open: Open;
+  readonly abandon: () => void;
+  readonly headers: Bun.HeadersInit | undefined;
+}
+
+/** Upgrades the request. @returns The data of its socket; `undefined` where Bun refused, and the place is released. */
+function upgrade(
+  server: Server<BunSocketData>,
+  request: Request,
+  { open, abandon, headers }: UpgradeOptions,
+): BunSocketData | undefined {
   const data: BunSocketData = { open, abandon, link: undefined, closeEvent: undefined, onDrain: undefined };
-  if (!upgrade(server, c.req.raw, { data, headers })) {
+  if (!callUpgrade(server, request, headers === undefined ? { data } : { data, headers })) {
     abandon();
-    return c.body(null, 400);
+    return undefined;
   }
   // Bun 1.4 calls the `open` of the right websocket before `upgrade` returns, and that clears `data.open`.
   if (data.open !== undefined) {
     throw new UpgradeError(`Cannot upgrade: the websocket of Bun.serve is not the relay's; ${HOW_TO_SERVE}`);
   }
-  watchResponse(c, () => data.link?.startClosing(CLOSE_CODES.forbidden));
-  return response;
-};
+  return data;
+}
 
-const HOW_TO_SERVE = "serve it with { fetch: app.fetch, websocket }";
-
-function upgrade(server: Server<BunSocketData>, request: Request, options: UpgradeOptions): boolean {
+function callUpgrade(
+  server: Server<BunSocketData>,
+  request: Request,
+  options: { readonly data: BunSocketData; readonly headers?: Bun.HeadersInit },
+): boolean {
   try {
     return server.upgrade(request, options);
   } catch {
     throw new UpgradeError(`Cannot upgrade: Bun.serve has no websocket; ${HOW_TO_SERVE}`);
   }
-}
-
-interface UpgradeOptions {
-  readonly data: BunSocketData;
-  readonly headers: Headers;
 }
 
 export interface BunWebSocketOptions {

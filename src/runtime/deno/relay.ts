@@ -5,9 +5,10 @@
  */
 import type { Context, Hono } from "hono";
 import { Relay } from "../../core/relay.ts";
-import { createApp } from "../../http/app.ts";
+import { createRelayApp } from "../../http/app.ts";
+import { fetchDirectly } from "../../http/direct.ts";
 import { type RuntimeOptions, splitOptions } from "../options.ts";
-import { createDenoUpgrade, type DenoEnv } from "./upgrade.ts";
+import { createDenoUpgrade, type DenoEnv, peerAddressOf } from "./upgrade.ts";
 
 export type { RuntimeOptions } from "../options.ts";
 export type { DenoEnv } from "./upgrade.ts";
@@ -22,8 +23,7 @@ export interface DenoRelay {
 
 function peerAddress(c: Context<DenoEnv>): string | undefined {
   // An app whose `fetch` is called without a second argument has no env in its contexts.
-  const address = (c.env as DenoEnv["Bindings"] | undefined)?.remoteAddr;
-  return address !== undefined && "hostname" in address ? address.hostname : undefined;
+  return peerAddressOf(c.env as DenoEnv["Bindings"] | undefined);
 }
 
 /**
@@ -48,6 +48,8 @@ export function createDenoRelay(options: RuntimeOptions = {}): DenoRelay {
   const split = splitOptions(options);
   const relay = new Relay(split.relay);
   const idleTimeoutSeconds = Math.ceil((heartbeatMs * heartbeatMisses) / 1000);
-  const upgradeWebSocket = createDenoUpgrade({ idleTimeoutSeconds });
-  return { relay, routes: createApp(relay, { upgradeWebSocket, peerAddress }, split.app) };
+  const { upgradeWebSocket, startDirectUpgrade } = createDenoUpgrade({ idleTimeoutSeconds });
+  const app = createRelayApp(relay, { upgradeWebSocket, peerAddress }, split.app);
+  fetchDirectly(app, startDirectUpgrade);
+  return { relay, routes: app.routes };
 }

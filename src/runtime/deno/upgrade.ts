@@ -2,6 +2,7 @@ import { CLOSE_CODES } from "../../core/link/close-codes.ts";
 import type { Connection } from "../../core/link/connection.ts";
 import type { Link } from "../../core/link/link.ts";
 import { type Frame, frameText } from "../../core/protocol/frame.ts";
+import type { FetchUpgrade } from "../../http/direct.ts";
 import type { Open, UpgradeWebSocket } from "../../http/runtime.ts";
 import { watchResponse } from "../watch-response.ts";
 
@@ -18,54 +19,114 @@ export interface DenoUpgradeOptions {
   readonly idleTimeoutSeconds: number;
 }
 
+/** The upgrades of one relay for Deno.serve. */
+export interface DenoUpgrade {
+  readonly upgradeWebSocket: UpgradeWebSocket<DenoEnv>;
+  /** Makes the upgrade of a request that does not pass the app. */
+  startDirectUpgrade(request: Request, env: DenoEnv["Bindings"] | undefined): FetchUpgrade;
+}
+
+/** Returns the address at the other end of the request's socket. */
+export function peerAddressOf(env: DenoEnv["Bindings"] | undefined): string | undefined {
+  const address = env?.remoteAddr;
+  return address !== undefined && "hostname" in address ? address.hostname : undefined;
+}
+
 /**
  * Makes the upgrade for Deno.serve. Replaces the upgrade of `hono/deno`, which answers subprotocols that the relay does
  * not speak, and does not recognize `Upgrade: WebSocket` with capitals.
  */
-export function createDenoUpgrade(options: DenoUpgradeOptions): UpgradeWebSocket<DenoEnv> {
-  return (c, open, protocol, abandon) => {
-    const { socket, response } = Deno.upgradeWebSocket(c.req.raw, { idleTimeout: options.idleTimeoutSeconds });
+export function createDenoUpgrade(options: DenoUpgradeOptions): DenoUpgrade {
+  const upgrade = (request: Request, protocol: string | undefined): Deno.WebSocketUpgrade => {
+    const upgraded = Deno.upgradeWebSocket(request, { idleTimeout: options.idleTimeoutSeconds });
     // Set here instead of with the option `protocol` of Deno.upgradeWebSocket, for which Deno 2.9 takes the offer
     // `a,b`, without a space, for one name.
-    if (protocol !== undefined) response.headers.set("Sec-WebSocket-Protocol", protocol);
-    let isRefused = false;
-    watchResponse(c, () => {
-      isRefused = true;
-    });
-    socket.binaryType = "arraybuffer";
-    let link: Link | undefined;
-    // Cleared when the socket is open, because the listeners below live as long as the connection.
-    let pending: { readonly open: Open; readonly abandon: () => void } | undefined = { open, abandon };
-    const reportClose = (code: number, reason: string): void => {
-      if (link === undefined) pending?.abandon();
-      else link.onSocketGone(code, reason);
-    };
-    let connection: DenoConnection | undefined;
-    // An error thrown by one of these listeners would end the process (Deno 2.9). The functions that they call do not
-    // throw.
-    socket.onopen = () => {
-      if (isRefused) {
-        pending?.abandon();
-        socket.close(CLOSE_CODES.forbidden.code, CLOSE_CODES.forbidden.reason);
-      } else {
-        connection = new DenoConnection(socket, reportClose);
-        link = pending?.open(connection);
-      }
-      pending = undefined;
-    };
-    socket.onmessage = ({ data }) => {
-      const isText = typeof data === "string";
-      link?.onMessage(isText ? data : new Uint8Array(data), !isText);
-    };
-    socket.onerror = () => {};
-    // Deno 2.9 sometimes emits this event twice. Its code is 0 where no close frame came, and 1001 after idleTimeout.
-    // Both codes count as a lost connection: the client may not know of the end, and may return to its session.
-    socket.onclose = ({ code, reason }) => {
-      connection?.onSocketGone();
-      reportClose(code === 0 || code === 1001 ? 1006 : code, reason);
-    };
-    // Deno accepts any response with this status. This one has the headers that the app's middleware has set so far.
-    return c.body(null, 101, Object.fromEntries(response.headers));
+    if (protocol !== undefined) upgraded.response.headers.set("Sec-WebSocket-Protocol", protocol);
+    return upgraded;
+  };
+  return {
+    upgradeWebSocket: (c, open, protocol, abandon) => {
+      const { socket, response } = upgrade(c.req.raw, protocol);
+      let isRefused = false;
+      watchResponse(c, () => {
+        isRefused = true;
+      });
+      listen(socket, open, abandon, () => isRefused);
+      // Deno accepts any response with this status. This one has the headers that the app's middleware has set so far.
+      return c.body(null, 101, Object.fromEntries(response.headers));
+    },
+    startDirectUpgrade: (request, env) => new DirectDenoUpgrade(request, env, upgrade),
+  };
+}
+
+class DirectDenoUpgrade implements FetchUpgrade {
+  readonly #request: Request;
+  readonly #env: DenoEnv["Bindings"] | undefined;
+  readonly #upgrade: (request: Request, protocol: string | undefined) => Deno.WebSocketUpgrade;
+  response: Response | undefined = undefined;
+
+  constructor(
+    request: Request,
+    env: DenoEnv["Bindings"] | undefined,
+    upgrade: (request: Request, protocol: string | undefined) => Deno.WebSocketUpgrade,
+  ) {
+    this.#request = request;
+    this.#env = env;
+    this.#upgrade = upgrade;
+  }
+
+  peerAddress(): string | undefined {
+    return peerAddressOf(this.#env);
+  }
+
+  upgrade(open: Open, protocol: string | undefined, abandon: () => void): void {
+    const { socket, response } = this.#upgrade(this.#request, protocol);
+    listen(socket, open, abandon, () => false);
+    this.response = response;
+  }
+}
+
+/**
+ * Has the relay receive the socket's events.
+ *
+ * @param isRefused Whether the app replaced the response. The socket is then closed when it is open.
+ */
+function listen(socket: WebSocket, open: Open, abandon: () => void, isRefused: () => boolean): void {
+  socket.binaryType = "arraybuffer";
+  let link: Link | undefined;
+  // Cleared when the socket is open, because the listeners below live as long as the connection.
+  let pending: { readonly open: Open; readonly abandon: () => void; isRefused(): boolean } | undefined = {
+    open,
+    abandon,
+    isRefused,
+  };
+  const reportClose = (code: number, reason: string): void => {
+    if (link === undefined) pending?.abandon();
+    else link.onSocketGone(code, reason);
+  };
+  let connection: DenoConnection | undefined;
+  // An error thrown by one of these listeners would end the process (Deno 2.9). The functions that they call do not
+  // throw.
+  socket.onopen = () => {
+    if (pending?.isRefused() === true) {
+      pending?.abandon();
+      socket.close(CLOSE_CODES.forbidden.code, CLOSE_CODES.forbidden.reason);
+    } else {
+      connection = new DenoConnection(socket, reportClose);
+      link = pending?.open(connection);
+    }
+    pending = undefined;
+  };
+  socket.onmessage = ({ data }) => {
+    const isText = typeof data === "string";
+    link?.onMessage(isText ? data : new Uint8Array(data), !isText);
+  };
+  socket.onerror = () => {};
+  // Deno 2.9 sometimes emits this event twice. Its code is 0 where no close frame came, and 1001 after idleTimeout.
+  // Both codes count as a lost connection: the client may not know of the end, and may return to its session.
+  socket.onclose = ({ code, reason }) => {
+    connection?.onSocketGone();
+    reportClose(code === 0 || code === 1001 ? 1006 : code, reason);
   };
 }
 

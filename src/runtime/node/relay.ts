@@ -5,7 +5,7 @@
  */
 import type { Context, Hono } from "hono";
 import { Relay } from "../../core/relay.ts";
-import { createApp } from "../../http/app.ts";
+import { createRelayApp } from "../../http/app.ts";
 import { type RuntimeOptions, splitOptions } from "../options.ts";
 import { addClaim, type UpgradeServer } from "./attach.ts";
 import { createClaim, type NodeApp } from "./routes.ts";
@@ -55,15 +55,19 @@ export function createNodeRelay(options: RuntimeOptions = {}): NodeRelay {
   const split = splitOptions(options);
   const relay = new Relay(split.relay);
   const { closeTimeoutMs, limits } = relay;
-  const { upgradeWebSocket, answer } = createNodeUpgrade({ maxMessageBytes: limits.maxMessageBytes, closeTimeoutMs });
-  const routes = createApp(relay, { upgradeWebSocket, peerAddress }, split.app);
+  const upgrade = createNodeUpgrade({ maxMessageBytes: limits.maxMessageBytes, closeTimeoutMs });
+  const { routes, direct } = createRelayApp(
+    relay,
+    { upgradeWebSocket: upgrade.upgradeWebSocket, peerAddress },
+    split.app,
+  );
   const attached = new WeakSet<UpgradeServer>();
   return {
     relay,
     routes,
     attach: (server, app) => {
       if (attached.has(server)) throw new Error("Cannot attach the relay: it is attached to this server already");
-      addClaim(server, createClaim(app, routes, answer));
+      addClaim(server, createClaim(app, { routes, direct }, upgrade));
       attached.add(server);
     },
   };

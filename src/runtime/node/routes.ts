@@ -1,6 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import type { Hono } from "hono";
-import { UPGRADE_PATHS } from "../../http/app.ts";
+import { type RelayApp, UPGRADE_PATHS } from "../../http/app.ts";
 import type { Claim } from "./attach.ts";
 import { toRequest } from "./request.ts";
 import type { NodeEnv, NodeUpgrade } from "./upgrade.ts";
@@ -23,7 +22,7 @@ type Matched = readonly [readonly (readonly [readonly [handler: unknown, ...unkn
  *
  * @throws {TypeError} When the routes are not mounted in the app.
  */
-export function createClaim(app: NodeApp, routes: Hono<NodeEnv>, answer: NodeUpgrade["answer"]): Claim {
+export function createClaim(app: NodeApp, { routes, direct }: RelayApp<NodeEnv>, upgrade: NodeUpgrade): Claim {
   const ownHandlers = routes.routes.filter(({ path }) => UPGRADE_PATHS.includes(path)).map(({ handler }) => handler);
   const mountedHandlers = new Set(
     app.routes.map(({ handler }) => handler).filter((handler) => isOrWrapsOne(handler, ownHandlers)),
@@ -34,12 +33,28 @@ export function createClaim(app: NodeApp, routes: Hono<NodeEnv>, answer: NodeUpg
   const isRelayOnly = app.routes === routes.routes;
   return (incoming, isOnlyListener) => {
     if (!isHandshake(incoming)) return undefined;
+    const target = app === routes ? direct.readTarget(incoming.url ?? "") : undefined;
+    if (target !== undefined && isKnownHost(incoming)) {
+      return (socket, head) => upgrade.answerDirectly({ incoming, socket, head, target, upgrade: direct.upgrade });
+    }
     const request = toRequest(incoming);
     if (request === undefined) return undefined;
     const isForRelay = (isRelayOnly && isOnlyListener) || leadsTo(app, mountedHandlers, request, incoming);
     if (!isForRelay) return undefined;
-    return (socket, head) => answer({ incoming, socket, head, fetch: (env) => app.fetch(request, env) });
+    return (socket, head) => upgrade.answer({ incoming, socket, head, fetch: (env) => app.fetch(request, env) });
   };
+}
+
+/** The latest header Host that was found to be good. Most clients of a server send the same one. */
+let goodHost: string | undefined;
+
+/** Returns whether a Request can be made with the header Host. */
+function isKnownHost(incoming: IncomingMessage): boolean {
+  const { host } = incoming.headers;
+  if (host === undefined || host === goodHost) return true;
+  if (toRequest(incoming) === undefined) return false;
+  goodHost = host;
+  return true;
 }
 
 /** Returns whether the request asks for a WebSocket (RFC 6455 §4.2.1). The other headers may be wrong. */

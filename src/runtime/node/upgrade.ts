@@ -1,11 +1,14 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
+import type { DirectTarget, DirectUpgrade } from "../../http/direct.ts";
+import { refusalResponse } from "../../http/refusal.ts";
 import type { Open, UpgradeWebSocket } from "../../http/runtime.ts";
 import { UpgradeError } from "../../http/upgrade-error.ts";
+import type { UpgradeRequest } from "../../http/upgrade-request.ts";
 import { handshakeHeaders } from "../handshake-headers.ts";
 import { afterEarlierResponses } from "./hand-back.ts";
-import { ignore, writeResponse } from "./request.ts";
-import { createWsServer, type WsServerOptions } from "./ws-server.ts";
+import { ignore, toRequest, writeResponse } from "./request.ts";
+import { createWsServer, type WsServer, type WsServerOptions } from "./ws-server.ts";
 
 /** The environment of the app's handlers on node:http. */
 export interface NodeEnv {
@@ -22,11 +25,19 @@ export interface NodeHandshake {
   fetch(env: NodeEnv["Bindings"]): Response | Promise<Response>;
 }
 
+/** A handshake that the app need not see. */
+export interface DirectHandshake extends Omit<NodeHandshake, "fetch"> {
+  readonly target: DirectTarget;
+  readonly upgrade: DirectUpgrade["upgrade"];
+}
+
 /** The upgrade for node:http. */
 export interface NodeUpgrade {
   readonly upgradeWebSocket: UpgradeWebSocket<NodeEnv>;
   /** Has the app handle the request, and upgrades it where the app's route calls `upgradeWebSocket`. Never throws. */
   answer(handshake: NodeHandshake): void;
+  /** Upgrades or refuses the request without the app. Never throws. */
+  answerDirectly(handshake: DirectHandshake): void;
 }
 
 /**
@@ -64,7 +75,7 @@ interface HandledRequest {
  *    asynchronous step between this check and the upgrade. Any other response is written to the socket.
  */
 export function createNodeUpgrade(options: WsServerOptions): NodeUpgrade {
-  const acceptHandshake = createWsServer(options);
+  const { accept, acceptDirectly } = createWsServer(options);
   const handledRequests = new WeakMap<IncomingMessage, HandledRequest>();
 
   async function handle({ incoming, socket, head, fetch }: NodeHandshake): Promise<void> {
@@ -77,7 +88,7 @@ export function createNodeUpgrade(options: WsServerOptions): NodeUpgrade {
       upgradeCall?.abandon();
       writeResponse(incoming, socket, response);
     } else if (socket.readable && socket.writable) {
-      acceptHandshake({
+      accept({
         socket,
         head,
         key: incoming.headers["sec-websocket-key"],
@@ -89,6 +100,13 @@ export function createNodeUpgrade(options: WsServerOptions): NodeUpgrade {
       upgradeCall.abandon();
       socket.destroy();
     }
+  }
+
+  async function handleDirectly(handshake: DirectHandshake): Promise<void> {
+    const { incoming, socket, upgrade } = handshake;
+    const outcome = upgrade(new NodeUpgradeRequest(handshake, acceptDirectly));
+    const refusal = outcome instanceof Promise ? await outcome : outcome;
+    if (refusal !== undefined) writeResponse(incoming, socket, refusalResponse(refusal));
   }
 
   return {
@@ -111,7 +129,63 @@ export function createNodeUpgrade(options: WsServerOptions): NodeUpgrade {
         handle(handshake).catch(() => socket.destroy());
       });
     },
+    answerDirectly: (handshake) => {
+      const { socket } = handshake;
+      socket.on("error", ignore);
+      afterEarlierResponses(socket, () => {
+        handleDirectly(handshake).catch(() => socket.destroy());
+      });
+    },
   };
+}
+
+/** A handshake on node:http that does not pass the app. */
+class NodeUpgradeRequest implements UpgradeRequest {
+  readonly #handshake: DirectHandshake;
+  readonly #accept: WsServer["acceptDirectly"];
+
+  constructor(handshake: DirectHandshake, accept: WsServer["acceptDirectly"]) {
+    this.#handshake = handshake;
+    this.#accept = accept;
+  }
+
+  get method(): string {
+    return this.#handshake.incoming.method ?? "";
+  }
+
+  get path(): string {
+    return this.#handshake.target.path;
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#handshake.incoming.headers[name];
+    // Only Set-Cookie, which no client sends, is a list.
+    return typeof value === "string" ? value : undefined;
+  }
+
+  query(name: string): string | undefined {
+    return this.#handshake.target.query(name);
+  }
+
+  peerAddress(): string | undefined {
+    return this.#handshake.socket.remoteAddress;
+  }
+
+  toRequest(): Request {
+    const request = toRequest(this.#handshake.incoming);
+    if (request === undefined) throw new TypeError("Cannot make a Request: the URL does not parse");
+    return request;
+  }
+
+  upgrade(open: Open, protocol: string | undefined, abandon: () => void): void {
+    const { incoming, socket, head } = this.#handshake;
+    if (socket.readable && socket.writable) {
+      this.#accept({ socket, head, key: incoming.headers["sec-websocket-key"], protocol, headers: [], open });
+    } else {
+      abandon();
+      socket.destroy();
+    }
+  }
 }
 
 /** Returns the app's response; 500 where the app throws or rejects, as for the server's ordinary requests. */

@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import type { Server } from "node:http";
+import type { IncomingMessage, Server } from "node:http";
 import type { Socket } from "node:net";
 import process from "node:process";
 import { createNodeWebSocket } from "@hono/node-ws";
@@ -23,6 +23,14 @@ export interface AcceptedHandshake {
   readonly headers: readonly (readonly [name: string, value: string])[];
   /** Called when the WebSocket is open. */
   readonly open: Open;
+}
+
+/** Upgrades accepted handshakes. */
+export interface WsServer {
+  /** Upgrades a handshake that the app has accepted. */
+  accept(handshake: AcceptedHandshake): void;
+  /** Upgrades a handshake that did not pass the app: `ws` gets it without node-ws, whose events the relay ignores. */
+  acceptDirectly(handshake: AcceptedHandshake): void;
 }
 
 export interface WsServerOptions {
@@ -60,23 +68,23 @@ interface StandInRequest {
  * node-ws listens to a server's upgrade events, asks a Hono app about each request, and has `ws` upgrade the accepted
  * ones. Here the server is a bare event emitter, and the app accepts every request, because `upgrade.ts` has asked the
  * real app before.
- *
- * @returns The function that upgrades one accepted handshake.
  */
-export function createWsServer(options: WsServerOptions): (handshake: AcceptedHandshake) => void {
+export function createWsServer(options: WsServerOptions): WsServer {
+  const openLink = (ws: RelaySocket, { socket, open }: StandInRequest): void => {
+    ws.link = open(new NodeConnection(ws, socket, new FairReader(ws, socket)));
+    ws.clients = wss.clients;
+    if (isBun) socket.once("finish", () => ws.reportAnsweredClose());
+  };
   /** The part of a Hono app that node-ws calls. */
   const acceptingApp = {
     request(_url: URL, _init: unknown, env: { incoming: StandInRequest }): Response | Promise<Response> {
-      const { socket, open } = env.incoming;
+      const { incoming } = env;
       // The part of a context that node-ws 1.3.1 reads.
       const context = { env, req: { url: "http://localhost/", header: () => "websocket" } } as unknown as Context;
       return upgradeWebSocket(context, {
         onOpen: (_event, { raw }) => {
           // Every socket of this server is a RelaySocket, because of wss.options.WebSocket below.
-          const ws = raw as RelaySocket;
-          ws.link = open(new NodeConnection(ws, socket, new FairReader(ws, socket)));
-          ws.clients = wss.clients;
-          if (isBun) socket.once("finish", () => ws.reportAnsweredClose());
+          openLink(raw as RelaySocket, incoming);
         },
       });
     },
@@ -97,20 +105,36 @@ export function createWsServer(options: WsServerOptions): (handshake: AcceptedHa
   // node-ws uses only the upgrade event of the server that it is given.
   injectWebSocket(emitter as unknown as Server);
 
-  return ({ socket, head, key, protocol, headers, open }) => {
-    const request: StandInRequest = {
-      method: "GET",
-      url: "/",
-      headers: {
-        upgrade: "websocket",
-        "sec-websocket-version": "13",
-        "sec-websocket-key": key,
-        "sec-websocket-protocol": protocol,
-      },
-      socket,
-      open,
-      headerLines: headers.map(([name, value]) => `${name}: ${value}`),
-    };
-    emitter.emit("upgrade", request, socket, head.length === 0 && isBun ? UNSOLICITED_PONG : head);
+  return {
+    accept: (handshake) => {
+      emitter.emit("upgrade", standInFor(handshake), handshake.socket, headOf(handshake));
+    },
+    acceptDirectly: (handshake) => {
+      const request = standInFor(handshake);
+      // `ws` uses only the properties that a StandInRequest has, and its sockets are RelaySockets, as above.
+      wss.handleUpgrade(request as unknown as IncomingMessage, handshake.socket, headOf(handshake), (ws) =>
+        openLink(ws as RelaySocket, request),
+      );
+    },
   };
+}
+
+function standInFor({ socket, key, protocol, headers, open }: AcceptedHandshake): StandInRequest {
+  return {
+    method: "GET",
+    url: "/",
+    headers: {
+      upgrade: "websocket",
+      "sec-websocket-version": "13",
+      "sec-websocket-key": key,
+      "sec-websocket-protocol": protocol,
+    },
+    socket,
+    open,
+    headerLines: headers.map(([name, value]) => `${name}: ${value}`),
+  };
+}
+
+function headOf({ head }: AcceptedHandshake): Buffer {
+  return head.length === 0 && isBun ? UNSOLICITED_PONG : head;
 }

@@ -13,7 +13,7 @@ function check(headers: Readonly<Record<string, string | undefined>> = {}, metho
   for (const [name, value] of Object.entries({ ...GOOD, ...headers })) {
     if (value !== undefined) request.headers.set(name, value);
   }
-  return checkHandshake(request);
+  return checkHandshake({ method, header: (name) => request.headers.get(name) ?? undefined });
 }
 
 describe("a handshake according to RFC 6455", () => {

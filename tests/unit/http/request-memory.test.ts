@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
-import { createApp } from "../../../src/http/app.ts";
+import { createApp, createRelayApp } from "../../../src/http/app.ts";
 import type { AppOptions } from "../../../src/http/app-options.ts";
 import type { Open } from "../../../src/http/runtime.ts";
 import { FakeConnection, startRelay } from "../fakes.ts";
@@ -33,6 +33,42 @@ test.each<[string, string, AppOptions]>([
   ["/echo", "by default", {}],
 ])("a connection to %s keeps nothing of its request in memory, %s", async (path, _when, options) => {
   const { relay, link, upgrades, request } = await dial(path, options);
+  await setImmediate();
+  collectGarbage();
+  expect(request.deref()).toBeUndefined();
+  expect(relay.holdings.connections).toBe(1);
+  expect(link?.hasEnded).toBe(false);
+  expect(upgrades.length).toBe(1);
+});
+
+/** Opens a connection without the app, and keeps only a weak reference to its request. */
+async function dialDirectly(path: string, options: AppOptions) {
+  const { relay } = startRelay();
+  const upgrades: Open[] = [];
+  const unused = (): Response => new Response(null);
+  const { direct } = createRelayApp(relay, { upgradeWebSocket: unused, peerAddress: () => undefined }, options);
+  const headers = new Headers(HANDSHAKE);
+  const request = {
+    method: "GET",
+    path,
+    header: (name: string) => headers.get(name) ?? undefined,
+    query: () => undefined,
+    peerAddress: () => "192.0.2.1",
+    toRequest: () => new Request(`http://localhost${path}`),
+    upgrade: (open: Open) => void upgrades.push(open),
+  };
+  expect(await direct.upgrade(request)).toBeUndefined();
+  const link = upgrades[0]?.(new FakeConnection());
+  return { relay, link, upgrades, request: new WeakRef(request) };
+}
+
+test.each<[string, AppOptions]>([
+  ["/ws", {}],
+  ["/ws", { maxConnectionsPerIp: 1 }],
+  ["/ws", { authorize: () => ({ allow: true, id: "7" }) }],
+  ["/echo", {}],
+])("a connection to %s that did not pass the app keeps nothing of its request in memory", async (path, options) => {
+  const { relay, link, upgrades, request } = await dialDirectly(path, options);
   await setImmediate();
   collectGarbage();
   expect(request.deref()).toBeUndefined();

@@ -6,6 +6,13 @@ import type { Backlog, Holder, MemoryBudget } from "./memory-budget.ts";
 import type { Flushable, Turn } from "./turn.ts";
 import { UnsentAcks } from "./unsent-acks.ts";
 
+/**
+ * Size of the waiting frames from which they are written at once. A longer write saves nothing. At the end of the turn,
+ * large frames would find the socket's buffer full, and the runtime would copy them into a buffer of its own. And
+ * frames that wait for the end of a long turn outlive the collections of an engine's young generation.
+ */
+const MAX_JOINED_BYTES = 32_768;
+
 /** Parts and settings that all outboxes of a relay share. */
 export interface OutboxContext {
   readonly limits: Pick<Limits, "maxBufferedBytes">;
@@ -22,7 +29,8 @@ export interface OutboxContext {
 export class Outbox implements Backlog, Flushable {
   readonly #connection: Connection;
   readonly #context: OutboxContext;
-  #frames: Frame[] = [];
+  /** `undefined` if there are none, as in most outboxes at most times. */
+  #frames: Frame[] | undefined = undefined;
   #size = 0;
   /** Bytes in the runtime's buffer at the last recount. */
   #unsentBytes = 0;
@@ -71,11 +79,18 @@ export class Outbox implements Backlog, Flushable {
     return this.isSlow() && this.#context.heartbeat.beatsSince(this.#slowSinceTick) >= beats;
   }
 
-  /** Adds a frame. All frames are written at the end of this turn, in the order of adding. */
+  /**
+   * Adds a frame. All frames are written in the order of adding: at the end of this turn, or now if they have many
+   * bytes.
+   */
   add(frame: Frame): void {
     this.#size += frame.size;
     this.#context.budget.count(frame.size);
-    if (this.#frames.push(frame) === 1) this.#context.turn.add(this);
+    // Not an empty array and a push: V8 would make room for 17 frames, and most writes have one.
+    if (this.#frames === undefined) this.#frames = [frame];
+    else this.#frames.push(frame);
+    if (this.#size >= MAX_JOINED_BYTES) this.flush();
+    else if (this.#frames.length === 1) this.#context.turn.add(this);
   }
 
   /** Counts the next frame as an ack, until the operating system has taken it. */
@@ -125,8 +140,8 @@ export class Outbox implements Backlog, Flushable {
   /** Writes all frames now. */
   flush(): void {
     const frames = this.#frames;
-    if (frames.length === 0) return;
-    this.#frames = [];
+    if (frames === undefined) return;
+    this.#frames = undefined;
     this.#context.budget.count(-this.#size);
     this.#size = 0;
     // Without it, bytes taken since the last recount and bytes added below would cancel each other out.
@@ -138,7 +153,7 @@ export class Outbox implements Backlog, Flushable {
 
   /** Drops all frames: the link has ended. Bytes in the runtime's buffer still count. */
   discard(): void {
-    this.#frames = [];
+    this.#frames = undefined;
     this.#context.budget.count(-this.#size);
     this.#size = 0;
     this.recount();

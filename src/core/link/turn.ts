@@ -9,24 +9,35 @@ export interface Flushable {
 
 /**
  * The outboxes of a relay that have frames to write at the end of this turn of the event loop. The first of them
- * schedules one flush for all, so each connection is written once per turn.
+ * schedules one flush for all. So frames for one connection leave together.
  */
 export class Turn {
   readonly #schedule: Schedule;
-  #waiting: Flushable[] = [];
+  /** The first `#count` entries wait. The other entries are empty: the array keeps its length for later turns. */
+  #waiting: (Flushable | undefined)[] = [];
+  #count = 0;
+  /** Takes the place of `#waiting` while that is flushed. All its entries are empty. */
+  #spare: (Flushable | undefined)[] = [];
 
   constructor(schedule: Schedule) {
     this.#schedule = schedule;
   }
 
-  /** Flushes the outbox at the end of this turn. Add each outbox once per turn. */
+  /** Flushes the outbox at the end of this turn. */
   add(outbox: Flushable): void {
-    if (this.#waiting.push(outbox) === 1) this.#schedule(this.#flush);
+    this.#waiting[this.#count++] = outbox;
+    if (this.#count === 1) this.#schedule(this.#flush);
   }
 
   readonly #flush = (): void => {
     const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const outbox of waiting) outbox.flush();
+    const count = this.#count;
+    this.#waiting = this.#spare;
+    this.#count = 0;
+    for (let at = 0; at < count; at++) {
+      waiting[at]?.flush();
+      waiting[at] = undefined;
+    }
+    this.#spare = waiting;
   };
 }

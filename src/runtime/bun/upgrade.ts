@@ -193,11 +193,13 @@ function closeCodeFor(reason: string): number {
 let corkedFrames: readonly Frame[] = [];
 
 function sendCorked(ws: ServerWebSocket<BunSocketData>): void {
-  for (const frame of corkedFrames) {
-    // The payload of a binary frame is always bytes.
-    if (frame.binary) ws.sendBinary(frame.payload as Uint8Array);
-    else ws.sendText(frameText(frame));
-  }
+  for (const frame of corkedFrames) send(ws, frame);
+}
+
+function send(ws: ServerWebSocket<BunSocketData>, frame: Frame): void {
+  // The payload of a binary frame is always bytes.
+  if (frame.binary) ws.sendBinary(frame.payload as Uint8Array);
+  else ws.sendText(frameText(frame));
 }
 
 /** A connection over Bun.serve. It sends all frames of a turn within one cork. */
@@ -209,6 +211,12 @@ class BunConnection implements Connection {
   }
 
   write(frames: readonly Frame[]): void {
+    const [frame] = frames;
+    if (frames.length === 1 && frame !== undefined) {
+      // A cork costs as much as sending the frame to it.
+      send(this.#ws, frame);
+      return;
+    }
     corkedFrames = frames;
     this.#ws.cork(sendCorked);
     corkedFrames = [];

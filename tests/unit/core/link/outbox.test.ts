@@ -63,6 +63,46 @@ describe("the frames of one turn", () => {
   });
 });
 
+describe("frames of 32 KiB together", () => {
+  test("are written at once, and the frames after them at the end of the turn, in order", () => {
+    const { connection, outbox } = open();
+    const half = "x".repeat(16_384);
+    for (const words of ["a", half, half, "b", "c"]) outbox.add(text(words));
+    expect(connection.did).toEqual([`write a,${half},${half}`]);
+    turn.end();
+    expect(connection.did).toEqual([`write a,${half},${half}`, "write b,c"]);
+  });
+
+  test("leave nothing to be flushed at the end of the turn if there is just one", () => {
+    const { connection, outbox } = open();
+    outbox.add(text("x".repeat(32_768)));
+    expect(connection.did.length).toBe(1);
+    expect(turn.scheduled).toBe(0);
+  });
+
+  test("count in the runtime's buffer when they are written", () => {
+    const { connection, outbox } = open();
+    outbox.add(text("x".repeat(32_768)));
+    expect(outbox.bufferedBytes()).toBe(0);
+    connection.waitingBytes = 30_000;
+    expect(outbox.bufferedBytes()).toBe(30_000);
+  });
+});
+
+test("a frame that is added while others are flushed is written at the end of the next turn", () => {
+  const one = open();
+  const two = open();
+  one.connection.write = (frames) => {
+    one.connection.frames.push(...frames);
+    two.outbox.add(text("b"));
+  };
+  one.outbox.add(text("a"));
+  turn.end();
+  expect([one.connection.heard, two.connection.heard]).toEqual([["a"], []]);
+  turn.end();
+  expect(two.connection.heard).toEqual(["b"]);
+});
+
 test("a flush before the end of the turn writes at once, and nothing twice", () => {
   const { connection, outbox } = open();
   outbox.add(text("a"));

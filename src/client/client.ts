@@ -1,10 +1,10 @@
-import type { RelayFrame } from "../core/protocol/json-frames.ts";
+import type { ClientFrame, RelayFrame } from "../core/protocol/json-frames.ts";
 import { type Connection, type ConnectionOptions, keepConnection, type Welcome } from "./connection.ts";
 import { fromBase64 } from "./data.ts";
 import { ignorable, RelayError, toRelayError } from "./errors.ts";
 import { type Ending, Events, type RelayClientEvents, type RelayMessage } from "./events.ts";
 import { Inbox } from "./inbox.ts";
-import { type Ack, type QueueOptions, Requests } from "./requests.ts";
+import { type QueueOptions, Requests } from "./requests.ts";
 import { Room } from "./room.ts";
 import { subscribe, unsubscribe } from "./subscriptions.ts";
 
@@ -61,7 +61,7 @@ export class RelayClient<Data = unknown>
   readonly #requests: Requests;
   readonly #inbox = new Inbox<RelayMessage<Data>>(
     (message) => this.emit("message", message),
-    (sequenceId) => this.#connection.send({ type: "sequenceAck", sequenceId }),
+    (sequenceId) => this.#tell({ type: "sequenceAck", sequenceId }),
   );
   readonly #joined = new Set<string>();
   readonly #watched = new Set<string>();
@@ -84,13 +84,13 @@ export class RelayClient<Data = unknown>
         this.#rejectReady = reject;
       }),
     );
-    this.#requests = new Requests((text) => this.#connection.send(text), options);
     this.#connection = keepConnection(
       url,
       options,
       (frame, size) => this.#onFrame(frame, size),
       (ending, retryMs) => this.#onLost(ending, retryMs),
     );
+    this.#requests = new Requests(this.#connection, options);
     this.#signal = options.signal;
     if (this.#signal?.aborted) {
       this.close();
@@ -120,8 +120,8 @@ export class RelayClient<Data = unknown>
    * ```
    */
   send(to: string, data: Data, { signal }: SendOptions = {}): Promise<SendOutcome> {
-    const outcomeOf = ({ outcome }: Ack): SendOutcome => (outcome === "queued" ? "queued" : "delivered");
-    return this.#requests.ask({ type: "send", to }, outcomeOf, data, signal);
+    // A send that did not fail has no other outcome.
+    return this.#requests.ask({ type: "send", to }, ({ outcome }) => outcome as SendOutcome, data, signal);
   }
 
   /** Returns the room with this name. The client joins the room only when the room's `join` is called. */
@@ -170,12 +170,17 @@ export class RelayClient<Data = unknown>
     this.#id = id;
     this.#inbox.restart(resumed);
     if (!resumed) {
-      for (const room of this.#joined) this.#connection.send({ type: "join", room });
-      for (const watched of this.#watched) this.#connection.send({ type: "watch", id: watched });
+      for (const room of this.#joined) this.#tell({ type: "join", room });
+      for (const watched of this.#watched) this.#tell({ type: "watch", id: watched });
     }
     this.#requests.restart(resumed, limits);
     this.#resolveReady();
     this.emit("connected", { id, resumed, recovered });
+  }
+
+  /** Sends a frame that has no answer. */
+  #tell(frame: ClientFrame): void {
+    this.#connection.send(JSON.stringify(frame));
   }
 
   #onFrame(frame: RelayFrame, size: number): void {
@@ -207,7 +212,7 @@ export class RelayClient<Data = unknown>
   #onMessage(frame: Extract<RelayFrame, { type: "message" }>, size: number): void {
     const { sequenceId, from, room, data, encoding } = frame;
     // The library does not check the data: `Data` is what the app's clients have agreed to send.
-    const content = (encoding === undefined ? data : fromBase64(String(data))) as Data;
+    const content = (encoding ? fromBase64(data as string) : data) as Data;
     this.#inbox.add(sequenceId, { from, room, data: content }, size);
   }
 

@@ -1,4 +1,5 @@
-import type { ClientFrame, RelayFrame } from "../core/protocol/json-frames.ts";
+import type { RelayFrame } from "../core/protocol/json-frames.ts";
+import { type FrameParts, joinFrame } from "./data.ts";
 import type { Ending } from "./events.ts";
 import type { ClientSocket, ClientSocketConstructor } from "./socket.ts";
 
@@ -24,7 +25,8 @@ export interface ConnectionOptions {
   readonly connectTimeoutMs?: number;
 }
 
-const PROTOCOL = "relay.v1.json";
+/** The subprotocols in order of preference. The first one takes bytes as they are; relays before 0.2 lack it. */
+const PROTOCOLS = ["relay.v1.json-bytes", "relay.v1.json"];
 /** Close codes below 4500 after which the client does not reconnect. */
 const FINAL_CODES = [1002, 1003, 1007, 1008, 1009];
 const EXPIRED_CODE = 4002;
@@ -37,12 +39,14 @@ const REFUSAL = /^([a-z_]+): /;
 
 /** A connection to the relay that reconnects when it is lost. */
 export interface Connection {
+  /** Joins the parts of a frame, in the form that the present connection takes. */
+  pack(parts: FrameParts): string | Uint8Array<ArrayBuffer>;
   /**
-   * Sends the frame, or its text.
+   * Sends a frame, which is a text in JSON or packed.
    *
    * @returns `false` where there is no welcomed connection; the frame is not sent then.
    */
-  send(frame: ClientFrame | string): boolean;
+  send(frame: string | Uint8Array): boolean;
   /** Connects, unless there is a connection or an attempt to connect. */
   connect(): void;
   /** Closes for good. */
@@ -54,7 +58,7 @@ export interface Connection {
 /**
  * Makes a connection. It connects when `connect` is called.
  *
- * @param onFrame Receives each frame of the relay, and its size in UTF-16 units.
+ * @param onFrame Receives each frame of the relay, and its size in UTF-16 units or bytes.
  * @param onLost Runs when a connection or an attempt has ended. `retryMs` is the delay before the next attempt;
  *   `undefined` where the connection is closed for good.
  */
@@ -68,8 +72,14 @@ export function keepConnection(
   url.protocol = url.protocol.replace("http", "ws");
   // A browser hides the status of a refused handshake from the page, but not the code of a close frame.
   url.searchParams.set("refusal", "close");
-  const Socket = options.WebSocket ?? findWebSocket();
-  const { token, minDelayMs = 500, maxDelayMs = 30_000, connectTimeoutMs = 10_000 } = options;
+  const {
+    WebSocket: Socket = (globalThis as { WebSocket?: unknown }).WebSocket as ClientSocketConstructor,
+    token,
+    minDelayMs = 500,
+    maxDelayMs = 30_000,
+    connectTimeoutMs = 10_000,
+  } = options;
+  if (!Socket) throw new TypeError("Cannot connect: there is no WebSocket; pass options.WebSocket");
   if (typeof token !== "function") subprotocolsFor(token);
 
   let socket: ClientSocket | undefined;
@@ -86,8 +96,8 @@ export function keepConnection(
   let isPageCached = false;
   let isClosed = false;
 
-  function send(frame: ClientFrame | string): boolean {
-    if (isWelcomed) socket?.send(typeof frame === "string" ? frame : JSON.stringify(frame));
+  function send(frame: string | Uint8Array): boolean {
+    if (isWelcomed) socket?.send(frame);
     return isWelcomed;
   }
 
@@ -115,22 +125,22 @@ export function keepConnection(
   }
 
   function openSocket(protocols: string[]): void {
-    if (resumeToken !== "") {
+    if (resumeToken) {
       url.searchParams.set("resume", resumeToken);
       // An attempt that the client gave up may reach the relay late. It must not take the session from a later attempt.
       url.searchParams.set("attempt", `${attempts}`);
     }
     const newSocket = new Socket(url.href, protocols);
     socket = newSocket;
+    newSocket.binaryType = "arraybuffer";
     newSocket.onerror = () => {};
-    newSocket.onmessage = ({ data }) => {
+    newSocket.onmessage = ({ data }: { readonly data: string | ArrayBuffer }) => {
       restartTimer();
-      const text = String(data);
-      const frame = parseFrame(text);
+      const frame = readFrame(data);
       // The server does not speak the protocol now. The client retries, because a relay may answer at this address
       // later.
-      if (newSocket.protocol !== PROTOCOL || frame === undefined) endConnection(1006, "This is no relay", GIVE_UP_CODE);
-      else handleFrame(frame, text.length);
+      if (!frame || !PROTOCOLS.includes(newSocket.protocol)) endConnection(1006, "This is no relay", GIVE_UP_CODE);
+      else handleFrame(frame, (data as string).length ?? (data as ArrayBuffer).byteLength);
     };
     newSocket.onclose = ({ code, reason }) =>
       endConnection(
@@ -147,10 +157,10 @@ export function keepConnection(
       maxSilenceMs = frame.heartbeatMs * 2.5;
       restartTimer();
     } else if (frame.type === "ping") {
-      send({ type: "pong" });
+      send('{"type":"pong"}');
     }
     // Not at a welcome: the relay may close the connection right after it.
-    if (frame.type === "ping" || frame.type === "ack") failures = 0;
+    if (/^(ping|ack)$/.test(frame.type)) failures = 0;
     onFrame(frame, size);
   }
 
@@ -162,7 +172,7 @@ export function keepConnection(
   function restartTimer(): void {
     clearTimeout(timer);
     timer = setTimeout(() => {
-      send({ type: "ping" });
+      send('{"type":"ping"}');
       timer = setTimeout(
         () => endConnection(1006, socket ? "Nothing was heard from the relay" : "There is no token yet", GIVE_UP_CODE),
         maxSilenceMs * 0.2,
@@ -182,10 +192,10 @@ export function keepConnection(
     clearTimeout(timer);
     socket = undefined;
     isActive = isWelcomed = false;
-    if (oldSocket !== undefined) {
+    if (oldSocket) {
       oldSocket.onmessage = oldSocket.onclose = null;
       // A browser accepts only 1000 and 3000 to 4999.
-      if (closeCode !== undefined) oldSocket.close(closeCode, reason);
+      if (closeCode) oldSocket.close(closeCode, reason);
     }
     const hasExpired = code === EXPIRED_CODE && typeof token === "string";
     isClosed ||= FINAL_CODES.includes(code) || code >= 4500 || hasExpired;
@@ -205,6 +215,7 @@ export function keepConnection(
   }
 
   return {
+    pack: (parts) => joinFrame(parts, socket?.protocol === PROTOCOLS[0]),
     send,
     connect,
     close,
@@ -219,32 +230,32 @@ export function keepConnection(
   };
 }
 
-/** Returns the global WebSocket class. @throws {TypeError} When there is none. */
-function findWebSocket(): ClientSocketConstructor {
-  const { WebSocket } = globalThis as { WebSocket?: ClientSocketConstructor };
-  if (WebSocket === undefined) throw new TypeError("Cannot connect: there is no WebSocket; pass options.WebSocket");
-  return WebSocket;
-}
-
 /**
- * Returns the subprotocols to offer: the protocol, and the token if there is one.
+ * Returns the subprotocols to offer: the protocols, and the token if there is one.
  *
  * @throws {TypeError} When the token has a character that a header cannot have.
  */
 function subprotocolsFor(token: unknown): string[] {
-  if (token === undefined) return [PROTOCOL];
+  if (token === undefined) return PROTOCOLS;
   if (typeof token !== "string" || !/^[\w!#$%&'*+.^`|~-]+$/.test(token)) {
     throw new TypeError("Cannot connect: no header could carry the token");
   }
-  return [PROTOCOL, `bearer.${token}`];
+  return [...PROTOCOLS, `bearer.${token}`];
 }
 
-/** Parses a frame of the relay. @returns `undefined` where the text is no JSON object. */
-function parseFrame(text: string): RelayFrame | undefined {
+/**
+ * Reads a frame of the relay: JSON, and in a binary frame the data behind a line feed.
+ *
+ * @returns `undefined` where the text is no JSON object.
+ */
+function readFrame(content: string | ArrayBuffer): RelayFrame | undefined {
   try {
-    const frame: unknown = JSON.parse(text);
+    const bytes = typeof content !== "string" && new Uint8Array(content);
+    const end = bytes ? bytes.indexOf(10) : 0;
+    const frame = JSON.parse(bytes ? new TextDecoder().decode(bytes.subarray(0, end)) : (content as string));
+    if (bytes) frame.data = bytes.slice(end + 1);
     // The client trusts the relay to follow the protocol.
-    return typeof frame === "object" && frame !== null ? (frame as RelayFrame) : undefined;
+    return Object(frame) === frame ? frame : undefined;
   } catch {
     return undefined;
   }

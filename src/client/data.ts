@@ -4,42 +4,55 @@ import { RelayError } from "./errors.ts";
 const MAX_DEPTH = 127;
 
 /**
- * Encodes data as the last fields of a frame, `,"data":…`: bytes as base64, everything else as JSON.
+ * Encodes data: bytes as a copy of them, everything else as a field of a frame, `,"data":…`.
  *
  * @throws {RelayError} `bad_data` when JSON would change the data.
  */
-export function encodeData(data: unknown): string {
+export function encodeData(data: unknown): string | Uint8Array {
   try {
-    const bytes = readBytes(data);
-    return bytes === undefined ? `,"data":${toJson(data)}` : `,"data":"${toBase64(bytes)}","encoding":"base64"`;
+    return readBytes(data)?.slice() ?? `,"data":${toJson(data)}`;
   } catch (error) {
     // Other errors: a toJSON of the app threw, or the buffer was transferred to another thread.
     throw error instanceof RelayError ? error : badData(String(error));
   }
 }
 
-/** Encodes base64. Node before 25 and older browsers have no `toBase64`. */
-function toBase64(bytes: Uint8Array & { toBase64?(): string }): string {
-  if (bytes.toBase64) return bytes.toBase64();
-  let binary = "";
-  // A call takes a bounded number of arguments.
-  for (let at = 0; at < bytes.length; at += 8192) binary += String.fromCharCode(...bytes.subarray(at, at + 8192));
-  return btoa(binary);
+/** The parts of a frame with data. The frame in JSON is `start`, `data` and `end`, where `data` is a text. */
+export interface FrameParts {
+  readonly start: string;
+  /** Bytes, or a text: the field `data` in JSON, empty in a frame without data. */
+  readonly data: string | Uint8Array;
+  readonly end: string;
 }
 
-/** Decodes base64. A loop, because `Uint8Array.from` makes a string of each byte: 700 kB take 6 ms in place of 195. */
+/**
+ * Joins the parts of a frame.
+ *
+ * @param isBinary Whether the relay takes bytes as they are, in a binary frame behind a line of JSON. Otherwise they
+ * become a field in base64.
+ */
+export function joinFrame({ start, data, end }: FrameParts, isBinary: boolean): string | Uint8Array<ArrayBuffer> {
+  if (typeof data === "string") return start + data + end;
+  if (!isBinary) {
+    const binary = Array.from(data, (byte) => String.fromCharCode(byte)).join("");
+    return `${start},"data":"${btoa(binary)}","encoding":"base64"${end}`;
+  }
+  // The spaces make room for the data.
+  const frame = new TextEncoder().encode(`${start}${end}\n${" ".repeat(data.length)}`);
+  frame.set(data, frame.length - data.length);
+  return frame;
+}
+
+/** Decodes base64, which comes only from a relay that does not send bytes as they are. */
 export function fromBase64(text: string): Uint8Array {
-  const binary = atob(text);
-  const bytes = new Uint8Array(binary.length);
-  for (let at = 0; at < bytes.length; at++) bytes[at] = binary.charCodeAt(at);
-  return bytes;
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }
 
 /**
  * Returns the kind of a value, such as `Object`, `Map` or `Uint8Array`, also for a value from another iframe or worker.
  */
 function kindOf(value: unknown): string {
-  return Object.prototype.toString.call(value).slice(8, -1);
+  return {}.toString.call(value).slice(8, -1);
 }
 
 /** Returns the bytes of a buffer or of a view of a buffer; `undefined` for everything else. */
@@ -59,7 +72,7 @@ function toJson(data: unknown): string {
     holders.length = path.length = holders.lastIndexOf(this) + 1;
     path.push(key || "data");
     const defect = findDefect(value, this[key], holders);
-    if (defect !== undefined) throw badData(`${path.join(".")} is ${defect}`);
+    if (defect) throw badData(`${path.join(".")} is ${defect}`);
     holders.push(value);
     return value;
   });

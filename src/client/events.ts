@@ -85,8 +85,7 @@ export class Events<Map extends object> {
   }
 
   #listenersOf<Name extends keyof Map>(name: Name): Set<(event: Map[Name]) => void> {
-    const listeners = this.#listeners[name] ?? new Set();
-    this.#listeners[name] = listeners;
-    return listeners;
+    this.#listeners[name] ??= new Set();
+    return this.#listeners[name];
   }
 }

@@ -62,8 +62,8 @@ export class Inbox<Message> {
     for (const { isWanted, held, waiting } of this.#readers) {
       if (!isWanted(message)) continue;
       const next = waiting.shift();
-      if (next === undefined) held.push({ sequenceId, message });
-      else next({ done: false, value: message });
+      if (next) next({ done: false, value: message });
+      else held.push({ sequenceId, message });
     }
     this.#scheduleAck();
   }
@@ -81,11 +81,11 @@ export class Inbox<Message> {
         if (isNew && !this.#isClosed) this.#readers.add(reader);
         isNew = false;
         const oldest = reader.held.shift();
-        if (oldest === undefined) {
-          return this.#readers.has(reader) ? new Promise((resolve) => reader.waiting.push(resolve)) : DONE;
+        if (oldest) {
+          this.#scheduleAck();
+          return { done: false, value: oldest.message };
         }
-        this.#scheduleAck();
-        return { done: false, value: oldest.message };
+        return this.#readers.has(reader) ? new Promise((resolve) => reader.waiting.push(resolve)) : DONE;
       },
       return: async () => {
         isNew = false;

@@ -1,6 +1,6 @@
 import type { ClientFrame, RelayFrame } from "../core/protocol/json-frames.ts";
-import type { Welcome } from "./connection.ts";
-import { encodeData } from "./data.ts";
+import type { Connection, Welcome } from "./connection.ts";
+import { encodeData, type FrameParts } from "./data.ts";
 import { ignorable, RelayError, toRelayError } from "./errors.ts";
 
 export type Ack = Extract<RelayFrame, { type: "ack" }>;
@@ -19,12 +19,11 @@ export interface QueueOptions {
 }
 
 /** A request without an outcome. */
-interface PendingRequest {
-  readonly text: string;
+interface PendingRequest extends FrameParts {
+  /** UTF-16 units of the parts, and bytes. */
+  readonly size: number;
   /** Whether it was written to the present connection. */
   isWritten: boolean;
-  /** Whether the request may be repeated in another session. True for all but sends and publishes. */
-  readonly isRepeatable: boolean;
   readonly resolve: (ack: Ack) => void;
   readonly reject: (error: RelayError) => void;
 }
@@ -34,11 +33,11 @@ interface PendingRequest {
  * outcomes that the relay remembers (`maxUnackedSends`).
  */
 export class Requests {
-  readonly #write: (text: string) => boolean;
+  readonly #connection: Connection;
   readonly #options: QueueOptions;
   readonly #pending = new Map<number, PendingRequest>();
-  /** Length of the pending requests' texts, in UTF-16 units. */
-  #pendingLength = 0;
+  /** Size of the pending requests: UTF-16 units of their texts, and bytes. */
+  #pendingSize = 0;
   #lastAckId = 0;
   /** Number of requests that were written to the present connection and not answered. */
   #inFlight = 0;
@@ -46,9 +45,8 @@ export class Requests {
   #closeError: RelayError | undefined;
   #limits: Welcome["limits"] = { maxMessageBytes: 0, maxUnackedSends: 0 };
 
-  /** @param write Writes a frame to the connection. Returns `false` where there is none. */
-  constructor(write: (text: string) => boolean, options: QueueOptions) {
-    this.#write = write;
+  constructor(connection: Connection, options: QueueOptions) {
+    this.#connection = connection;
     this.#options = options;
   }
 
@@ -66,19 +64,20 @@ export class Requests {
     const ackId = ++this.#lastAckId;
     let abort = (): void => {};
     const answer = new Promise<Ack>((resolve, reject) => {
-      const isRepeatable = !/^(send|publish)$/.test(frame.type);
-      const fields = isRepeatable ? "" : encodeData(data);
-      const text = `${JSON.stringify(frame).slice(0, -1)}${fields},"ackId":${ackId}}`;
+      const content = /^(send|publish)$/.test(frame.type) ? encodeData(data) : "";
+      const start = JSON.stringify(frame).slice(0, -1);
+      const end = `,"ackId":${ackId}}`;
+      const size = start.length + content.length + end.length;
       const { maxQueuedSends = 10_000, maxQueuedBytes = 16_777_216 } = this.#options;
-      const { size } = this.#pending;
-      if (this.#closeError !== undefined) throw this.#closeError;
+      const waiting = this.#pending.size;
+      if (this.#closeError) throw this.#closeError;
       // An empty queue accepts a text of any length: waiting would not make a text over the bound fit.
-      if (size >= maxQueuedSends || (size > 0 && this.#pendingLength + text.length > maxQueuedBytes)) {
-        throw new RelayError("queue_full", `Cannot send: ${size} sends wait already`, true);
+      if (waiting >= maxQueuedSends || (waiting > 0 && this.#pendingSize + size > maxQueuedBytes)) {
+        throw new RelayError("queue_full", `Cannot send: ${waiting} sends wait already`, true);
       }
-      const request = { text, isWritten: false, isRepeatable, resolve, reject };
+      const request = { start, data: content, end, size, isWritten: false, resolve, reject };
       this.#pending.set(ackId, request);
-      this.#pendingLength += text.length;
+      this.#pendingSize += size;
       abort = () => {
         // A request in flight stays pending, because the relay will answer it.
         if (!request.isWritten) this.#remove(ackId);
@@ -100,7 +99,7 @@ export class Requests {
     this.#limits = limits;
     this.#inFlight = 0;
     for (const [ackId, request] of this.#pending) {
-      if (request.isWritten && !request.isRepeatable && !isSameSession) {
+      if (request.isWritten && request.data !== "" && !isSameSession) {
         const message = "The session ended before the outcome came";
         this.#remove(ackId)?.reject(new RelayError("connection_lost", message, true));
       }
@@ -112,11 +111,11 @@ export class Requests {
   /** Settles the request that the relay has answered. */
   onAck(ack: Ack): void {
     const request = this.#remove(ack.ackId);
-    if (request === undefined) return;
+    if (!request) return;
     this.#inFlight--;
     // A repeated request, whose first ack was lost: the relay sends the first outcome as `original`.
     const { error } = ack.original ?? ack;
-    if (error === undefined) request.resolve({ ...ack, ...ack.original });
+    if (!error) request.resolve({ ...ack, ...ack.original });
     else request.reject(toRelayError(error));
     this.#writeMore();
   }
@@ -130,7 +129,7 @@ export class Requests {
   #remove(ackId: number): PendingRequest | undefined {
     const request = this.#pending.get(ackId);
     this.#pending.delete(ackId);
-    this.#pendingLength -= request?.text.length ?? 0;
+    this.#pendingSize -= request?.size ?? 0;
     return request;
   }
 
@@ -139,14 +138,14 @@ export class Requests {
     for (const [ackId, request] of this.#pending) {
       if (request.isWritten) continue;
       if (this.#inFlight >= maxUnackedSends) return;
-      const { text } = request;
-      // The relay would close the connection for a text over the limit. A UTF-16 unit is at most three bytes of UTF-8,
+      const frame = this.#connection.pack(request);
+      // The relay would close the connection for a frame over the limit. A UTF-16 unit is at most three bytes of UTF-8,
       // so the bytes of most texts need not be counted.
-      if (text.length * 3 > maxMessageBytes && new TextEncoder().encode(text).length > maxMessageBytes) {
+      if (frame.length * 3 > maxMessageBytes && new Blob([frame]).size > maxMessageBytes) {
         const message = `Cannot send more than ${maxMessageBytes} bytes`;
         this.#remove(ackId)?.reject(new RelayError("too_large", message, false));
       } else {
-        if (!this.#write(text)) return;
+        if (!this.#connection.send(frame)) return;
         request.isWritten = true;
         this.#inFlight++;
       }

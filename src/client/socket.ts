@@ -11,8 +11,10 @@ export interface ClientSocket {
   onclose: ((event: { code: number; reason: string } & never) => void) | null;
   /** Called before `onclose` where something failed. */
   onerror: ((event: never) => void) | null;
-  /** Sends a text frame. */
-  send(text: string): void;
+  /** The client sets it to `arraybuffer`. */
+  binaryType: string;
+  /** Sends a text frame, or a binary frame. */
+  send(data: string | Uint8Array): void;
   /** Starts the closing handshake. */
   close(code?: number, reason?: string): void;
 }

@@ -18,7 +18,7 @@ export function unsubscribe(names: Set<string>, name: string, outcome: Promise<u
   const wasSubscribed = names.delete(name);
   const onOutcome = (error?: RelayError): void => {
     // `not_in_room`: the relay took the client out before, and the answer was lost with its connection.
-    if (error === undefined || error.code === "not_in_room") {
+    if (!error || error.code === "not_in_room") {
       names.delete(name);
       return;
     }

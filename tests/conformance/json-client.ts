@@ -3,6 +3,7 @@ import type { RawClient } from "./raw.ts";
 import type { Server } from "./server.ts";
 
 export const JSON_PROTOCOL = "relay.v1.json";
+export const JSON_BYTES_PROTOCOL = "relay.v1.json-bytes";
 
 /** One received frame of `relay.v1.json`. */
 export interface JsonFrame {
@@ -23,6 +24,8 @@ export interface JsonOptions {
   readonly resume?: string;
   /** Port to connect to, such as a proxy's. Default: the server's own. */
   readonly port?: number;
+  /** Subprotocol to offer. Default: `relay.v1.json`. */
+  readonly protocol?: string;
 }
 
 /** Client of `relay.v1.json` that has received its welcome. It acknowledges no message by itself. */
@@ -99,15 +102,15 @@ export class JsonClient {
 }
 
 /** Connects a client of `relay.v1.json`, and waits for its welcome. */
-export async function connectJson(server: Server, { resume, port }: JsonOptions = {}): Promise<JsonClient> {
+export async function connectJson(server: Server, { resume, port, protocol }: JsonOptions = {}): Promise<JsonClient> {
   await server.openRegistrar();
   const path = resume === undefined ? "/ws" : `/ws?resume=${resume}`;
-  return openJson(`ws://127.0.0.1:${port ?? server.port}${path}`);
+  return openJson(`ws://127.0.0.1:${port ?? server.port}${path}`, protocol);
 }
 
 /** Connects a client of `relay.v1.json` to this address, and waits for its welcome. */
-export async function openJson(url: string): Promise<JsonClient> {
-  const client = await openClient(url, [JSON_PROTOCOL]);
+export async function openJson(url: string, protocol = JSON_PROTOCOL): Promise<JsonClient> {
+  const client = await openClient(url, [protocol]);
   return new JsonClient(client, readWelcome(await client.next()));
 }
 
@@ -154,9 +157,12 @@ export async function nextMessages(
   return messages;
 }
 
-/** Parses a frame. */
+/** Parses a frame. The bytes behind the head of a binary frame are its field `body`. */
 export function readFrame(message: string | Buffer): JsonFrame {
-  if (typeof message !== "string") throw new Error("A frame of relay.v1.json is text");
+  if (typeof message !== "string") {
+    const end = message.indexOf("\n");
+    return { ...readFrame(message.toString("utf8", 0, end)), body: message.subarray(end + 1) };
+  }
   // A frame without a type fails in the test that compares it.
   return JSON.parse(message) as JsonFrame;
 }

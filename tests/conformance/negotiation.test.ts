@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { JSON_PROTOCOL } from "./json-client.ts";
+import { JSON_BYTES_PROTOCOL, JSON_PROTOCOL } from "./json-client.ts";
 import { type Answer, handshake, openTcp, type RawClient } from "./raw.ts";
 import { runtimes } from "./runtimes.ts";
 import type { Server } from "./server.ts";
@@ -15,6 +15,8 @@ const OFFERS: readonly (readonly [string, string | undefined])[] = [
   ["relay.v1.text,relay.v1.json", TEXT_PROTOCOL],
   ["relay.v1.json , relay.v1.text", JSON_PROTOCOL],
   ["chat, relay.v2.json, relay.v1.json", JSON_PROTOCOL],
+  ["relay.v1.json-bytes, relay.v1.json", JSON_BYTES_PROTOCOL],
+  ["relay.v1.json, relay.v1.json-bytes", JSON_PROTOCOL],
   ["chat,relay.v1.text", TEXT_PROTOCOL],
   ["relay.v1.text, relay.v1.text", TEXT_PROTOCOL],
   ["chat", undefined],

@@ -1,3 +1,4 @@
+import { frameText } from "../../src/core/protocol/frame.ts";
 import { json } from "../../src/core/protocol/json.ts";
 import { type ClientFrame, type RelayFrame, relayFrame } from "../../src/core/protocol/json-frames.ts";
 import type { Handshake, RelayOptions } from "../../src/core/relay-options.ts";
@@ -29,9 +30,10 @@ export class JsonClient extends FakeClient {
     this.link.onSocketGone(1006, "");
   }
 
-  /** All frames that the client received, in order, except pings. */
+  /** All text frames that the client received, in order, except pings. */
   get frames(): RelayFrame[] {
-    return this.heard.map(readRelayFrame).filter(({ type }) => type !== "ping");
+    const texts = this.connection.frames.filter(({ binary }) => !binary).map(frameText);
+    return texts.map(readRelayFrame).filter(({ type }) => type !== "ping");
   }
 
   all<Type extends RelayFrame["type"]>(type: Type): FrameOf<Type>[] {

@@ -12,8 +12,9 @@ export class FixedText {
 }
 
 /**
- * Fixed text of a text frame, around the parts that differ from frame to frame. The frame is `start`, its address,
- * `beforePayload`, its payload, `beforeNumber`, its number, `end`.
+ * Fixed text of a frame, around the parts that differ from frame to frame. A text frame is `start`, its address,
+ * `beforePayload`, its payload, `beforeNumber`, its number, `end`. A binary frame ends with its payload: it is `start`,
+ * its address, `beforeNumber`, its number, `end`, its payload; its `beforePayload` is empty.
  *
  * An entry copies the encoded bytes of the fixed text, instead of encoding the whole frame each time.
  */

@@ -2,34 +2,51 @@ import { fromBase64, toBase64 } from "./base64.ts";
 import { Envelope } from "./envelope.ts";
 import { badFrame } from "./errors.ts";
 import { Frame, toBytes, toText } from "./frame.ts";
-import { clientFrame } from "./json-frames.ts";
+import { type ClientFrame, clientFrame } from "./json-frames.ts";
 import { MAX_DEPTH, readObject, stringOf } from "./json-text.ts";
 import { Message } from "./message.ts";
 import { owned } from "./owned.ts";
 import type { Command, Outcome, Protocol, RelayEvent } from "./protocol.ts";
 
-function decode(frame: Frame): Command {
-  if (frame.binary) return undecodable("relay.v1.json takes text frames", undefined);
+/** Decodes a text frame. */
+export function decodeText(frame: Frame): Command {
+  if (frame.binary) return undecodable("relay.v1.json takes text frames");
   const text = toText(frame.payload);
   return readUsualSend(text) ?? decodeAny(text);
 }
 
 /**
  * Matches the most frequent frame: a `send` of a text without escapes, with its fields in the order of the client
- * library. A frame that matches is valid JSON and satisfies the schema, so nothing is left to check.
+ * library. A frame that matches is valid JSON and satisfies the schema, so nothing is left to check. The text is in two
+ * groups: the second begins at the first surrogate, and is absent from a text that JSON does not escape.
  */
-const USUAL_SEND =
-  /^\{"type":"send","to":"([A-Za-z0-9._~-]*)","data":"([ !#-[\]-\uffff]*)"(?:,"ackId":(0|[1-9]\d{0,14}))?\}$/;
+const USUAL_SEND = new RegExp(
+  [
+    /^\{"type":"send","to":"([\w.~-]*)"/,
+    /,"data":"([ !#-[\]-\ud7ff\ue000-\uffff]*)([\ud800-\udfff][ !#-[\]-\uffff]*)?"/,
+    /(?:,"ackId":(0|[1-9]\d{0,14}))?\}$/,
+  ]
+    .map(({ source }) => source)
+    .join(""),
+);
 
 function readUsualSend(text: string): Command | undefined {
   const fields = USUAL_SEND.exec(text);
   if (fields === null) return undefined;
-  const [, to = "", data = "", ackId] = fields;
-  return { type: "send", to, message: new Message(data, "text"), ackId: ackId === undefined ? ackId : Number(ackId) };
+  const to = fields[1] ?? "";
+  const data = fields[2] ?? "";
+  const rest = fields[3];
+  const ackId = fields[4];
+  const message = rest === undefined ? new Message(data, "text", true) : new Message(data + rest, "text");
+  return { type: "send", to, message, ackId: ackId === undefined ? ackId : Number(ackId) };
 }
 
-/** Decodes any other frame, valid or not, by JSON's grammar and the schema. */
-function decodeAny(text: string): Command {
+/**
+ * Decodes any other frame, valid or not, by JSON's grammar and the schema.
+ *
+ * @param body Bytes of a message that came behind the text, in place of its fields `data` and `encoding`.
+ */
+export function decodeAny(text: string, body?: Uint8Array): Command {
   const fields: Fields = {};
   /** Text of the field `data`. It is forwarded as it came; no value is built from it. */
   let data: string | undefined;
@@ -37,18 +54,14 @@ function decodeAny(text: string): Command {
     if (name === "data") data = cutData(text, start, end);
     else if (isFieldName(name)) fields[name] = scalarOf(text.slice(start, end));
   });
-  if (fault === "malformed") return undecodable(FAULTS.malformed, undefined);
+  if (fault === "malformed") return undecodable(FAULTS.malformed);
   if (fault !== undefined) return undecodable(FAULTS[fault], ackIdOf(fields));
+  if (body !== undefined) return decodeBytes(fields, data, body);
   if (isPlainSend(fields) && data !== undefined) {
     return { type: "send", to: fields.to, message: toMessage(data), ackId: fields.ackId };
   }
-  const result = clientFrame.safeParse({ ...fields, data });
-  if (!result.success) {
-    const issue = result.error.issues[0];
-    const field = issue === undefined || issue.path.length === 0 ? "the frame" : issue.path.join(".");
-    return undecodable(`${field}: ${issue?.message ?? "not expected"}`, ackIdOf(fields));
-  }
-  const command = result.data;
+  const command = check(fields, data);
+  if (command.type === "refused") return command;
   switch (command.type) {
     case "send":
     case "publish": {
@@ -68,6 +81,28 @@ function decodeAny(text: string): Command {
     default:
       return command;
   }
+}
+
+/** Decodes the head of a binary frame: a `send` or a `publish` whose data is the body. */
+function decodeBytes(fields: Fields, data: string | undefined, body: Uint8Array): Command {
+  if (data !== undefined || "encoding" in fields) {
+    return undecodable("a binary frame has its data behind the head", ackIdOf(fields));
+  }
+  const command = check(fields, body);
+  if (command.type === "refused") return command;
+  const message = new Message(body, "bytes");
+  if (command.type === "send") return { type: "send", to: command.to, message, ackId: command.ackId };
+  if (command.type !== "publish") return undecodable("a binary frame is a send or a publish", ackIdOf(fields));
+  return { type: "publish", room: command.room, message, echo: command.echo ?? false, ackId: command.ackId };
+}
+
+/** Checks the fields by the schema. @returns The command `refused` where they do not satisfy it. */
+function check(fields: Fields, data: unknown): ClientFrame | Refused {
+  const result = clientFrame.safeParse({ ...fields, data });
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const field = issue === undefined || issue.path.length === 0 ? "the frame" : issue.path.join(".");
+  return undecodable(`${field}: ${issue?.message ?? "not expected"}`, ackIdOf(fields));
 }
 
 /** Characters around `data` that may stay in memory with it. A mailbox counts as many for each message. */
@@ -118,7 +153,10 @@ function isAckId(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
-function undecodable(reason: string, ackId: number | undefined): Command {
+type Refused = Extract<Command, { type: "refused" }>;
+
+/** Returns the command of a frame that cannot be read. @param reason Ends the sentence of the error. */
+export function undecodable(reason: string, ackId?: number): Refused {
   return { type: "refused", error: badFrame(reason), ackId };
 }
 
@@ -149,14 +187,19 @@ const QUEUED = new Envelope('{"type":"ack","ackId":', "", "", ',"outcome":"queue
 /** Matches text that JSON does not escape: no control characters, no `"` or `\`, no surrogates. */
 const UNESCAPED = /^[ !#-[\]-\ud7ff\ue000-\uffff]*$/;
 
-function encodeMessage(from: string, room: string | undefined, { payload, kind }: Message): Frame {
-  const address = room === undefined ? from : `${from}","room":"${room}`;
+/** Returns the address of a message for its envelope: the sender, and the room where it was published. */
+export function addressOf(from: string, room: string | undefined): string {
+  return room === undefined ? from : `${from}","room":"${room}`;
+}
+
+function encodeMessage(from: string, room: string | undefined, { payload, kind, isUnescaped }: Message): Frame {
+  const address = addressOf(from, room);
   if (kind === "bytes") {
     return new Frame(`"${toBase64(toBytes(payload))}","encoding":"base64"`, false, MESSAGE, address);
   }
   const text = toText(payload);
   if (kind === "json") return new Frame(text, false, MESSAGE, address);
-  if (UNESCAPED.test(text)) return new Frame(text, false, TEXT_MESSAGE, address);
+  if (isUnescaped || UNESCAPED.test(text)) return new Frame(text, false, TEXT_MESSAGE, address);
   return new Frame(JSON.stringify(text), false, MESSAGE, address);
 }
 
@@ -203,7 +246,7 @@ function jsonFrame(value: object): Frame {
 export const json: Protocol = {
   name: "relay.v1.json",
   numbersMessages: true,
-  decode,
+  decode: decodeText,
   encodeMessage,
   encode,
 };

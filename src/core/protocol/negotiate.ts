@@ -1,9 +1,10 @@
 import { json } from "./json.ts";
+import { jsonBytes } from "./json-bytes.ts";
 import { plain, plainFrom } from "./plain.ts";
 import type { Protocol } from "./protocol.ts";
 import { text } from "./text.ts";
 
-const SUBPROTOCOLS: readonly Protocol[] = [json, text];
+const SUBPROTOCOLS: readonly Protocol[] = [json, jsonBytes, text];
 
 /**
  * Picks the protocol for a connection (RFC 6455 §4.2.2): the first of the client's offers that the relay supports.

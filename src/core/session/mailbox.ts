@@ -63,6 +63,11 @@ export class Mailbox {
     return size <= this.#limits.maxMailboxBytes;
   }
 
+  /** Whether a message of this size may be added, without an eviction. */
+  hasRoomFor(size: number): boolean {
+    return this.#isWithinLimits(size) && this.#account.hasRoomForMail(size + ENTRY_BYTES);
+  }
+
   /**
    * Makes room for a message of this size; slower connections may be evicted.
    *
@@ -96,7 +101,7 @@ export class Mailbox {
    * @returns Whether there is room; if not, the mailbox is empty.
    */
   dropOldestFor(size: number): boolean {
-    while (!this.#hasRoomFor(size)) {
+    while (!this.hasRoomFor(size)) {
       if (this.messages === 0) return false;
       this.#loseOldest();
     }
@@ -156,10 +161,6 @@ export class Mailbox {
 
   #isWithinLimits(size: number): boolean {
     return this.messages < this.#limits.maxMailboxMessages && this.#size + size <= this.#limits.maxMailboxBytes;
-  }
-
-  #hasRoomFor(size: number): boolean {
-    return this.#isWithinLimits(size) && this.#account.hasRoomForMail(size + ENTRY_BYTES);
   }
 
   #loseOldest(): void {

@@ -7,7 +7,7 @@ export interface ConnectionDetails {
   readonly address: string | undefined;
   /** Origin of the client's page (header `Origin`); `undefined` for a client that is not a browser. */
   readonly origin: string | undefined;
-  /** `relay.v1.json`, `relay.v1.text`, `plain` or `echo`. */
+  /** `relay.v1.json`, `relay.v1.json-bytes`, `relay.v1.text`, `plain` or `echo`. */
   readonly protocol: string;
 }
 

@@ -224,7 +224,9 @@ export class Session implements LinkOwner {
 
   /** Delivers to a client that acknowledges: the message is kept until then, or refused. */
   #deliverPromised(link: Link, mailbox: Mailbox, body: Frame): Delivery {
-    if (!mailbox.makeRoomFor(body.size, link.waitingSince)) return tooSlow(this.id);
+    // What waits, and since when, is asked only where another connection may have to be evicted.
+    const hasRoom = mailbox.hasRoomFor(body.size) || mailbox.makeRoomFor(body.size, link.waitingSince);
+    if (!hasRoom) return tooSlow(this.id);
     const frame = mailbox.add(body);
     if (this.#catchUp !== undefined) return "queued";
     return this.#sendMessage(link, frame);

@@ -2,7 +2,7 @@ import type { Server, ServerWebSocket, WebSocketHandler } from "bun";
 import { CLOSE_CODES } from "../../core/link/close-codes.ts";
 import type { Connection } from "../../core/link/connection.ts";
 import type { Link } from "../../core/link/link.ts";
-import { type Frame, frameText } from "../../core/protocol/frame.ts";
+import { type Frame, frameBytes, frameText } from "../../core/protocol/frame.ts";
 import type { FetchUpgrade } from "../../http/direct.ts";
 import type { Open, UpgradeWebSocket } from "../../http/runtime.ts";
 import { UpgradeError } from "../../http/upgrade-error.ts";
@@ -197,8 +197,7 @@ function sendCorked(ws: ServerWebSocket<BunSocketData>): void {
 }
 
 function send(ws: ServerWebSocket<BunSocketData>, frame: Frame): void {
-  // The payload of a binary frame is always bytes.
-  if (frame.binary) ws.sendBinary(frame.payload as Uint8Array);
+  if (frame.binary) ws.sendBinary(frameBytes(frame));
   else ws.sendText(frameText(frame));
 }
 

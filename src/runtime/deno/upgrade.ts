@@ -1,7 +1,7 @@
 import { CLOSE_CODES } from "../../core/link/close-codes.ts";
 import type { Connection } from "../../core/link/connection.ts";
 import type { Link } from "../../core/link/link.ts";
-import { type Frame, frameText } from "../../core/protocol/frame.ts";
+import { type Frame, frameBytes, frameText } from "../../core/protocol/frame.ts";
 import type { FetchUpgrade } from "../../http/direct.ts";
 import type { Open, UpgradeWebSocket } from "../../http/runtime.ts";
 import { watchResponse } from "../watch-response.ts";
@@ -148,8 +148,7 @@ class DenoConnection implements Connection {
   write(frames: readonly Frame[]): void {
     if (this.#socket.readyState !== WebSocket.OPEN) return;
     for (const frame of frames) {
-      // The payload of a binary frame is always bytes, and on Deno never in shared memory.
-      this.#socket.send(frame.binary ? (frame.payload as Uint8Array<ArrayBuffer>) : frameText(frame));
+      this.#socket.send(frame.binary ? frameBytes(frame) : frameText(frame));
     }
   }
 

@@ -82,6 +82,11 @@ function writeContent(target: Buffer, start: number, frame: Frame): number {
   if (envelope === undefined) return writePayload(target, start, frame);
   let at = writeFixedText(target, start, envelope.start.bytes);
   at = writeAscii(target, at, address);
+  if (frame.binary) {
+    at = writeFixedText(target, at, envelope.beforeNumber.bytes);
+    at = writeNumber(target, at, number);
+    return writePayload(target, writeFixedText(target, at, envelope.end.bytes), frame);
+  }
   at = writeFixedText(target, at, envelope.beforePayload.bytes);
   at = writePayload(target, at, frame);
   at = writeFixedText(target, at, envelope.beforeNumber.bytes);

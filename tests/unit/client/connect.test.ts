@@ -16,10 +16,10 @@ describe("a client", () => {
     ["wss://relay.example.org/ws", "wss://relay.example.org/ws?refusal=close"],
     ["https://relay.example.org/ws", "wss://relay.example.org/ws?refusal=close"],
     ["http://localhost:8080/ws?key=1", "ws://localhost:8080/ws?key=1&refusal=close"],
-  ])("for %s opens %s and offers only relay.v1.json", (url, opened) => {
+  ])("for %s opens %s and offers the protocols that it speaks", (url, opened) => {
     const { socket } = startClient({}, url);
     expect(socket().url.href).toBe(opened);
-    expect(socket().offers).toEqual(["relay.v1.json"]);
+    expect(socket().offers).toEqual(["relay.v1.json-bytes", "relay.v1.json"]);
   });
 
   test("accepts a URL object, and does not change it", () => {

@@ -1,5 +1,5 @@
 import { runInNewContext } from "node:vm";
-import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Frame } from "../../../src/core/protocol/frame.ts";
 import { json } from "../../../src/core/protocol/json.ts";
 import { startClient } from "./fakes.ts";
@@ -70,13 +70,54 @@ describe("bytes", () => {
     }
   });
 
-  test("are encoded by the runtime where it can", () => {
-    const { client, socket } = startWelcomed();
-    void client.send("3", Object.assign(new Uint8Array(3), { toBase64: () => "never asked" }));
-    Object.assign(Uint8Array.prototype, { toBase64: () => "AAEC" });
-    onTestFinished(() => void Reflect.deleteProperty(Uint8Array.prototype, "toBase64"));
-    void client.send("3", new Uint8Array(3));
-    expect(socket().all("send")).toMatchObject([{ data: "AAAA" }, { data: "AAEC" }]);
+  test("go out and come in as they are where the relay takes binary frames", () => {
+    const { client, socket } = startClient();
+    const received: unknown[] = [];
+    client.on("message", ({ from, room, data }) => received.push([from, room, data]));
+    const bytes = Uint8Array.from([0, 10, 255]);
+    void client.send("é", bytes);
+    socket().protocol = "relay.v1.json-bytes";
+    socket().welcomes();
+    void client.room("lobby").publish(bytes);
+    void client.send("3", "text");
+    const heads = ['{"type":"send","to":"é","ackId":1}', '{"type":"publish","room":"lobby","echo":false,"ackId":2}'];
+    expect(socket().sentBytes.map((frame) => Buffer.from(frame))).toEqual(
+      heads.map((head) => Buffer.concat([Buffer.from(`${head}\n`), bytes])),
+    );
+    expect(socket().all("send")).toEqual([{ type: "send", to: "3", data: "text", ackId: 3 }]);
+    expect(socket().binaryType).toBe("arraybuffer");
+    const head = '{"type":"message","from":"3","room":"lobby","sequenceId":1}\n';
+    socket().hears(new Uint8Array([...Buffer.from(head), ...bytes]).buffer);
+    expect(received).toEqual([["3", "lobby", bytes]]);
+  });
+
+  test("that wait for a connection take the form that each relay speaks", () => {
+    const { client, socket } = startClient({ minDelayMs: 0 });
+    socket().protocol = "relay.v1.json-bytes";
+    socket().welcomes();
+    void client.send("3", new Uint8Array([1]));
+    expect(socket().sentBytes).toHaveLength(1);
+    socket().ends();
+    vi.advanceTimersByTime(10);
+    socket().welcomes({ resumed: true });
+    expect(socket().all("send")).toEqual([{ type: "send", to: "3", data: "AQ==", encoding: "base64", ackId: 1 }]);
+  });
+
+  test("count as they are against the largest message of the relay", async () => {
+    const { client, socket } = startClient();
+    socket().protocol = "relay.v1.json-bytes";
+    socket().welcomes({ limits: { maxMessageBytes: 100, maxUnackedSends: 256 } });
+    const head = '{"type":"send","to":"3","ackId":1}\n'.length;
+    void client.send("3", new Uint8Array(100 - head));
+    expect(socket().sentBytes.map(({ length }) => length)).toEqual([100]);
+    await expect(client.send("3", new Uint8Array(101 - head))).rejects.toMatchObject({ code: "too_large" });
+  });
+
+  test("without a head are no frame of a relay", () => {
+    const { socket, events } = startClient();
+    socket().protocol = "relay.v1.json-bytes";
+    socket().hears(new Uint8Array([1, 2, 3]).buffer);
+    expect(events).toMatchObject([["disconnected", { reason: "This is no relay" }]]);
   });
 
   test("are copied when they are sent", () => {

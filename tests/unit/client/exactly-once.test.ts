@@ -23,6 +23,7 @@ const LATENCY_MS = 5;
 /** Both ends of one WebSocket. Frames in flight when the wire is cut never arrive. */
 class Wire implements ClientSocket, Connection {
   readonly protocol = "relay.v1.json";
+  binaryType = "blob";
   onmessage: ClientSocket["onmessage"] = null;
   onclose: ClientSocket["onclose"] = null;
   onerror: ClientSocket["onerror"] = null;
@@ -37,8 +38,8 @@ class Wire implements ClientSocket, Connection {
     });
   }
 
-  send(text: string): void {
-    this.#later(() => this.#link?.onMessage(text, false));
+  send(data: string | Uint8Array): void {
+    this.#later(() => this.#link?.onMessage(data, typeof data !== "string"));
   }
 
   write(frames: readonly Frame[]): void {

@@ -11,13 +11,16 @@ export const HEARTBEAT_MS = 5000;
 /** A socket whose relay is played by the test. */
 export class FakeSocket implements ClientSocket {
   protocol = "relay.v1.json";
+  binaryType = "blob";
   onmessage: ClientSocket["onmessage"] = null;
   onclose: ClientSocket["onclose"] = null;
   onerror: ClientSocket["onerror"] = null;
   readonly url: URL;
   readonly offers: readonly string[];
-  /** Everything that the client sent, in order; each satisfies the schema of the relay. */
+  /** Every text frame that the client sent, in order; each satisfies the schema of the relay. */
   readonly sent: ClientFrame[] = [];
+  /** Every binary frame that the client sent, in order. */
+  readonly sentBytes: Uint8Array[] = [];
   /** The client's calls of `close`: code and reason. */
   readonly closed: (readonly [number | undefined, string | undefined])[] = [];
 
@@ -26,17 +29,18 @@ export class FakeSocket implements ClientSocket {
     this.offers = offers;
   }
 
-  send(text: string): void {
-    this.sent.push(clientFrame.parse(JSON.parse(text)));
+  send(data: string | Uint8Array): void {
+    if (typeof data === "string") this.sent.push(clientFrame.parse(JSON.parse(data)));
+    else this.sentBytes.push(data);
   }
 
   close(code?: number, reason?: string): void {
     this.closed.push([code, reason]);
   }
 
-  /** Receives a text frame. */
-  hears(text: string): void {
-    this.onmessage?.({ data: text } as never); // As its type in ClientSocket asks.
+  /** Receives a text frame, or a binary frame. */
+  hears(data: string | ArrayBuffer): void {
+    this.onmessage?.({ data } as never); // As its type in ClientSocket asks.
   }
 
   /** Receives frames of the relay. */

@@ -56,7 +56,7 @@ describe("a page that goes into the back-forward cache", () => {
     gives[0]?.("early");
     gives[1]?.("late");
     await vi.advanceTimersByTimeAsync(0);
-    expect([sockets.length, socket().offers[1]]).toEqual([1, "bearer.late"]);
+    expect([sockets.length, socket().offers[2]]).toEqual([1, "bearer.late"]);
   });
 
   test("can be closed in the cache, and then does not connect again", () => {

@@ -84,6 +84,6 @@ describe("a token that has expired", () => {
     if (when === "after") socket().welcomes();
     socket().ends(...EXPIRED);
     await vi.advanceTimersByTimeAsync(500);
-    expect(sockets.map(({ offers }) => offers[1])).toEqual(["bearer.token-1", "bearer.token-2"]);
+    expect(sockets.map(({ offers }) => offers[2])).toEqual(["bearer.token-1", "bearer.token-2"]);
   });
 });

@@ -11,9 +11,9 @@ afterEach(() => {
 });
 
 describe("a client with a token", () => {
-  test("offers the token as a subprotocol, after the one that it speaks", () => {
+  test("offers the token as a subprotocol, after those that it speaks", () => {
     const { socket } = startClient({ token: "a.b.c" });
-    expect(socket().offers).toEqual(["relay.v1.json", "bearer.a.b.c"]);
+    expect(socket().offers).toEqual(["relay.v1.json-bytes", "relay.v1.json", "bearer.a.b.c"]);
   });
 
   test("asks for a new token at each attempt, so that an expired one is replaced", async () => {
@@ -23,7 +23,7 @@ describe("a client with a token", () => {
     socket().welcomes();
     socket().ends(4002);
     await vi.advanceTimersByTimeAsync(500);
-    expect(sockets.map(({ offers }) => offers[1])).toEqual(["bearer.token-1", "bearer.token-2"]);
+    expect(sockets.map(({ offers }) => offers[2])).toEqual(["bearer.token-1", "bearer.token-2"]);
   });
 
   test("tries again later when the token function fails", async () => {
@@ -60,7 +60,7 @@ describe("a client with a token", () => {
     expect(sockets).toEqual([]);
     expect(named("disconnected")).toMatchObject([["disconnected", { code: 1006, retryMs: 250 }]]);
     await vi.advanceTimersByTimeAsync(250);
-    expect(socket().offers).toEqual(["relay.v1.json", "bearer.t"]);
+    expect(socket().offers).toEqual(["relay.v1.json-bytes", "relay.v1.json", "bearer.t"]);
   });
 
   test("fails the attempt after connectTimeoutMs when no token comes; a late token is not used", async () => {
@@ -78,7 +78,7 @@ describe("a client with a token", () => {
     await vi.advanceTimersByTimeAsync(250);
     gives[1]?.("in-time");
     await vi.advanceTimersByTimeAsync(0);
-    expect(sockets.map(({ offers }) => offers[1])).toEqual(["bearer.in-time"]);
+    expect(sockets.map(({ offers }) => offers[2])).toEqual(["bearer.in-time"]);
   });
 
   test("opens no socket when it is closed before the token comes, and asks once at a time", async () => {

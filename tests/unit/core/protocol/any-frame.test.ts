@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Frame } from "../../../../src/core/protocol/frame.ts";
 import { json } from "../../../../src/core/protocol/json.ts";
+import { jsonBytes } from "../../../../src/core/protocol/json-bytes.ts";
 import { plain } from "../../../../src/core/protocol/plain.ts";
 import type { Command, Protocol } from "../../../../src/core/protocol/protocol.ts";
 import { text } from "../../../../src/core/protocol/text.ts";
@@ -62,6 +63,7 @@ describe.each<[string, Protocol, fc.Arbitrary<string>]>([
   ["plain", plain, plainFrame],
   ["relay.v1.text", text, textLine],
   ["relay.v1.json", json, jsonText],
+  ["relay.v1.json-bytes", jsonBytes, jsonText],
 ])("whatever comes from a client of %s", (_name, protocol, valid) => {
   function alwaysReads(frames: fc.Arbitrary<Frame>, numRuns: number): void {
     fc.assert(

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Envelope } from "../../../../src/core/protocol/envelope.ts";
-import { byteLength, Frame, frameText, isLongerThan, toText } from "../../../../src/core/protocol/frame.ts";
+import { byteLength, Frame, frameBytes, frameText, isLongerThan, toText } from "../../../../src/core/protocol/frame.ts";
 
 const utf8 = new TextEncoder();
 
@@ -67,14 +67,32 @@ describe("a frame in an envelope", () => {
     expect(frameText(new Frame(utf8.encode("好"), false, envelope))).toBe("<|好#0>");
   });
 
+  test("gets its number itself, once, unless it is shared", () => {
+    const frame = new Frame("hi", false, envelope, "7");
+    const first = frame.numbered(5);
+    expect(first).toBe(frame);
+    expect(frame.numbered(6)).toEqual(new Frame("hi", false, envelope, "7", 6));
+    expect(frameText(first)).toBe("<7|hi#5>");
+  });
+
+  test("has its payload at its end if it is binary", () => {
+    const bytes = Uint8Array.from([0, 255]);
+    const frame = new Frame(bytes, true, new Envelope("<", "", "#", ">"), "7", 42);
+    expect(Buffer.from(frameBytes(frame))).toEqual(Buffer.concat([Buffer.from("<7#42>"), bytes]));
+    expect(frameBytes(new Frame(bytes, true))).toBe(bytes);
+  });
+
   test("has a size that includes everything but its number", () => {
     expect(new Frame("hi", false, envelope, "7", 42).size).toBe("<7|hi#>".length);
   });
 
   test("keeps its content under another number, and shares its encoded bytes", () => {
     const frame = new Frame("hi", false, envelope, "7");
-    expect(frame.numbered(5)).toEqual(new Frame("hi", false, envelope, "7", 5));
     frame.share();
+    expect(frame.numbered(5)).toEqual(
+      Object.assign(new Frame("hi", false, envelope, "7", 5), { shared: frame.shared }),
+    );
+    expect(frame.number).toBe(0);
     const { shared } = frame;
     expect(shared).toBeDefined();
     frame.share();

@@ -79,7 +79,8 @@ async function offer(
 async function expectProtocol(raw: RawClient, protocol: string | undefined): Promise<void> {
   raw.text("no frame of any protocol");
   const first = String(await raw.next());
-  if (protocol === JSON_PROTOCOL) expect(JSON.parse(first)).toMatchObject({ type: "welcome" });
+  if (protocol === JSON_PROTOCOL || protocol === JSON_BYTES_PROTOCOL)
+    expect(JSON.parse(first)).toMatchObject({ type: "welcome" });
   else if (protocol === TEXT_PROTOCOL) expect(first).toMatch(/^:welcome \d+$/);
   else expect(first).toMatch(/^:error bad_frame /);
   raw.sendClose();

@@ -22,7 +22,7 @@ const ORDER = Object.keys(LEVEL_NAMES);
 
 /**
  * A log of JSON lines: one object a line, with `@timestamp`, `level`, `message`, `logger` and the properties. The shape
- * and every byte are those of LogTape's `getJsonLinesFormatter({ properties: "flatten" })`, which takes ten times as
+ * and every byte are those of LogTape's `getJsonLinesFormatter({ properties: "flatten" })`, which takes five times as
  * long: each connection writes two lines.
  */
 export class JsonLog implements Log {

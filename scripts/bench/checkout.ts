@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { LOGS, ROOT } from "./paths.ts";
 
 /**
@@ -16,13 +16,28 @@ export function checkOut(revision: string): string {
   if (existsSync(`${folder}/package.json`)) git("-C", folder, "checkout", "--quiet", "--detach", commit);
   else git("worktree", "add", "--quiet", "--detach", folder, commit);
   process.stderr.write(`Building ${commit.slice(0, 10)} in ${folder}\n`);
-  for (const step of [
-    ["ci", "--no-audit", "--no-fund"],
-    ["run", "build"],
-  ]) {
-    execFileSync("npm", step, { cwd: folder, stdio: ["ignore", "ignore", "inherit"] });
-  }
+  const npm = (...args: readonly string[]): void => {
+    execFileSync("npm", args, { cwd: folder, stdio: ["ignore", "ignore", "inherit"] });
+  };
+  const modules = `${folder}/node_modules`;
+  rmSync(modules, { recursive: true, force: true });
+  const lock = "package-lock.json";
+  // The same packages need no second installation.
+  if (readFileSync(`${folder}/${lock}`).equals(readFileSync(`${ROOT}/${lock}`)))
+    symlinkSync(`${ROOT}/node_modules`, modules);
+  else npm("ci", "--no-audit", "--no-fund");
+  npm("run", "build");
   return folder;
+}
+
+/** Returns whether this clone has the commit; a shallow one may not. */
+export function hasCommit(revision: string): boolean {
+  try {
+    git("cat-file", "-e", `${revision}^{commit}`);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function git(...args: readonly string[]): string {

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import process from "node:process";
 import { collectGarbageAfterRead } from "../bun-memory.ts";
-import { MessageTracker } from "./message-tracker.ts";
+import { FrameReader } from "./frame-reader.ts";
 import type { RelaySocket } from "./socket.ts";
 
 /** Bytes that are read from one connection before the others have their turn: as many as Node reads in one piece. */
@@ -12,9 +12,6 @@ const SHARES_PER_TURN = 16;
 
 /** Delay before each share of a client whose messages are refused, in milliseconds. */
 const SLOW_MS = 250;
-
-/** Memory of an incomplete message from which on it counts as held by its link, in bytes: that of one piece. */
-const UNCOUNTED_BYTES = SHARE_BYTES + 512;
 
 const isBun = "bun" in process.versions;
 
@@ -49,12 +46,6 @@ function grantShares(): void {
  */
 export class FairReader {
   readonly #ws: RelaySocket;
-  // Bun copies the parts of a message into memory of their own.
-  readonly #message = new MessageTracker(!isBun);
-  /** Whether the link counts the memory of an incomplete message. */
-  #isCounted = false;
-  /** Whether the bytes of the client are dropped instead of passed to `ws`. */
-  #isDiscarding = false;
   /** Bytes that were read ahead of the granted shares. */
   #aheadBytes = 0;
   #isPaused = false;
@@ -62,16 +53,22 @@ export class FairReader {
   #isStopped = false;
 
   /** @throws {Error} When `ws` does not read the socket yet. */
-  constructor(ws: RelaySocket, socket: Socket) {
+  constructor(ws: RelaySocket, socket: Socket, maxMessageBytes: number) {
     this.#ws = ws;
     const [listener] = socket.listeners("data");
-    if (listener === undefined) throw new Error("Cannot count what comes: nobody reads the socket yet");
+    if (listener === undefined) throw new Error("Cannot read frames: nobody reads the socket yet");
     socket.off("data", listener as () => void);
+    const frames = new FrameReader(ws, maxMessageBytes, (bytes) => listener.call(socket, bytes));
     const readFairly = (piece: Buffer): void => {
-      this.#trackMessage(piece);
-      if (!this.#isDiscarding) listener.call(socket, piece);
+      frames.read(piece);
       this.#count(piece.length);
     };
+    // A reset socket that was paused has bytes left that nobody read. `ws` would read them when the socket closes, but
+    // does not know the frame that they may be the rest of.
+    socket.prependListener("close", () => {
+      const rest: Buffer | null = socket.read();
+      if (rest !== null) frames.read(rest);
+    });
     // Replaces the listener of `ws`: Node copies a list of two listeners for each piece. With the property `listener`,
     // `ws` can still remove its own one.
     socket.on("data", Object.assign(readFairly, { listener }));
@@ -97,21 +94,6 @@ export class FairReader {
     }
     this.#isPaused = false;
     this.#ws.resume();
-  }
-
-  /** Reports to the link how much memory the runtime is about to hold for an incomplete message. */
-  #trackMessage(piece: Buffer): void {
-    if (this.#isDiscarding) return;
-    this.#message.read(piece);
-    const { heldBytes, rawBytes } = this.#message;
-    if (heldBytes > UNCOUNTED_BYTES) {
-      this.#isCounted = true;
-      // The link has ended. The bytes that follow are read and dropped, because the client's close comes last.
-      if (this.#ws.link?.onPartialMessage(heldBytes, rawBytes) === false) this.#isDiscarding = true;
-    } else if (this.#isCounted) {
-      this.#isCounted = false;
-      this.#ws.link?.onPartialMessage(0, 0);
-    }
   }
 
   #count(bytes: number): void {

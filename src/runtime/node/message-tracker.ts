@@ -5,13 +5,14 @@ const LENGTH = 0x7f;
 const MASK_BYTES = 4;
 
 /** Process memory of a piece or a fragment besides its bytes: its Buffer, and its entry in a list. */
-const PART_BYTES = 128;
+export const PART_BYTES = 128;
 
 /**
- * Tracks one client's incomplete message: how many of its bytes came, and how much memory the runtime holds for it.
+ * Tracks the incomplete message that `ws` reads from one client: how many of its bytes came, and how much memory `ws`
+ * holds for it.
  *
- * The tracker follows the frame headers (RFC 6455 §5.2) in the pieces that are read from the socket, because `ws`
- * reports only complete messages. The `ws` of Node and Deno keeps slices of the pieces: a fragment of one byte keeps
+ * The tracker follows the frame headers (RFC 6455 §5.2) in the pieces that are passed to `ws`, because `ws` reports only
+ * complete messages. The `ws` of Node and Deno keeps slices of the pieces: a fragment of one byte keeps
  * its whole piece in memory, with the control frames in it.
  */
 export class MessageTracker {
@@ -41,6 +42,11 @@ export class MessageTracker {
   /** @param keepsPieces Whether a part of a message keeps in memory the whole piece that it came in. */
   constructor(keepsPieces: boolean) {
     this.#keepsPieces = keepsPieces;
+  }
+
+  /** Whether no frame and no fragmented message has begun without having ended. */
+  get isBetweenMessages(): boolean {
+    return !this.#isIncomplete && this.#firstByte < 0;
   }
 
   /** Reads the next piece that came from the client. */

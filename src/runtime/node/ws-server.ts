@@ -71,7 +71,7 @@ interface StandInRequest {
  */
 export function createWsServer(options: WsServerOptions): WsServer {
   const openLink = (ws: RelaySocket, { socket, open }: StandInRequest): void => {
-    ws.link = open(new NodeConnection(ws, socket, new FairReader(ws, socket)));
+    ws.link = open(new NodeConnection(ws, socket, new FairReader(ws, socket, options.maxMessageBytes)));
     ws.clients = wss.clients;
     if (isBun) socket.once("finish", () => ws.reportAnsweredClose());
   };

@@ -4,13 +4,19 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     root: new URL("../..", import.meta.url).pathname,
-    include: ["tests/nightly/**/*.test.ts", "tests/chaos/**/*.test.ts", "tests/conformance/memory.test.ts"],
+    include: [
+      "tests/nightly/**/*.test.ts",
+      "tests/chaos/**/*.test.ts",
+      "tests/conformance/memory.test.ts",
+      "tests/unit/runtime/node/frame-reader.test.ts",
+    ],
     env: {
       ATTACK_SECONDS: "10",
       BUFFER_SECONDS: "30",
       CHAOS_SECONDS: "60",
       MEMORY_KINDS: "all",
       MEMORY_SECONDS: "120",
+      READER_STREAMS: "1000000",
       SOAK_MINUTES: "10",
     },
     maxWorkers: 1,

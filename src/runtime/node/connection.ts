@@ -3,7 +3,7 @@ import type { WebSocket } from "ws";
 import type { Connection } from "../../core/link/connection.ts";
 import type { Frame } from "../../core/protocol/frame.ts";
 import type { FairReader } from "./fair-reader.ts";
-import { maxWireBytes, wireBytes, writeFrames } from "./frame-bytes.ts";
+import { largePayload, maxWireBytes, wireBytes, writeFrames, writeHead, writeTail } from "./frame-bytes.ts";
 
 const PING = Buffer.from([0x89, 0x00]);
 const SLAB_BYTES = 16_384;
@@ -38,18 +38,48 @@ export class NodeConnection implements Connection {
   }
 
   write(frames: readonly Frame[]): void {
-    if (!this.#socket.writable) return;
-    if (this.#socket.writableLength === 0) {
+    const socket = this.#socket;
+    if (!socket.writable) return;
+    if (frames.some(isLarge)) {
+      this.#writeInParts(frames);
+    } else if (socket.writableLength === 0) {
       const bytes = joinInSlab(frames);
-      this.#socket.write(bytes);
-      if (this.#socket.writableLength === 0 && bytes.buffer === slab.buffer) usedBytes -= bytes.length;
-      return;
+      socket.write(bytes);
+      if (socket.writableLength === 0 && bytes.buffer === slab.buffer) usedBytes -= bytes.length;
+    } else {
+      socket.write(joinInOwnBuffer(frames), this.#countQueuedWrite());
     }
+  }
+
+  /** Writes large payloads as they are, without a copy, and what is between them joined; all in one write. */
+  #writeInParts(frames: readonly Frame[]): void {
+    const socket = this.#socket;
+    socket.cork();
+    let small: Frame[] = [];
+    for (const frame of frames) {
+      const payload = largePayload(frame);
+      if (payload === undefined) {
+        small.push(frame);
+        continue;
+      }
+      const head = writeHead(frame, payload.length);
+      socket.write(small.length === 0 ? head : Buffer.concat([joinInOwnBuffer(small), head]), this.#countQueuedWrite());
+      small = [];
+      socket.write(payload);
+      const tail = writeTail(frame);
+      if (tail.length > 0) socket.write(tail);
+    }
+    if (small.length > 0) socket.write(joinInOwnBuffer(small));
+    socket.uncork();
+  }
+
+  /** Counts a write until it is done. @returns The callback of the write. */
+  #countQueuedWrite(): () => void {
     this.#queuedWrites++;
     this.#onWritten ??= () => {
       this.#queuedWrites--;
     };
-    this.#socket.write(joinInOwnBuffer(frames), this.#onWritten);
+    return this.#onWritten;
   }
 
   bufferedBytes(): number {
@@ -78,6 +108,10 @@ export class NodeConnection implements Connection {
   terminate(): void {
     this.#ws.terminate();
   }
+}
+
+function isLarge(frame: Frame): boolean {
+  return largePayload(frame) !== undefined;
 }
 
 /** Joins the frames in the slab; in a buffer of their own where they may not fit. */

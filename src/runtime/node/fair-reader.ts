@@ -66,7 +66,7 @@ export class FairReader {
     // A reset socket that was paused has bytes left that nobody read. `ws` would read them when the socket closes, but
     // does not know the frame that they may be the rest of.
     socket.prependListener("close", () => {
-      const rest: Buffer | null = socket.read();
+      const rest: Buffer | null = socket.readableLength > 0 ? socket.read(socket.readableLength) : null;
       if (rest !== null) frames.read(rest);
     });
     // Replaces the listener of `ws`: Node copies a list of two listeners for each piece. With the property `listener`,

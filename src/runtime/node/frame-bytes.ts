@@ -1,3 +1,4 @@
+import type { Envelope } from "../../core/protocol/envelope.ts";
 import type { Frame, SharedBytes } from "../../core/protocol/frame.ts";
 
 /** First byte of an unmasked final frame: a text, a binary message. */
@@ -7,6 +8,11 @@ const MAX_HEADER_BYTES = 10;
 /** Digits of the largest whole number, 2^53 - 1. */
 const MAX_DIGITS = 16;
 const DIGIT_0 = 0x30;
+
+const NO_BYTES = Buffer.alloc(0);
+
+/** Payload from which on a write of its own costs less than a copy, in bytes. */
+const LARGE_BYTES = 65_536;
 
 /**
  * Returns an upper bound of the frame's length on the wire, in bytes, without a look at its text: three bytes for each
@@ -27,6 +33,33 @@ export function writeFrames(target: Buffer, start: number, frames: readonly Fram
   let at = start;
   for (const frame of frames) at = writeFrame(target, at, frame);
   return target.subarray(start, at);
+}
+
+/**
+ * Returns the bytes of a payload that is large, and is bytes already or goes to several receivers; otherwise
+ * `undefined`.
+ */
+export function largePayload({ payload, shared }: Frame): Uint8Array | undefined {
+  if (payload.length < LARGE_BYTES) return undefined;
+  if (typeof payload !== "string") return payload;
+  return shared === undefined ? undefined : sharedBytesOf(shared, payload);
+}
+
+/** Returns the frame up to its payload: its header, and what its envelope puts before the payload. */
+export function writeHead(frame: Frame, payloadBytes: number): Buffer {
+  const { envelope, address, number } = frame;
+  const length = payloadBytes + (envelope === undefined ? 0 : envelope.size + address.length + digitsOf(number));
+  const target = Buffer.allocUnsafeSlow(MAX_HEADER_BYTES + length - payloadBytes);
+  writeHeader(target, 0, frame.binary ? FIN_BINARY : FIN_TEXT, length);
+  const end = writeBeforePayload(target, headerBytes(length), frame);
+  return target.subarray(0, end);
+}
+
+/** Returns what the frame's envelope puts behind the payload. */
+export function writeTail(frame: Frame): Buffer {
+  if (frame.envelope === undefined) return NO_BYTES;
+  const target = Buffer.allocUnsafeSlow(frame.envelope.size + MAX_DIGITS);
+  return target.subarray(0, writeAfterPayload(target, 0, frame));
 }
 
 function contentBytes(frame: Frame): number {
@@ -78,18 +111,26 @@ function writeHeader(target: Buffer, at: number, firstByte: number, length: numb
 }
 
 function writeContent(target: Buffer, start: number, frame: Frame): number {
-  const { envelope, address, number } = frame;
-  if (envelope === undefined) return writePayload(target, start, frame);
+  if (frame.envelope === undefined) return writePayload(target, start, frame);
+  const at = writePayload(target, writeBeforePayload(target, start, frame), frame);
+  return writeAfterPayload(target, at, frame);
+}
+
+function writeBeforePayload(target: Buffer, start: number, frame: Frame): number {
+  const { envelope, address } = frame;
+  if (envelope === undefined) return start;
   let at = writeFixedText(target, start, envelope.start.bytes);
   at = writeAscii(target, at, address);
-  if (frame.binary) {
-    at = writeFixedText(target, at, envelope.beforeNumber.bytes);
-    at = writeNumber(target, at, number);
-    return writePayload(target, writeFixedText(target, at, envelope.end.bytes), frame);
-  }
-  at = writeFixedText(target, at, envelope.beforePayload.bytes);
-  at = writePayload(target, at, frame);
-  at = writeFixedText(target, at, envelope.beforeNumber.bytes);
+  if (frame.binary) return writeNumberAndEnd(target, at, envelope, frame.number);
+  return writeFixedText(target, at, envelope.beforePayload.bytes);
+}
+
+function writeAfterPayload(target: Buffer, start: number, { envelope, number, binary }: Frame): number {
+  return envelope === undefined || binary ? start : writeNumberAndEnd(target, start, envelope, number);
+}
+
+function writeNumberAndEnd(target: Buffer, start: number, envelope: Envelope, number: number): number {
+  let at = writeFixedText(target, start, envelope.beforeNumber.bytes);
   at = writeNumber(target, at, number);
   return writeFixedText(target, at, envelope.end.bytes);
 }

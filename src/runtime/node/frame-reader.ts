@@ -39,8 +39,8 @@ interface PartialMessage {
  * Reads the frames of one client, in the pieces that come from its socket.
  *
  * It reads by itself what nearly all frames are: a whole text or binary message, or a pong, that keeps to the protocol.
- * From any other frame on, it passes the bytes to `ws`, until a piece ends between two messages. So `ws` alone reads
- * fragments, pings, close frames, and everything that breaks the protocol or a limit.
+ * From any other frame on, it passes the bytes to `ws`, until a turn of the event loop ends between two messages. So
+ * `ws` alone reads fragments, pings, close frames, and everything that breaks the protocol or a limit.
  */
 export class FrameReader {
   readonly #ws: RelaySocket;
@@ -49,6 +49,7 @@ export class FrameReader {
   /** Follows the bytes that are passed to `ws`; absent until the first of them. */
   #tracker: MessageTracker | undefined = undefined;
   #isReadByWs = false;
+  #isReturnScheduled = false;
   /** The beginning of a frame that is too short to be read: a part of its header, or of a pong. */
   #rest = NO_BYTES;
   #partial: PartialMessage | undefined = undefined;
@@ -168,10 +169,24 @@ export class FrameReader {
     const tracker = this.#tracker;
     const rest = bytes.subarray(at);
     tracker.read(rest);
-    this.#isReadByWs = !tracker.isBetweenMessages;
+    this.#isReadByWs = true;
+    this.#scheduleReturn(tracker);
     this.#countHeld(tracker.heldBytes, tracker.rawBytes);
     if (!this.#isDiscarding) this.#passToWs(rest);
     return bytes.length;
+  }
+
+  /**
+   * Has the frames read here again, if the turn ends between two messages. Not earlier: where a frame broke the
+   * protocol, `ws` stops listening to the socket only some ticks later, and no later frame may count.
+   */
+  #scheduleReturn(tracker: MessageTracker): void {
+    if (this.#isReturnScheduled) return;
+    this.#isReturnScheduled = true;
+    setImmediate(() => {
+      this.#isReturnScheduled = false;
+      this.#isReadByWs = !tracker.isBetweenMessages;
+    });
   }
 
   /** Reports to the link how much memory is about to be held for an incomplete message. */

@@ -8,14 +8,24 @@ import { NodeConnection } from "../../../../src/runtime/node/connection.ts";
 import type { FairReader } from "../../../../src/runtime/node/fair-reader.ts";
 import { anyBytes, anyId, anyText, asPayload } from "../../arbitraries.ts";
 
-/** A socket that keeps a copy of the bytes of each write. */
+/** A socket that keeps a copy of the bytes of each write, and joins the writes within a cork. */
 class FakeSocket {
   writable = true;
   writableLength = 0;
   readonly writes: Buffer[] = [];
+  #corked: Buffer[] | undefined = undefined;
+
+  cork(): void {
+    this.#corked = [];
+  }
+
+  uncork(): void {
+    this.writes.push(Buffer.concat(this.#corked ?? []));
+    this.#corked = undefined;
+  }
 
   write(bytes: Buffer): void {
-    this.writes.push(Buffer.from(bytes));
+    (this.#corked ?? this.writes).push(Buffer.from(bytes));
   }
 }
 
@@ -31,6 +41,9 @@ class FullSocket extends FakeSocket {
     this.writes.push(bytes);
     this.writableLength += bytes.length;
   }
+
+  override cork(): void {}
+  override uncork(): void {}
 }
 
 /** Parses unmasked final frames (RFC 6455 §5.2). */
@@ -68,7 +81,25 @@ describe.each([
   ["no queued bytes", 0],
   ["queued bytes", 1],
 ])("the bytes written to a socket with %s", (_state, queuedBytes) => {
-  const length = fc.constantFrom(0, 1, 41, 42, 43, 62, 63, 124, 125, 126, 127, 400, 5400, 21_800, 65_535, 65_536);
+  const length = fc.constantFrom(
+    0,
+    1,
+    41,
+    42,
+    43,
+    62,
+    63,
+    124,
+    125,
+    126,
+    127,
+    400,
+    5400,
+    21_800,
+    65_535,
+    65_536,
+    70_000,
+  );
   const words = fc.oneof(
     anyText,
     fc.tuple(fc.constantFrom("x", "é", "好", "😀", "\ud83d"), length).map(([unit, times]) => unit.repeat(times)),
@@ -137,6 +168,14 @@ test("the bytes of a text for many receivers are made once", () => {
   expect(bytes).toEqual(Buffer.from("to all"));
   connection.write([message.numbered(2)]);
   expect(message.shared?.bytes).toBe(bytes);
+});
+
+test("a large payload is written as it is, without a copy", () => {
+  const { socket, connection } = open(0, new FullSocket());
+  const payload = new Uint8Array(100_000);
+  connection.write([new Frame("small", false), new Frame(payload, true), new Frame("after", false)]);
+  expect(socket.writes).toHaveLength(3);
+  expect(socket.writes[1]).toBe(payload);
 });
 
 test("nothing is written to a closed socket", () => {

@@ -34,9 +34,10 @@ class Client {
       },
     };
     // A FairReader uses only these methods of the two.
-    this.reader = new FairReader(ws as RelaySocket, this.#socket as Socket);
+    this.reader = new FairReader(ws as RelaySocket, this.#socket as Socket, SHARE_BYTES);
   }
 
+  /** Sends bytes that break the protocol, so that they are passed to the listener of `ws`. */
   sends(bytes: number): void {
     this.#socket.emit("data", Buffer.alloc(bytes));
   }
@@ -70,11 +71,11 @@ describe("a client that sends without a pause", () => {
 
   test("has all its bytes passed to the listener of ws once, until ws removes that listener", () => {
     const client = new Client();
-    client.sends(1);
+    client.sends(2);
     client.sends(SHARE_BYTES);
     expect(client.pieces).toBe(2);
     client.removeListener();
-    client.sends(1);
+    client.sends(2);
     expect(client.pieces).toBe(2);
   });
 

@@ -13,6 +13,8 @@ export type Place = "server" | "generator";
 /** Programs and limits of this machine. */
 export interface Machine {
   readonly node: string;
+  /** More Nodes to run the relay on: the names of their subjects, and their files. */
+  readonly otherNodes: readonly (readonly [name: string, file: string])[];
   readonly bun: string | undefined;
   readonly deno: string | undefined;
   /** Whether server and generator each have a core. */
@@ -23,19 +25,21 @@ export interface Machine {
   readonly description: string;
 }
 
-export function inspectMachine(): Machine {
+export function inspectMachine(otherNodes: Machine["otherNodes"]): Machine {
   const bun = find("bun");
   const deno = find("deno");
   const pinned = find("taskset") !== undefined && availableParallelism() > 1;
   const limit = execFileSync("sh", ["-c", "ulimit -Hn"], { encoding: "utf8" }).trim();
   const versions = [
     `Node ${process.version.slice(1)}`,
+    ...otherNodes.map(([name, file]) => `${name} ${versionOf(file)}`),
     ...(bun === undefined ? [] : [`Bun ${versionOf(bun)}`]),
     ...(deno === undefined ? [] : [`Deno ${versionOf(deno)}`]),
   ];
   const cores = `${availableParallelism()} cores of ${cpus()[0]?.model.trim() ?? "unknown"}`;
   return {
     node: process.execPath,
+    otherNodes,
     bun,
     deno,
     pinned,

@@ -1,4 +1,5 @@
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { checkOut } from "./checkout.ts";
 import { killAll } from "./child.ts";
@@ -6,6 +7,7 @@ import { LOADS } from "./loads/all.ts";
 import type { Load } from "./loads/load.ts";
 import { fileLimitProblem, inspectMachine, installPeers } from "./machine.ts";
 import { PEERS } from "./paths.ts";
+import { toPicture } from "./picture.ts";
 import { type LoadReport, toComparison, toJson, toTable } from "./report.ts";
 import { runLoad } from "./run.ts";
 import type { GeneratorRuntime } from "./station.ts";
@@ -21,7 +23,9 @@ const USAGE = `npm run bench -- [options]
   --compare commit      measures the entries of that commit too, round by round beside these, and says what moved.
                         --subjects names both by the name of this one (default: the entries in plain and JSON)
   --generator bun       runtime of the generator: bun or node (default: bun where it is installed)
+  --nodes name=file,…   more Nodes: the relay on each is a subject of this name, beside node
   --json file           file for every figure of every round
+  --picture file        SVG file for the curves of a latency load (f, f-idle); the last load counts
   --check-generator     only checks whether the generator can drive the fastest servers to a full core
 `;
 
@@ -34,6 +38,8 @@ const { values } = parseArgs({
     compare: { type: "string" },
     generator: { type: "string" },
     json: { type: "string" },
+    nodes: { type: "string", default: "" },
+    picture: { type: "string" },
     "check-generator": { type: "boolean", default: false },
     help: { type: "boolean", short: "h", default: false },
   },
@@ -48,7 +54,7 @@ process.on("exit", killAll);
 process.on("SIGINT", () => process.exit(130));
 process.on("SIGTERM", () => process.exit(143));
 
-const machine = inspectMachine();
+const machine = inspectMachine(nodesFrom(values.nodes));
 const runtime: GeneratorRuntime = runtimeFrom(values.generator);
 const isCheck = values["check-generator"];
 const checkout = values.compare === undefined ? undefined : checkOut(values.compare);
@@ -73,6 +79,7 @@ for (const load of loads) {
   const report = await runLoad(load, included, { machine, runtime, rounds, seconds });
   reports.push(report);
   process.stdout.write(`${toTable(report)}\n`);
+  if (values.picture !== undefined && load.hasCurve === true) writeFileSync(values.picture, toPicture(report));
   if (values.json !== undefined) writeFileSync(values.json, toJson(machine.description, reports));
 }
 if (checkout !== undefined) process.stdout.write(toComparison(reports));
@@ -106,6 +113,17 @@ function numberFrom(text: string, least: number, flag: string): number {
   const number = Number(text);
   if (!(number >= least)) exitWithUsage(`${flag} ${text}: not a number of ${least} or more`);
   return number;
+}
+
+function nodesFrom(text: string): [name: string, file: string][] {
+  return text
+    .split(",")
+    .filter((pair) => pair !== "")
+    .map((pair) => {
+      const [name = "", file = ""] = pair.split("=");
+      if (!existsSync(file)) exitWithUsage(`--nodes ${pair}: not name=file, or no such file`);
+      return [name, resolve(file)];
+    });
 }
 
 function runtimeFrom(text: string | undefined): GeneratorRuntime {

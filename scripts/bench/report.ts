@@ -113,7 +113,8 @@ function firstMedian(outcome: Outcome, load: Load): number | undefined {
   return Number.isNaN(value) ? undefined : value;
 }
 
-function valuesOf(outcome: Outcome, figure: string): number[] {
+/** Returns the figure of every round that has it. */
+export function valuesOf(outcome: Outcome, figure: string): number[] {
   return outcome.rounds.flatMap((round) => round?.[figure] ?? []);
 }
 

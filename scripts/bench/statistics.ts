@@ -5,7 +5,11 @@ export function median(values: readonly number[]): number {
 
 /** Returns the percentile, interpolated between the two nearest values; NaN without values. */
 export function percentile(values: ArrayLike<number>, percent: number): number {
-  const sorted = Float64Array.from(values).sort();
+  return percentileOfSorted(Float64Array.from(values).sort(), percent);
+}
+
+/** Returns the percentile of values in ascending order, as `percentile` does. */
+export function percentileOfSorted(sorted: ArrayLike<number>, percent: number): number {
   const at = ((sorted.length - 1) * percent) / 100;
   const low = sorted[Math.floor(at)] ?? Number.NaN;
   const high = sorted[Math.ceil(at)] ?? Number.NaN;

@@ -32,12 +32,13 @@ export function subjectsOn(machine: Machine, otherCheckout: string | undefined):
   return [...pairs, ...peers(machine)];
 }
 
-function relays({ node, bun, deno }: Machine, folder: string, suffix: string): Subject[] {
+function relays({ node, otherNodes, bun, deno }: Machine, folder: string, suffix: string): Subject[] {
   const relay = (name: string, baseline: string, command: readonly string[]): Subject[] => [
     { name: name + suffix, baseline, dialect: "plain", command, folder },
     { name: `${name}-json${suffix}`, baseline: name + suffix, dialect: "json", command, folder },
   ];
   const subjects = relay("node", "ws", [node, "dist/node.js"]);
+  for (const [name, file] of otherNodes) subjects.push(...relay(name, "ws", [file, "dist/node.js"]));
   if (bun !== undefined) {
     subjects.push(...relay("bun", "bun-serve", [bun, "run", "src/bun.ts"]));
     subjects.push(...relay("bun-node", "bun-serve", [bun, "run", "src/node.ts"]));

@@ -1,5 +1,7 @@
 import { Pacer } from "../generator/pace.ts";
-import { percentile } from "../statistics.ts";
+import { CURVE, curveFigure } from "../picture.ts";
+import type { Figures } from "../round.ts";
+import { percentile, percentileOfSorted } from "../statistics.ts";
 import { type Load, PACED_COLUMNS } from "./load.ts";
 import { PingPong } from "./ping-pong.ts";
 
@@ -20,6 +22,7 @@ function latency(name: string, idleConnections: number): Load {
       { figure: "delay99", title: "generator's own p99 ms", digits: 3 },
       ...PACED_COLUMNS,
     ],
+    hasCurve: true,
     // Other servers on the same core would ping their own 10,000 connections during the measurement.
     freshServer: idleConnections > 0,
     needsFiles: idleConnections > 0,
@@ -45,16 +48,21 @@ function latency(name: string, idleConnections: number): Load {
           const { latencies, delays } = await pacer.run({ rate, seconds });
           const figures = stop(latencies.length);
           await pacer.settle();
-          return {
-            ...figures,
-            p50: percentile(latencies, 50),
-            p99: percentile(latencies, 99),
-            p999: percentile(latencies, 99.9),
-            delay99: percentile(delays, 99),
-          };
+          return { ...figures, ...percentiles(latencies), delay99: percentile(delays, 99) };
         },
       };
     },
+  };
+}
+
+function percentiles(latencies: Float64Array): Figures {
+  const sorted = latencies.sort();
+  const curve = CURVE.map((nines) => [curveFigure(nines), percentileOfSorted(sorted, 100 - 100 / 10 ** nines)]);
+  return {
+    p50: percentileOfSorted(sorted, 50),
+    p99: percentileOfSorted(sorted, 99),
+    p999: percentileOfSorted(sorted, 99.9),
+    ...Object.fromEntries(curve),
   };
 }
 

@@ -26,6 +26,8 @@ export interface Load {
   /** Description for the report, in one line. */
   readonly title: string;
   readonly columns: readonly Column[];
+  /** Whether its figures have the points of a latency curve, for the picture. */
+  readonly hasCurve?: boolean;
   /** Seconds of one round. Default: `--seconds`. */
   readonly seconds?: number;
   /** Most rounds, where one takes long. Default: `--rounds`. */

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Frame, frameBytes } from "../../../../src/core/protocol/frame.ts";
@@ -26,6 +27,27 @@ function split(frame: Frame): { readonly head: unknown; readonly body: Buffer } 
   const end = content.indexOf("\n");
   return { head: JSON.parse(content.toString("utf8", 0, end)), body: content.subarray(end + 1) };
 }
+
+describe("the examples of docs/protocol.md", () => {
+  const page = readFileSync(new URL("../../../../docs/protocol.md", import.meta.url), "utf8");
+
+  /** Returns the head of the page's only binary frame of this side. */
+  function exampleHead(mark: ">" | "<"): string {
+    const heads = [...page.matchAll(new RegExp(`^${mark} (\\{.*\\})␊<`, "gm"))].map(([, head]) => head);
+    expect(heads).toHaveLength(1);
+    return heads[0] ?? "";
+  }
+
+  test("a client sends a binary frame with this head", () => {
+    const command = jsonBytes.decode(inBinary(exampleHead(">")));
+    expect(command).toEqual({ type: "send", to: "7", message: new Message(BODY, "bytes"), ackId: 1 });
+  });
+
+  test("the relay sends a binary frame with this head", () => {
+    const frame = jsonBytes.encodeMessage("7", undefined, new Message(BODY, "bytes")).numbered(1);
+    expect(split(frame)).toEqual({ head: JSON.parse(exampleHead("<")), body: Buffer.from(BODY) });
+  });
+});
 
 describe("a binary frame from a client", () => {
   const bytes = new Message(BODY, "bytes");

@@ -14,7 +14,7 @@ const protocolPage = readFileSync(new URL("../../../../docs/protocol.md", import
 
 /** Returns the JSON frames of the page's examples: `> ` marks those of a client, `< ` those of the relay. */
 function examples(mark: ">" | "<"): string[] {
-  const lines = protocolPage.split("\n").filter((line) => line.startsWith(`${mark} {`));
+  const lines = protocolPage.split("\n").filter((line) => line.startsWith(`${mark} {`) && line.endsWith("}"));
   return lines.map((line) => line.slice(2));
 }
 

@@ -10,7 +10,7 @@ import { type Packed, pack, type Registry, startRegistry } from "./registry.ts";
 import { NEWEST, OLDEST } from "./versions.ts";
 
 const WHAT_RUNS = /^(dist\/.+\.(js|d\.ts)|package\.json)$/;
-const WHAT_IS_READ = /^((README|CHANGELOG|SECURITY)\.md|LICENSE|docs\/.+\.(md|mjs|js|html|css))$/;
+const WHAT_IS_READ = /^((README|CHANGELOG|SECURITY)\.md|LICENSE|docs\/.+\.(md|mjs|js|html|css|svg))$/;
 
 describe("the package", () => {
   let folder = "";

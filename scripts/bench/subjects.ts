@@ -20,7 +20,7 @@ export interface Subject {
 /** Subjects with which the report compares every subject, besides its baseline. */
 export const ALTERNATIVES: readonly string[] = ["socket.io", "peerjs"];
 
-/** Returns the subjects whose runtime the machine has. With another checkout, each relay comes before its counterpart. */
+/** Returns the subjects whose runtime the machine has. With another checkout, a relay comes before its counterpart. */
 export function subjectsOn(machine: Machine, otherCheckout: string | undefined): Subject[] {
   const ours = relays(machine, ROOT, "");
   if (otherCheckout === undefined) return [...ours, ...peers(machine)];

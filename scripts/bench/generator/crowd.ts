@@ -64,7 +64,7 @@ export class Crowd {
     return count / ((performance.now() - start) / 1000);
   }
 
-  /** Opens one client, and drops it when the server accepts messages from it. It never ends where the server refuses. */
+  /** Opens one client, and drops it when the server accepts messages from it. Never ends where the server refuses. */
   async openAndDrop(): Promise<void> {
     const client = this.#create(this.#dropped++);
     await client.open();

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { checkOut, hasCommit } from "../checkout.ts";
 import { ROOT } from "../paths.ts";
 
-// The guard of CI: fails where a message costs clearly more CPU than at the recorded commit.
+// The guard: fails where a message costs clearly more CPU than at the recorded commit.
 
 const LOADS = ["single", "joined", "json"];
 /** Highest ratio of CPU, now to before, that passes. */

@@ -3,7 +3,8 @@ import { pathToFileURL } from "node:url";
 
 // Measures one build of the relay without a network, `measure.ts <folder> <load>`: the core and the writing of frames
 // on Node, with a socket that takes everything at once. So every run does the same work in the same order, and its CPU
-// time hardly varies. Writes the CPU in µs a message: the least of all slices, because disturbances only add to it. Collections of garbage are not in it.
+// time hardly varies. Writes the CPU in µs a message: the least of all slices, because disturbances only add to it.
+// Collections of garbage are not in it.
 
 const CLIENTS = 100;
 const MESSAGE = "x".repeat(64);

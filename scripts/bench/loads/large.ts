@@ -14,9 +14,10 @@ const settings = {
 
 /** Returns a load of large messages, such as images, as text or as bytes. */
 function large(size: string, messageBytes: number, asBytes: boolean): Load {
+  const content = `${size.toUpperCase()}iB of ${asBytes ? "bytes" : "text"}`;
   return pingPongLoad(
     `l-${size}${asBytes ? "-bytes" : ""}`,
-    `${CLIENTS} clients in pairs, ${IN_FLIGHT} messages in flight each, ${size.toUpperCase()}iB of ${asBytes ? "bytes" : "text"}`,
+    `${CLIENTS} clients in pairs, ${IN_FLIGHT} messages in flight each, ${content}`,
     { clients: CLIENTS, inFlight: IN_FLIGHT, messageBytes, next: "sender", asBytes },
     // JSON, Socket.IO and PeerJS have no binary frame that is one message.
     { settings, ...(asBytes ? { dialects: { plain: "plain", bare: "bare" } } : {}) },

@@ -22,8 +22,8 @@ export class Frame {
   /** ASCII text that the envelope puts before the payload. Empty without an envelope. */
   readonly address: string;
   /**
-   * Number that the envelope puts behind the payload, or in a binary frame before it: a whole number from 0 to 2^53 - 1.
-   * Only `numbered` changes it.
+   * Number that the envelope puts behind the payload, or in a binary frame before it: a whole number from 0 to
+   * 2^53 - 1. Only `numbered` changes it.
    */
   number: number;
   /**

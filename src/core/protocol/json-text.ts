@@ -12,8 +12,8 @@ export type JsonFault = "malformed" | "too deep" | "beyond a double";
 export type OnField = (name: string, start: number, end: number) => void;
 
 /**
- * The next expected part of the text: a value; the first member of an array or object, or its end; a name; a comma or the
- * end.
+ * The next expected part of the text: a value; the first member of an array or object, or its end; a name; a comma or
+ * the end.
  */
 const VALUE = 0;
 const FIRST = 1;

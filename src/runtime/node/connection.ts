@@ -54,22 +54,10 @@ export class NodeConnection implements Connection {
   /** Writes large payloads as they are, without a copy, and what is between them joined; all in one write. */
   #writeInParts(frames: readonly Frame[]): void {
     const socket = this.#socket;
+    const onWritten = this.#countQueuedWrite();
     socket.cork();
-    let small: Frame[] = [];
-    for (const frame of frames) {
-      const payload = largePayload(frame);
-      if (payload === undefined) {
-        small.push(frame);
-        continue;
-      }
-      const head = writeHead(frame, payload.length);
-      socket.write(small.length === 0 ? head : Buffer.concat([joinInOwnBuffer(small), head]), this.#countQueuedWrite());
-      small = [];
-      socket.write(payload);
-      const tail = writeTail(frame);
-      if (tail.length > 0) socket.write(tail);
-    }
-    if (small.length > 0) socket.write(joinInOwnBuffer(small));
+    // Only one part has the callback: together they count as one write.
+    for (const [index, part] of partsOf(frames).entries()) socket.write(part, index === 0 ? onWritten : undefined);
     socket.uncork();
   }
 
@@ -108,6 +96,29 @@ export class NodeConnection implements Connection {
   terminate(): void {
     this.#ws.terminate();
   }
+}
+
+/** Returns the bytes of the frames: large payloads as they are, and what is between them joined. */
+function partsOf(frames: readonly Frame[]): Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  let small: Frame[] = [];
+  const joinSmall = (): void => {
+    if (small.length > 0) parts.push(joinInOwnBuffer(small));
+    small = [];
+  };
+  for (const frame of frames) {
+    const payload = largePayload(frame);
+    if (payload === undefined) {
+      small.push(frame);
+      continue;
+    }
+    joinSmall();
+    parts.push(writeHead(frame, payload.length), payload);
+    const tail = writeTail(frame);
+    if (tail !== undefined) parts.push(tail);
+  }
+  joinSmall();
+  return parts;
 }
 
 function isLarge(frame: Frame): boolean {

@@ -1,15 +1,11 @@
 import type { Envelope } from "../../core/protocol/envelope.ts";
 import type { Frame, SharedBytes } from "../../core/protocol/frame.ts";
+import { FIN_BINARY, FIN_TEXT } from "./wire.ts";
 
-/** First byte of an unmasked final frame: a text, a binary message. */
-const FIN_TEXT = 0x81;
-const FIN_BINARY = 0x82;
 const MAX_HEADER_BYTES = 10;
 /** Digits of the largest whole number, 2^53 - 1. */
 const MAX_DIGITS = 16;
 const DIGIT_0 = 0x30;
-
-const NO_BYTES = Buffer.alloc(0);
 
 /** Payload from which on a write of its own costs less than a copy, in bytes. */
 const LARGE_BYTES = 65_536;
@@ -55,9 +51,9 @@ export function writeHead(frame: Frame, payloadBytes: number): Buffer {
   return target.subarray(0, end);
 }
 
-/** Returns what the frame's envelope puts behind the payload. */
-export function writeTail(frame: Frame): Buffer {
-  if (frame.envelope === undefined) return NO_BYTES;
+/** Returns what the frame's envelope puts behind the payload; `undefined` without an envelope. */
+export function writeTail(frame: Frame): Buffer | undefined {
+  if (frame.envelope === undefined || frame.binary) return undefined;
   const target = Buffer.allocUnsafeSlow(frame.envelope.size + MAX_DIGITS);
   return target.subarray(0, writeAfterPayload(target, 0, frame));
 }

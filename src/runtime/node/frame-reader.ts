@@ -3,16 +3,8 @@ import process from "node:process";
 import { applyMask } from "./mask.ts";
 import { MessageTracker, PART_BYTES } from "./message-tracker.ts";
 import type { RelaySocket } from "./socket.ts";
+import { FIN_BINARY, FIN_PONG, FIN_TEXT, KEY_BYTES, LENGTH, LENGTH_16, MASKED } from "./wire.ts";
 
-/** First byte of a final frame (RFC 6455 §5.2): of a text, of a binary message, of a pong. */
-const FIN_TEXT = 0x81;
-const FIN_BINARY = 0x82;
-const FIN_PONG = 0x8a;
-
-const MASKED = 0x80;
-const LENGTH = 0x7f;
-const LENGTH_16 = 126;
-const KEY_BYTES = 4;
 const NO_BYTES = Buffer.alloc(0);
 
 /** Memory of an incomplete message from which on it counts as held by its link, in bytes: that of one piece of Node. */

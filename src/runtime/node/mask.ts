@@ -9,8 +9,8 @@ const keyBytes = new Uint8Array(4);
 const keyWord = new Int32Array(keyBytes.buffer);
 
 /**
- * Applies the masking key of a frame (RFC 6455 §5.3) to the bytes from `start` to `end`, in place: unmasks masked bytes,
- * and masks unmasked ones.
+ * Applies the masking key of a frame (RFC 6455 §5.3) to the bytes from `start` to `end`, in place: unmasks masked
+ * bytes, and masks unmasked ones.
  *
  * @param key Holds the four bytes of the key, from index `keyStart` on.
  * @param phase Number of payload bytes before `start`: in each part of a payload, the key goes on where it ended in the

@@ -1,8 +1,8 @@
+import { KEY_BYTES, LENGTH, LENGTH_16 } from "./wire.ts";
+
 const OPCODE = 0x0f;
 const FIRST_CONTROL_OPCODE = 8;
 const FIN = 0x80;
-const LENGTH = 0x7f;
-const MASK_BYTES = 4;
 
 /** Process memory of a piece or a fragment besides its bytes: its Buffer, and its entry in a list. */
 export const PART_BYTES = 128;
@@ -11,8 +11,8 @@ export const PART_BYTES = 128;
  * Tracks the incomplete message that `ws` reads from one client: how many of its bytes came, and how much memory `ws`
  * holds for it.
  *
- * The tracker follows the frame headers (RFC 6455 §5.2) in the pieces that are passed to `ws`, because `ws` reports only
- * complete messages. The `ws` of Node and Deno keeps slices of the pieces: a fragment of one byte keeps
+ * The tracker follows the frame headers (RFC 6455 §5.2) in the pieces that are passed to `ws`, because `ws` reports
+ * only complete messages. The `ws` of Node and Deno keeps slices of the pieces: a fragment of one byte keeps
  * its whole piece in memory, with the control frames in it.
  */
 export class MessageTracker {
@@ -59,8 +59,8 @@ export class MessageTracker {
       if (!this.#isIncomplete && this.#firstByte < 0) {
         // Fast path: nearly all frames are short, final, and whole in one piece.
         const length = (piece[at + 1] ?? LENGTH) & LENGTH;
-        const end = at + 2 + MASK_BYTES + length;
-        if (length < 126 && end <= piece.length && (piece[at] ?? 0) >= FIN) {
+        const end = at + 2 + KEY_BYTES + length;
+        if (length < LENGTH_16 && end <= piece.length && (piece[at] ?? 0) >= FIN) {
           at = end;
           continue;
         }
@@ -102,12 +102,12 @@ export class MessageTracker {
       this.#lengthBytesLeft--;
     } else {
       this.#length = byte & LENGTH;
-      if (this.#length >= 126) {
-        this.#lengthBytesLeft = this.#length === 126 ? 2 : 8;
+      if (this.#length >= LENGTH_16) {
+        this.#lengthBytesLeft = this.#length === LENGTH_16 ? 2 : 8;
         this.#length = 0;
       }
     }
-    if (this.#lengthBytesLeft === 0) this.#bodyBytesLeft = MASK_BYTES + this.#length;
+    if (this.#lengthBytesLeft === 0) this.#bodyBytesLeft = KEY_BYTES + this.#length;
   }
 
   #endFrame(): void {

@@ -23,7 +23,7 @@ async function dial(path: string, options: AppOptions) {
   const request = new Request(`http://localhost${path}`, { headers: HANDSHAKE });
   await app.fetch(request);
   const link = upgrades[0]?.(new FakeConnection());
-  return { relay, link, upgrades, request: new WeakRef(request) };
+  return { relay, link, upgrades, request: new WeakRef<object>(request) };
 }
 
 test.each<[string, string, AppOptions]>([
@@ -32,13 +32,7 @@ test.each<[string, string, AppOptions]>([
   ["/ws", "where the app decides who connects", { authorize: () => ({ allow: true, id: "7" }) }],
   ["/echo", "by default", {}],
 ])("a connection to %s keeps nothing of its request in memory, %s", async (path, _when, options) => {
-  const { relay, link, upgrades, request } = await dial(path, options);
-  await setImmediate();
-  collectGarbage();
-  expect(request.deref()).toBeUndefined();
-  expect(relay.holdings.connections).toBe(1);
-  expect(link?.hasEnded).toBe(false);
-  expect(upgrades.length).toBe(1);
+  await expectNoRequest(await dial(path, options));
 });
 
 /** Opens a connection without the app, and keeps only a weak reference to its request. */
@@ -59,7 +53,7 @@ async function dialDirectly(path: string, options: AppOptions) {
   };
   expect(await direct.upgrade(request)).toBeUndefined();
   const link = upgrades[0]?.(new FakeConnection());
-  return { relay, link, upgrades, request: new WeakRef(request) };
+  return { relay, link, upgrades, request: new WeakRef<object>(request) };
 }
 
 test.each<[string, AppOptions]>([
@@ -68,11 +62,15 @@ test.each<[string, AppOptions]>([
   ["/ws", { authorize: () => ({ allow: true, id: "7" }) }],
   ["/echo", {}],
 ])("a connection to %s that did not pass the app keeps nothing of its request in memory", async (path, options) => {
-  const { relay, link, upgrades, request } = await dialDirectly(path, options);
+  await expectNoRequest(await dialDirectly(path, options));
+});
+
+/** Expects that the connection is open, and that its request is no longer in memory. */
+async function expectNoRequest({ relay, link, upgrades, request }: Awaited<ReturnType<typeof dial>>): Promise<void> {
   await setImmediate();
   collectGarbage();
   expect(request.deref()).toBeUndefined();
   expect(relay.holdings.connections).toBe(1);
   expect(link?.hasEnded).toBe(false);
   expect(upgrades.length).toBe(1);
-});
+}

@@ -174,8 +174,7 @@ test("a large payload is written as it is, without a copy", () => {
   const { socket, connection } = open(0, new FullSocket());
   const payload = new Uint8Array(100_000);
   connection.write([new Frame("small", false), new Frame(payload, true), new Frame("after", false)]);
-  expect(socket.writes).toHaveLength(3);
-  expect(socket.writes[1]).toBe(payload);
+  expect(socket.writes.filter((bytes) => bytes.buffer === payload.buffer)).toEqual([payload]);
 });
 
 test("nothing is written to a closed socket", () => {

@@ -5,7 +5,12 @@ import { createAdaptorServer } from "@hono/node-server";
 import { Hono } from "hono";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { ConnectionDetails, RefusedConnection } from "../../../../src/core/session/observer.ts";
-import { createNodeRelay, type NodeEnv, type RuntimeOptions } from "../../../../src/runtime/node/relay.ts";
+import {
+  createNodeRelay,
+  type NodeEnv,
+  type NodeRelay,
+  type RuntimeOptions,
+} from "../../../../src/runtime/node/relay.ts";
 import { type HandshakeOptions, handshake, openTcp } from "../../../conformance/raw.ts";
 
 const WAYS = ["directly", "through the app"] as const;
@@ -28,6 +33,11 @@ async function serve(way: (typeof WAYS)[number], options: RuntimeOptions) {
     await next();
   });
   const app = way === "directly" ? routes : noteAndGoOn.route("/", routes);
+  return { port: await listen({ relay, attach }, app), events, passed };
+}
+
+/** Serves the app, which the relay is attached to, until the test ends. @returns The port. */
+async function listen({ relay, attach }: Pick<NodeRelay, "relay" | "attach">, app: Hono<NodeEnv>): Promise<number> {
   const server = createAdaptorServer({ fetch: app.fetch }) as Server;
   attach(server, app);
   server.listen(0, "127.0.0.1");
@@ -37,7 +47,7 @@ async function serve(way: (typeof WAYS)[number], options: RuntimeOptions) {
     server.closeAllConnections();
     await relay.shutdown();
   });
-  return { port: (server.address() as AddressInfo).port, events, passed };
+  return (server.address() as AddressInfo).port;
 }
 
 /** Sends the handshakes one after the other. @returns All that a client and the observer see of them. */
@@ -122,15 +132,7 @@ describe("a handshake that does not pass the app, where the relay's routes are a
   test("passes it again once something is added to the routes", async () => {
     const { relay, routes, attach } = createNodeRelay({ closeTimeoutMs: 50 });
     const seen: string[] = [];
-    const server = createAdaptorServer({ fetch: routes.fetch }) as Server;
-    attach(server, routes);
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    onTestFinished(async () => {
-      server.close();
-      server.closeAllConnections();
-      await relay.shutdown();
-    });
+    const port = await listen({ relay, attach }, routes);
     // Hono calls the handlers of the routes first, and this one only where they called `next`: what counts is the path.
     const { fetch } = routes;
     routes.fetch = (request, ...rest) => {
@@ -138,7 +140,7 @@ describe("a handshake that does not pass the app, where the relay's routes are a
       return fetch(request, ...rest);
     };
     routes.use(async (_c, next) => next());
-    const raw = await openTcp((server.address() as AddressInfo).port);
+    const raw = await openTcp(port);
     raw.write(handshake());
     expect((await raw.answer()).status).toBe(101);
     expect(seen).toEqual(["/ws"]);

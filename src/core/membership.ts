@@ -127,13 +127,13 @@ export class Membership {
    */
   announcePresence(session: Session, change: "online" | "offline"): void {
     this.#parts.presence.announce(session, undefined, change);
-    for (const room of session.rooms) this.#parts.presence.announce(session, room, change);
+    for (const room of session.roomNames) this.#parts.presence.announce(session, room, change);
   }
 
   /** Removes the session from the rooms that its grant does not cover, and announces that. @returns Those rooms. */
   leaveUngranted(session: Session): string[] {
     const leftRooms: string[] = [];
-    for (const room of [...session.rooms]) {
+    for (const room of [...session.roomNames]) {
       if (isGranted(session.grant.rooms, room)) continue;
       this.#leave(session, room);
       this.#parts.presence.announce(session, room, "left");
@@ -149,18 +149,18 @@ export class Membership {
    */
   removeEnded(session: Session, wasAway: boolean): void {
     const { presence } = this.#parts;
-    for (const room of session.rooms) {
+    for (const room of session.roomNames) {
       this.#parts.rooms.leave(room, session);
       presence.announce(session, room, "left");
     }
     if (!wasAway) presence.announce(session, undefined, "offline");
     if (!session.isNamed) presence.forget(session.id);
-    for (const id of session.watched) this.#parts.watchers.unwatch(id, session);
+    for (const id of session.watchedIds) this.#parts.watchers.unwatch(id, session);
   }
 
   /** Tells the session the state of each id that it watches: it may have missed changes while it was away. */
   tellWatched(session: Session): void {
-    for (const id of session.watched) this.#tellState(session, id);
+    for (const id of session.watchedIds) this.#tellState(session, id);
   }
 
   #tellState(session: Session, id: string): void {

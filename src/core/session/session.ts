@@ -52,6 +52,8 @@ export interface SessionContext {
 /** Longest `pong` or `sequenceAck` that does not count against the rate: several times what such a frame needs. */
 const MAX_ANSWER_BYTES = 128;
 
+const NO_NAMES: readonly string[] = [];
+
 /** Longest delay that setTimeout accepts; longer ones fire immediately. */
 const MAX_TIMEOUT_MS = 0x7fff_ffff;
 
@@ -64,10 +66,6 @@ export class Session implements LinkOwner {
   readonly protocol: Protocol;
   /** Rooms and ids that the client may use, by its latest connection. */
   grant: Grant = {};
-  /** Rooms that the session is in. */
-  readonly rooms: Names;
-  /** Ids that the session watches. */
-  readonly watched: Names;
   /** Whether the id was chosen by the app or by an earlier process, so that a later session may have it again. */
   isNamed = false;
   /** Rate of the client, over all its connections; absent if it is unlimited. */
@@ -80,6 +78,9 @@ export class Session implements LinkOwner {
   mailbox: Mailbox | undefined;
   readonly #context: SessionContext;
   readonly #account: Account;
+  // Created when they are first used: most sessions use neither, and each takes 50 bytes on Bun.
+  #rooms: Names | undefined = undefined;
+  #watched: Names | undefined = undefined;
   /** Whether the session took over an id whose mail was lost, and its protocol has no welcome to report that. */
   #hasUnreportedLoss = false;
   #acks: AckMemory | undefined = undefined;
@@ -98,9 +99,27 @@ export class Session implements LinkOwner {
     this.#context = context;
     this.rate = Rate.of(context.links.limits);
     this.#account = new Account(context.links.budget);
-    this.rooms = new Names(this.#account);
-    this.watched = new Names(this.#account);
     if (protocol.numbersMessages) this.mailbox = new Mailbox(context.links.limits, this.#account);
+  }
+
+  /** Rooms that the session is in. To go through them, use `roomNames`. */
+  get rooms(): Names {
+    this.#rooms ??= new Names(this.#account);
+    return this.#rooms;
+  }
+
+  get roomNames(): Iterable<string> {
+    return this.#rooms ?? NO_NAMES;
+  }
+
+  /** Ids that the session watches. To go through them, use `watchedIds`. */
+  get watched(): Names {
+    this.#watched ??= new Names(this.#account);
+    return this.#watched;
+  }
+
+  get watchedIds(): Iterable<string> {
+    return this.#watched ?? NO_NAMES;
   }
 
   /** Number of the latest attempt to connect that reached the session; -1 if the client does not number them. */

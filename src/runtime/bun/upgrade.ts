@@ -10,24 +10,8 @@ import { collectGarbageAfterRead } from "../bun-memory.ts";
 import { handshakeHeaders } from "../handshake-headers.ts";
 import { watchResponse } from "../watch-response.ts";
 
-/** The data that Bun keeps with each socket. */
-export interface BunSocketData {
-  /** Opens the relay's end; `undefined` once the socket is open. */
-  open: Open | undefined;
-  /** Releases the connection's place; `undefined` once the socket is open. */
-  abandon: (() => void) | undefined;
-  /** The relay's end; `undefined` until the socket is open. */
-  link: Link | undefined;
-  /** How the socket closed. Bun 1.4 reports a close inside `open` before `open` has returned the link. */
-  closeEvent: CloseEvent | undefined;
-  /** Runs when the socket has sent all its queued bytes. */
-  onDrain: (() => void) | undefined;
-}
-
-interface CloseEvent {
-  readonly code: number;
-  readonly reason: string;
-}
+/** The data that Bun keeps with each socket: the relay's connection. */
+export type BunSocketData = BunConnection;
 
 /**
  * The environment of the app's handlers on Bun: the server, as it is or as `{ server }`. Bun passes it to `fetch` as
@@ -110,13 +94,13 @@ function upgrade(
   request: Request,
   { open, abandon, headers }: UpgradeOptions,
 ): BunSocketData | undefined {
-  const data: BunSocketData = { open, abandon, link: undefined, closeEvent: undefined, onDrain: undefined };
+  const data = new BunConnection(open, abandon);
   if (!callUpgrade(server, request, headers === undefined ? { data } : { data, headers })) {
     abandon();
     return undefined;
   }
-  // Bun 1.4 calls the `open` of the right websocket before `upgrade` returns, and that clears `data.open`.
-  if (data.open !== undefined) {
+  // Bun 1.4 calls the `open` of the right websocket before `upgrade` returns.
+  if (!data.hasOpened) {
     throw new UpgradeError(`Cannot upgrade: the websocket of Bun.serve is not the relay's; ${HOW_TO_SERVE}`);
   }
   return data;
@@ -149,10 +133,7 @@ export function createBunWebSocket(options: BunWebSocketOptions): WebSocketHandl
     sendPings: false,
     perMessageDeflate: false,
     open(ws) {
-      const { data } = ws;
-      data.link = data.open?.(new BunConnection(ws));
-      data.open = data.abandon = undefined;
-      if (data.closeEvent !== undefined) data.link?.onSocketGone(data.closeEvent.code, data.closeEvent.reason);
+      ws.data.onOpen(ws);
     },
     message(ws, message) {
       collectGarbageAfterRead(message.length);
@@ -165,13 +146,10 @@ export function createBunWebSocket(options: BunWebSocketOptions): WebSocketHandl
       ws.data.link?.onPong();
     },
     drain(ws) {
-      ws.data.onDrain?.();
+      ws.data.onDrain();
     },
     close(ws, code, reason) {
-      const { data } = ws;
-      data.closeEvent = { code: code === 1006 ? closeCodeFor(reason) : code, reason };
-      if (data.link === undefined) data.abandon?.();
-      else data.link.onSocketGone(data.closeEvent.code, data.closeEvent.reason);
+      ws.data.onClose(code === 1006 ? closeCodeFor(reason) : code, reason);
     },
   };
 }
@@ -201,32 +179,85 @@ function send(ws: ServerWebSocket<BunSocketData>, frame: Frame): void {
   else ws.sendText(frameText(frame));
 }
 
-/** A connection over Bun.serve. It sends all frames of a turn within one cork. */
-class BunConnection implements Connection {
-  readonly #ws: ServerWebSocket<BunSocketData>;
+/** A step of a socket that is not open yet. */
+interface Pending {
+  /** Opens the relay's end. */
+  readonly open: Open;
+  /** Releases the connection's place. */
+  readonly abandon: () => void;
+}
 
-  constructor(ws: ServerWebSocket<BunSocketData>) {
+interface CloseFrame {
+  readonly code: number;
+  readonly reason: string;
+}
+
+/**
+ * A connection over Bun.serve. It sends all frames of a turn within one cork.
+ *
+ * It is also the data that Bun keeps with the socket: an object of its own would cost memory per connection.
+ */
+class BunConnection implements Connection {
+  /** The relay's end; `undefined` until the socket is open. */
+  link: Link | undefined = undefined;
+  /** Cleared when the socket is open. */
+  #pending: Pending | undefined;
+  #ws: ServerWebSocket<BunSocketData> | undefined = undefined;
+  /** How the socket closed. Bun 1.4 reports a close inside `open` before `open` has returned the link. */
+  #closedWith: CloseFrame | undefined = undefined;
+  /** The close frame that waits until the queued bytes are sent. */
+  #closing: CloseFrame | undefined = undefined;
+
+  constructor(open: Open, abandon: () => void) {
+    this.#pending = { open, abandon };
+  }
+
+  /** Whether the socket has been open. */
+  get hasOpened(): boolean {
+    return this.#ws !== undefined;
+  }
+
+  onOpen(ws: ServerWebSocket<BunSocketData>): void {
     this.#ws = ws;
+    this.link = this.#pending?.open(this);
+    this.#pending = undefined;
+    if (this.#closedWith !== undefined) this.link?.onSocketGone(this.#closedWith.code, this.#closedWith.reason);
+  }
+
+  onClose(code: number, reason: string): void {
+    this.#closedWith = { code, reason };
+    if (this.link === undefined) this.#pending?.abandon();
+    else this.link.onSocketGone(code, reason);
+  }
+
+  /** The socket has sent its queued bytes. */
+  onDrain(): void {
+    if (this.#closing === undefined || this.bufferedBytes() > 0) return;
+    const { code, reason } = this.#closing;
+    this.#closing = undefined;
+    this.#ws?.close(code, reason);
   }
 
   write(frames: readonly Frame[]): void {
+    const ws = this.#ws;
+    if (ws === undefined) return;
     const [frame] = frames;
     if (frames.length === 1 && frame !== undefined) {
       // A cork costs as much as sending the frame to it.
-      send(this.#ws, frame);
+      send(ws, frame);
       return;
     }
     corkedFrames = frames;
-    this.#ws.cork(sendCorked);
+    ws.cork(sendCorked);
     corkedFrames = [];
   }
 
   bufferedBytes(): number {
-    return this.#ws.getBufferedAmount();
+    return this.#ws?.getBufferedAmount() ?? 0;
   }
 
   ping(): void {
-    this.#ws.ping();
+    this.#ws?.ping();
   }
 
   /**
@@ -234,16 +265,11 @@ class BunConnection implements Connection {
    * queued bytes in memory until the client goes, and can no longer terminate it.
    */
   close(code: number, reason: string): void {
-    const closeWhenDrained = (): void => {
-      if (this.#ws.getBufferedAmount() > 0) return;
-      this.#ws.data.onDrain = undefined;
-      this.#ws.close(code, reason);
-    };
-    this.#ws.data.onDrain ??= closeWhenDrained;
-    closeWhenDrained();
+    this.#closing ??= { code, reason };
+    this.onDrain();
   }
 
   terminate(): void {
-    this.#ws.terminate();
+    this.#ws?.terminate();
   }
 }

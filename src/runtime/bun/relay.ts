@@ -10,8 +10,8 @@ import { createRelayApp } from "../../http/app.ts";
 import { fetchDirectly } from "../../http/direct.ts";
 import { type RuntimeOptions, splitOptions } from "../options.ts";
 import {
+  type BunConnection,
   type BunEnv,
-  type BunSocketData,
   createBunWebSocket,
   serverOf,
   startDirectUpgrade,
@@ -28,7 +28,7 @@ export interface BunRelay {
   /** The relay's routes. Mount them with `app.route("/relay", routes)`. */
   readonly routes: Hono<BunEnv>;
   /** The WebSocket handlers for `Bun.serve({ fetch: app.fetch, websocket })`. */
-  readonly websocket: WebSocketHandler<BunSocketData>;
+  readonly websocket: WebSocketHandler<BunConnection>;
 }
 
 function peerAddress(c: Context<BunEnv>): string | undefined {

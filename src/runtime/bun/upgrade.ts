@@ -10,23 +10,20 @@ import { collectGarbageAfterRead } from "../bun-memory.ts";
 import { handshakeHeaders } from "../handshake-headers.ts";
 import { watchResponse } from "../watch-response.ts";
 
-/** The data that Bun keeps with each socket: the relay's connection. */
-export type BunSocketData = BunConnection;
-
 /**
  * The environment of the app's handlers on Bun: the server, as it is or as `{ server }`. Bun passes it to `fetch` as
  * second argument.
  */
 export interface BunEnv {
-  Bindings: Server<BunSocketData> | { readonly server: Server<BunSocketData> };
+  Bindings: Server<BunConnection> | { readonly server: Server<BunConnection> };
 }
 
 /** Returns the server of the request; `undefined` where the app's `fetch` was called without it. */
-export function serverOf(env: BunEnv["Bindings"] | undefined): Server<BunSocketData> | undefined {
+export function serverOf(env: BunEnv["Bindings"] | undefined): Server<BunConnection> | undefined {
   // An app whose `fetch` is called without an env has no env in its contexts.
-  const given = (env ?? {}) as Partial<Server<BunSocketData> & { server: Server<BunSocketData> }>;
+  const given = (env ?? {}) as Partial<Server<BunConnection> & { server: Server<BunConnection> }>;
   const server = given.server ?? given;
-  return "upgrade" in server ? (server as Server<BunSocketData>) : undefined;
+  return "upgrade" in server ? (server as Server<BunConnection>) : undefined;
 }
 
 /**
@@ -54,11 +51,11 @@ export function startDirectUpgrade(request: Request, env: BunEnv["Bindings"] | u
 }
 
 class DirectBunUpgrade implements FetchUpgrade {
-  readonly #server: Server<BunSocketData>;
+  readonly #server: Server<BunConnection>;
   readonly #request: Request;
   response: Response | undefined = undefined;
 
-  constructor(server: Server<BunSocketData>, request: Request) {
+  constructor(server: Server<BunConnection>, request: Request) {
     this.#server = server;
     this.#request = request;
   }
@@ -90,10 +87,10 @@ interface UpgradeOptions {
 
 /** Upgrades the request. @returns The data of its socket; `undefined` where Bun refused, and the place is released. */
 function upgrade(
-  server: Server<BunSocketData>,
+  server: Server<BunConnection>,
   request: Request,
   { open, abandon, headers }: UpgradeOptions,
-): BunSocketData | undefined {
+): BunConnection | undefined {
   const data = new BunConnection(open, abandon);
   if (!callUpgrade(server, request, headers === undefined ? { data } : { data, headers })) {
     abandon();
@@ -107,9 +104,9 @@ function upgrade(
 }
 
 function callUpgrade(
-  server: Server<BunSocketData>,
+  server: Server<BunConnection>,
   request: Request,
-  options: { readonly data: BunSocketData; readonly headers?: Bun.HeadersInit },
+  options: { readonly data: BunConnection; readonly headers?: Bun.HeadersInit },
 ): boolean {
   try {
     return server.upgrade(request, options);
@@ -123,7 +120,7 @@ export interface BunWebSocketOptions {
 }
 
 /** Makes the `websocket` object for Bun.serve. */
-export function createBunWebSocket(options: BunWebSocketOptions): WebSocketHandler<BunSocketData> {
+export function createBunWebSocket(options: BunWebSocketOptions): WebSocketHandler<BunConnection> {
   return {
     maxPayloadLength: options.maxMessageBytes,
     // Bun silently drops messages over this limit. The core refuses messages long before.
@@ -170,11 +167,11 @@ function closeCodeFor(reason: string): number {
  */
 let corkedFrames: readonly Frame[] = [];
 
-function sendCorked(ws: ServerWebSocket<BunSocketData>): void {
+function sendCorked(ws: ServerWebSocket<BunConnection>): void {
   for (const frame of corkedFrames) send(ws, frame);
 }
 
-function send(ws: ServerWebSocket<BunSocketData>, frame: Frame): void {
+function send(ws: ServerWebSocket<BunConnection>, frame: Frame): void {
   if (frame.binary) ws.sendBinary(frameBytes(frame));
   else ws.sendText(frameText(frame));
 }
@@ -197,12 +194,12 @@ interface CloseFrame {
  *
  * It is also the data that Bun keeps with the socket: an object of its own would cost memory per connection.
  */
-class BunConnection implements Connection {
+export class BunConnection implements Connection {
   /** The relay's end; `undefined` until the socket is open. */
   link: Link | undefined = undefined;
   /** Cleared when the socket is open. */
   #pending: Pending | undefined;
-  #ws: ServerWebSocket<BunSocketData> | undefined = undefined;
+  #ws: ServerWebSocket<BunConnection> | undefined = undefined;
   /** How the socket closed. Bun 1.4 reports a close inside `open` before `open` has returned the link. */
   #closedWith: CloseFrame | undefined = undefined;
   /** The close frame that waits until the queued bytes are sent. */
@@ -217,7 +214,7 @@ class BunConnection implements Connection {
     return this.#ws !== undefined;
   }
 
-  onOpen(ws: ServerWebSocket<BunSocketData>): void {
+  onOpen(ws: ServerWebSocket<BunConnection>): void {
     this.#ws = ws;
     this.link = this.#pending?.open(this);
     this.#pending = undefined;

@@ -8,9 +8,11 @@ import { ROOT } from "../paths.ts";
 const LOADS = ["single", "joined", "json"];
 /** Highest ratio of CPU, now to before, that passes. */
 const LIMIT = 1.15;
-const RUNS = 3;
-/** Further runs of a load that seems to have become dearer. */
-const MORE_RUNS = 4;
+/** Processes for each load. In one process the same build differs from itself by up to 15 %, in the mean of 10 by 4. */
+const RUNS = 10;
+/** After so many processes a load passes whose ratio is at most `CLEAR`: the mean of 4 is off by at most 7 %. */
+const RUNS_WHEN_CLEAR = 4;
+const CLEAR = 1.06;
 
 const commit = readFileSync(new URL("commit.txt", import.meta.url), "utf8").trim();
 if (!hasCommit(commit)) {
@@ -22,29 +24,29 @@ const [, , now = ROOT] = process.argv;
 const before = checkOut(commit);
 let isDearer = false;
 for (const load of LOADS) {
-  const costs = { before: Number.POSITIVE_INFINITY, now: Number.POSITIVE_INFINITY };
-  const measure = (runs: number): void => {
-    // In turn, so that other work on the machine affects both. It only adds to the cost, so the least one counts.
-    for (let run = 0; run < runs; run++) {
-      costs.before = Math.min(costs.before, costOf(before, load));
-      costs.now = Math.min(costs.now, costOf(now, load));
-    }
-  };
-  measure(RUNS);
-  if (costs.now / costs.before > LIMIT) measure(MORE_RUNS);
-  const ratio = costs.now / costs.before;
+  const ratio = ratioOf(load);
   const verdict = ratio > LIMIT ? `, more than ${LIMIT}` : "";
   process.stdout.write(
-    `${load}: ${costs.now.toFixed(2)} µs of CPU a message, ${costs.before.toFixed(2)} at ${commit.slice(0, 10)}; ` +
-      `ratio ${ratio.toFixed(3)}${verdict}\n`,
+    `${load}: a message costs ${ratio.toFixed(3)} times the CPU of ${commit.slice(0, 10)}${verdict}\n`,
   );
   if (ratio > LIMIT) isDearer = true;
 }
 process.exit(isDearer ? 1 : 0);
 
-function costOf(folder: string, load: string): number {
+/** Returns the geometric mean of the ratios of several processes. */
+function ratioOf(load: string): number {
+  let sum = 0;
+  for (let run = 1; ; run++) {
+    // V8 favours one of two builds by where it puts their code. Which one is loaded first is swapped each time.
+    sum += Math.log(run % 2 === 0 ? measure(before, now, load) : 1 / measure(now, before, load));
+    const mean = Math.exp(sum / run);
+    if (run === RUNS || (run === RUNS_WHEN_CLEAR && mean <= CLEAR)) return mean;
+  }
+}
+
+/** Returns the CPU of a message in the second build, as a multiple of that in the first. */
+function measure(first: string, second: string, load: string): number {
   const file = `${ROOT}/scripts/bench/guard/measure.ts`;
-  return Number(
-    execFileSync(process.execPath, ["--import", "tsx", file, folder, load], { cwd: ROOT, encoding: "utf8" }),
-  );
+  const command = ["--import", "tsx", file, first, second, load];
+  return Number(execFileSync(process.execPath, command, { cwd: ROOT, encoding: "utf8" }));
 }

@@ -1,16 +1,16 @@
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 
-// Measures one build of the relay without a network, `measure.ts <folder> <load>`: the core and the writing of frames
-// on Node, with a socket that takes everything at once. So every run does the same work in the same order, and its CPU
-// time hardly varies. Writes the CPU in µs a message: the least of all slices, because disturbances only add to it.
-// Collections of garbage are not in it.
+// Measures two builds of the relay against each other without a network: `measure.ts <first> <second> <load>`. What runs
+// is the core and the writing of frames on Node, with a socket that takes everything at once. Both builds are loaded
+// into this process and work in turn, a few milliseconds each: what slows the machine down for longer than that, slows
+// both. Writes the median, over all pairs of slices, of the CPU of the second to that of the first.
 
 const CLIENTS = 100;
 const MESSAGE = "x".repeat(64);
-const MESSAGES_IN_SLICE = 4800;
-const WARM_UP_SLICES = 100;
-const SLICES = 150;
+const MESSAGES_IN_SLICE = 3200;
+const WARM_UP_PAIRS = 60;
+const PAIRS = 60;
 /** First `ackId`; all of a run have as many digits. */
 const FIRST_ACK_ID = 10_000_000;
 
@@ -26,7 +26,8 @@ const LOADS: Readonly<Record<string, GuardLoad>> = {
   json: { subprotocol: "relay.v1.json", inTurn: 16 },
 };
 
-async function measure(folder: string, { subprotocol, inTurn }: GuardLoad): Promise<number> {
+/** Makes a relay of the build in the folder, and returns what runs a slice on it: the CPU in µs a message. */
+async function prepare(folder: string, { subprotocol, inTurn }: GuardLoad): Promise<() => number> {
   const load = (file: string) => import(pathToFileURL(`${folder}/dist/${file}`).href);
   const { Relay, negotiate } = await load("index.js");
   const { NodeConnection } = await load("runtime/node/connection.js");
@@ -55,8 +56,7 @@ async function measure(folder: string, { subprotocol, inTurn }: GuardLoad): Prom
         : `{"type":"send","to":"${to + 1}","data":"${MESSAGE}","ackId":${ackId}}`,
     );
   let sent = 0;
-  let least = Number.POSITIVE_INFINITY;
-  for (let slice = -WARM_UP_SLICES; slice < SLICES; slice++) {
+  return () => {
     const before = process.cpuUsage();
     for (let messages = 0; messages < MESSAGES_IN_SLICE; messages += inTurn) {
       const from = (messages / inTurn) % CLIENTS;
@@ -64,20 +64,32 @@ async function measure(folder: string, { subprotocol, inTurn }: GuardLoad): Prom
       endTurn();
     }
     const { user, system } = process.cpuUsage(before);
-    if (slice >= 0) least = Math.min(least, (user + system) / MESSAGES_IN_SLICE);
     if (subprotocol !== undefined) {
       // Every client has received the same count of messages.
       const acknowledgement = Buffer.from(`{"type":"sequenceAck","sequenceId":${sent / CLIENTS}}`);
       for (const link of links) link.onMessage(acknowledgement, false);
       endTurn();
     }
+    return (user + system) / MESSAGES_IN_SLICE;
+  };
+}
+
+async function measure(first: string, second: string, load: GuardLoad): Promise<number> {
+  const runFirst = await prepare(first, load);
+  const runSecond = await prepare(second, load);
+  const ratios: number[] = [];
+  for (let pair = -WARM_UP_PAIRS; pair < PAIRS; pair++) {
+    const cost = runFirst();
+    const ratio = runSecond() / cost;
+    if (pair >= 0) ratios.push(ratio);
     // Timers, such as the heartbeat's, run here.
     await new Promise(setImmediate);
   }
-  return least;
+  ratios.sort((a, b) => a - b);
+  return ratios[PAIRS / 2] ?? Number.NaN;
 }
 
-const [, , folder = ".", name = ""] = process.argv;
+const [, , first = ".", second = ".", name = ""] = process.argv;
 const load = LOADS[name];
 if (load === undefined) throw new Error(`Cannot measure the load ${name}: not one of ${Object.keys(LOADS).join(", ")}`);
-process.stdout.write(`${await measure(folder, load)}\n`, () => process.exit(0));
+process.stdout.write(`${await measure(first, second, load)}\n`, () => process.exit(0));

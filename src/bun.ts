@@ -15,6 +15,7 @@ await start((options, config) => {
   return {
     relay,
     port: server.port ?? config.port,
+    stopListening: () => void server.stop(false),
     stop: async (closedConnections) => {
       // Bun 1.4 reports a connection as closed when its close frame is written, and does not report the client's
       // answer. The process must still read the sockets for a while: Linux resets a socket that is closed with unread

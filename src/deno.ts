@@ -25,5 +25,11 @@ await start((options, config) => {
   };
   const server = listen(config.port);
   keepListening(server);
-  return { relay, port: server.addr.port, stop: () => {} };
+  return {
+    relay,
+    port: server.addr.port,
+    // Deno.serve 2.9 closes its WebSockets with 1001 when it stops listening. The relay refuses new ones itself.
+    stopListening: () => {},
+    stop: () => {},
+  };
 });

@@ -18,7 +18,7 @@ export type { Schedule } from "./core/link/turn.ts";
 export { Frame, type Payload } from "./core/protocol/frame.ts";
 export { Message } from "./core/protocol/message.ts";
 export { negotiate } from "./core/protocol/negotiate.ts";
-export { Relay } from "./core/relay.ts";
+export { Relay, type ShutdownOptions } from "./core/relay.ts";
 export type { ClientOrigin, Handshake, Holdings, RelayOptions } from "./core/relay-options.ts";
 export type { Grant } from "./core/session/grant.ts";
 export type { ConnectionDetails, RefusedConnection, RelayObserver } from "./core/session/observer.ts";

@@ -23,13 +23,14 @@ await start(async (options, config) => {
   server.listen(config.port, config.host);
   await once(server, "listening");
   const { port } = server.address() as AddressInfo; // The type also covers servers on a pipe; this one is on TCP.
-  if ("deno" in process.versions) listenAgainAfterExhaustion(server, port, config.host);
+  const stopWatching = "deno" in process.versions ? listenAgainAfterExhaustion(server, port, config.host) : () => {};
   return {
     relay,
     port,
-    stop: () => {
+    stopListening: () => {
+      stopWatching();
       server.close();
-      server.closeAllConnections();
     },
+    stop: () => server.closeAllConnections(),
   };
 });

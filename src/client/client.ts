@@ -1,5 +1,5 @@
 import type { ClientFrame, RelayFrame } from "../core/protocol/json-frames.ts";
-import { type Connection, type ConnectionOptions, keepConnection, type Welcome } from "./connection.ts";
+import { type Connection, type ConnectionOptions, keepConnection, RESTART_CODE, type Welcome } from "./connection.ts";
 import { fromBase64 } from "./data.ts";
 import { ignorable, RelayError, toRelayError } from "./errors.ts";
 import { type Ending, Events, type RelayClientEvents, type RelayMessage } from "./events.ts";
@@ -217,6 +217,7 @@ export class RelayClient<Data = unknown>
   }
 
   #onLost(ending: Ending, retryMs: number | undefined): void {
+    if (ending.code === RESTART_CODE) this.#requests.restart(true);
     if (retryMs !== undefined) {
       this.emit("disconnected", { ...ending, retryMs });
       return;

@@ -30,6 +30,11 @@ const PROTOCOLS = ["relay.v1.json-bytes", "relay.v1.json"];
 /** Close codes below 4500 after which the client does not reconnect. */
 const FINAL_CODES = [1002, 1003, 1007, 1008, 1009];
 const EXPIRED_CODE = 4002;
+/**
+ * Code of a relay that restarts, or moves its clients to others. It has carried out nothing for which no outcome came
+ * before the close frame.
+ */
+export const RESTART_CODE = 1012;
 
 /** Code with which the client closes a socket that it gives up, to resume its session over another one. */
 const GIVE_UP_CODE = 4001;
@@ -201,9 +206,14 @@ export function keepConnection(
     isClosed ||= FINAL_CODES.includes(code) || code >= 4500 || hasExpired;
     let retryMs: number | undefined;
     if (!isClosed) {
-      // Full jitter: clients that lost the relay at the same time do not reconnect at the same time.
-      retryMs = isPageCached ? 0 : Math.ceil(Math.random() * Math.min(maxDelayMs, minDelayMs * 2 ** failures++));
-      if (!isPageCached) timer = setTimeout(connect, retryMs);
+      // Full jitter: clients that lost the relay at the same time do not reconnect at the same time. A relay that
+      // restarts spreads its clients itself.
+      const isImmediate = isPageCached || (code === RESTART_CODE && !failures && !ending.refusal);
+      retryMs = isImmediate ? 0 : Math.ceil(Math.random() * Math.min(maxDelayMs, minDelayMs * 2 ** failures));
+      if (!isPageCached) {
+        failures++;
+        timer = setTimeout(connect, retryMs);
+      }
     }
     onLost(ending, retryMs);
   }

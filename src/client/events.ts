@@ -38,8 +38,8 @@ export interface RelayClientEvents<Data> {
   connected: { readonly id: string; readonly resumed: boolean; readonly recovered: boolean };
   /**
    * The connection was lost, or an attempt to connect failed. `retryMs`: delay before the next attempt, in
-   * milliseconds. It is 0 where the page goes into the back-forward cache; the next attempt then comes when the page is
-   * shown again.
+   * milliseconds. It is 0 where the relay restarts, and where the page goes into the back-forward cache; in the cache
+   * the next attempt comes when the page is shown again.
    */
   disconnected: Ending & { readonly retryMs: number };
   /** The client is closed for good: by the app, or by the relay with a final code. */

@@ -91,15 +91,17 @@ export class Requests {
   }
 
   /**
-   * Writes the pending requests to a new connection. In the same session all are repeated, because the relay remembers
-   * their outcomes. In another session, sends and publishes that were written before reject with `connection_lost`,
-   * because they may have arrived; the other requests are harmless to repeat.
+   * Writes the pending requests to a new connection, or to the next one where there is none. In the same session all are
+   * repeated, because the relay remembers their outcomes. In another session, sends and publishes that were written
+   * before reject with `connection_lost`, because they may have arrived; the other requests are harmless to repeat.
+   *
+   * @param isRepeatable Whether the session is the same, or the relay has carried out no pending request.
    */
-  restart(isSameSession: boolean, limits: Welcome["limits"]): void {
+  restart(isRepeatable: boolean, limits = this.#limits): void {
     this.#limits = limits;
     this.#inFlight = 0;
     for (const [ackId, request] of this.#pending) {
-      if (request.isWritten && request.data !== "" && !isSameSession) {
+      if (request.isWritten && request.data !== "" && !isRepeatable) {
         const message = "The session ended before the outcome came";
         this.#remove(ackId)?.reject(new RelayError("connection_lost", message, true));
       }

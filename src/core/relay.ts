@@ -1,4 +1,4 @@
-import { checkOptions, requirePositive } from "./check-options.ts";
+import { checkOptions, type OptionKind, requirePositive } from "./check-options.ts";
 import { Echo } from "./echo.ts";
 import { CLOSE_CODES, type CloseCode } from "./link/close-codes.ts";
 import type { Connection } from "./link/connection.ts";
@@ -22,6 +22,28 @@ const ACTION = "Cannot make a relay";
 /** Longest delay that setTimeout accepts; longer ones fire immediately. */
 const MAX_TIMEOUT_MS = 2_147_483_647;
 
+/** Options of a shutdown. */
+export interface ShutdownOptions {
+  /**
+   * Time in which the relay still takes connections, while `/readyz` answers 503, in milliseconds. A load balancer
+   * needs it to stop sending clients. Default: 0.
+   */
+  readonly delayMs?: number;
+  /**
+   * Time over which the connections are closed with 1012, in even batches, in milliseconds. With 0 all are closed with
+   * 1001 at once. Default: 0.
+   */
+  readonly drainMs?: number;
+  /** Called when `delayMs` is over: the relay takes no more connections, so the server need not listen any more. */
+  readonly onRefusing?: () => void;
+}
+
+const SHUTDOWN_OPTION_KINDS = {
+  delayMs: "number",
+  drainMs: "number",
+  onRefusing: "function",
+} as const satisfies Record<keyof ShutdownOptions, OptionKind>;
+
 /** The relay: gives every connection an id, and forwards `id:message` to the connection with that id. */
 export class Relay {
   readonly limits: Limits;
@@ -32,6 +54,7 @@ export class Relay {
   readonly #links: Links;
   readonly #sessions: Sessions;
   #isAccepting = true;
+  #isShuttingDown = false;
   #shutdownPromise: Promise<void> | undefined = undefined;
 
   /**
@@ -53,13 +76,18 @@ export class Relay {
     this.#sessions = new Sessions({ ...options, ...parts, heartbeatMs, resumeMs });
   }
 
-  /** Whether the relay accepts connections: it has a place left and is not shutting down. */
+  /** Whether the relay accepts connections: it has a place left, and no shutdown refuses them. */
   get accepts(): boolean {
     return this.#isAccepting && !this.#places.areFull;
   }
 
-  /** Whether `shutdown` was called. */
+  /** Whether `shutdown` was called. The relay may still accept connections: see `ShutdownOptions.delayMs`. */
   get isShuttingDown(): boolean {
+    return this.#isShuttingDown;
+  }
+
+  /** Whether a shutdown has come so far that the relay refuses connections. */
+  get isRefusing(): boolean {
     return !this.#isAccepting;
   }
 
@@ -120,22 +148,38 @@ export class Relay {
   }
 
   /**
-   * Shuts the relay down for good: refuses new connections, closes all with 1001, and waits for their clients to
-   * answer. Connections that are still open after `closeTimeoutMs` are dropped.
+   * Shuts the relay down for good. It refuses new connections after `delayMs`, and closes the open ones with 1012 over
+   * `drainMs`: those first that have received everything that was sent to them. Then it closes the others with 1001,
+   * and waits for their clients to answer. Connections that are still open after `closeTimeoutMs` are dropped.
    *
-   * @returns A promise that resolves when every connection is closed or dropped; the same one for each call.
+   * A connection closes behind the outcomes of all commands that the relay has carried out. So a client that is closed
+   * with 1012 may repeat each command without an outcome elsewhere.
+   *
+   * @returns A promise that resolves when every connection is closed or dropped; the same one for each call. Options of
+   * further calls have no effect.
+   * @throws {RangeError} When a duration is negative or longer than a timer can be.
+   * @throws {TypeError} When an option does not exist or is of a wrong type.
    */
-  shutdown(): Promise<void> {
-    this.#shutdownPromise ??= this.#runShutdown();
+  shutdown(options: ShutdownOptions = {}): Promise<void> {
+    const action = "Cannot shut down";
+    checkOptions(action, options, SHUTDOWN_OPTION_KINDS);
+    const { delayMs = 0, drainMs = 0, onRefusing = () => {} } = options;
+    requirePositive(action, { ...(delayMs !== 0 && { delayMs }), ...(drainMs !== 0 && { drainMs }) }, MAX_TIMEOUT_MS);
+    this.#shutdownPromise ??= this.#runShutdown(delayMs, drainMs, onRefusing);
     return this.#shutdownPromise;
   }
 
-  async #runShutdown(): Promise<void> {
+  async #runShutdown(delayMs: number, drainMs: number, onRefusing: () => void): Promise<void> {
+    this.#isShuttingDown = true;
+    if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
     this.#isAccepting = false;
+    onRefusing();
+    // Their clients cannot come back any more: a message for them must not be queued.
+    this.#sessions.closeAway(CLOSE_CODES.goingAway);
+    if (drainMs > 0) await this.#links.drain(CLOSE_CODES.restarting, drainMs);
     this.#sessions.stopPresenceTimer();
     this.#links.startClosing(CLOSE_CODES.goingAway);
-    this.#sessions.closeAway(CLOSE_CODES.goingAway);
-    await this.#links.drain();
+    await this.#links.untilGone();
   }
 
   /**

@@ -40,7 +40,7 @@ const MAX_IDS_OF_LOST_MAIL = 4096;
 export class Sessions implements SessionContext {
   readonly links: Links;
   readonly catchUps = new CatchUps();
-  readonly resumeMs: number;
+  resumeMs: number;
   readonly observer: RelayObserver;
   readonly router: Router;
   readonly #heartbeatMs: number;
@@ -116,8 +116,9 @@ export class Sessions implements SessionContext {
     this.#presence.stop();
   }
 
-  /** Ends the sessions that have no connection. */
+  /** Ends the sessions that have no connection. From now on a session ends with its connection. */
   closeAway(closeCode: CloseCode): void {
+    this.resumeMs = 0;
     for (const session of [...this.#away]) session.close(closeCode);
   }
 

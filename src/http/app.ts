@@ -60,7 +60,7 @@ export function createRelayApp<E extends Env>(relay: Relay, runtime: Runtime<E>,
   app.all("/echo", (c) => upgrade(c, findEcho));
   app.get("/healthz", (c) => c.json({ status: "ok" }));
   app.get("/readyz", (c) => {
-    const isReady = relay.accepts && relay.hasRoomFor({});
+    const isReady = relay.accepts && !relay.isShuttingDown && relay.hasRoomFor({});
     return isReady ? c.json({ status: "ready" }) : answer(c, notAccepting(relay));
   });
 

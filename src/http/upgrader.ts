@@ -100,7 +100,7 @@ export class Upgrader {
     findEndpoint: FindEndpoint,
     client: ClientOrigin,
   ): Refusal | undefined {
-    if ("allow" in verdict && !this.#relay.isShuttingDown) {
+    if ("allow" in verdict && !this.#relay.isRefusing) {
       const endpoint = findEndpoint(request, verdict, client);
       if (endpoint !== undefined) {
         this.#startUpgrade(request, pending, endpoint.open, endpoint.protocol);

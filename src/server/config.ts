@@ -80,6 +80,8 @@ const schema = z.object({
     "addresses or CIDR blocks with commas between them",
   ),
   resumeMs: wholeNumber(0, 86_400_000),
+  drainDelayMs: wholeNumber(0, 3_600_000),
+  drainMs: wholeNumber(0, 3_600_000),
   log,
 }) satisfies z.ZodType<unknown, Record<keyof typeof SETTINGS, string>>;
 

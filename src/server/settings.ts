@@ -12,6 +12,7 @@ export const TOPICS = {
   sessions: "Sessions",
   rates: "Rates",
   access: "Access",
+  shutdown: "Shutdown",
   log: "Log",
 } as const;
 
@@ -243,6 +244,24 @@ export const SETTINGS = {
       "Proxies whose X-Forwarded-For or Forwarded tells a client's address, such as 10.0.0.0/8,::1; empty " +
       "ignores both headers",
     default: "",
+  },
+  drainDelayMs: {
+    topic: "shutdown",
+    variable: "RELAY_DRAIN_DELAY_MS",
+    placeholder: "ms",
+    description:
+      "Time after a signal in which the relay still takes connections, while /readyz answers 503: a load balancer " +
+      "needs it to stop sending clients",
+    default: "0",
+  },
+  drainMs: {
+    topic: "shutdown",
+    variable: "RELAY_DRAIN_MS",
+    placeholder: "ms",
+    description:
+      "Time after that over which clients are closed with 1012, in even batches; the client library connects again " +
+      "at once, elsewhere; 0 closes all with 1001 at once",
+    default: "0",
   },
   log: {
     topic: "log",

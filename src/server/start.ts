@@ -13,8 +13,10 @@ const EX_CONFIG = 78;
 export interface Listening {
   readonly relay: Relay;
   readonly port: number;
+  /** Takes no more connections. Those that are open go on. */
+  stopListening(): void;
   /**
-   * Stops listening, and drops all sockets.
+   * Drops all sockets.
    *
    * @param closedConnections Number of connections that the relay's shutdown has closed.
    */
@@ -27,8 +29,8 @@ export type Listen = (options: RuntimeOptions, config: Config) => Listening | Pr
 /**
  * Runs the relay as a process of its own: reads the settings, listens, and prints one line when it does.
  *
- * SIGTERM or SIGINT shuts the relay down: it accepts no new connections, closes the open ones with 1001, and exits with
- * 0 after 2 s at the latest. A second signal exits at once.
+ * SIGTERM or SIGINT shuts the relay down: it accepts no new connections, closes the open ones, and exits with 0. This
+ * takes `drainDelayMs` and `drainMs`, and 2 s more at the latest. A second signal exits at once.
  */
 export async function start(listen: Listen): Promise<void> {
   const result = readConfig(host.env, host.args);
@@ -91,8 +93,6 @@ export async function start(listen: Listen): Promise<void> {
     host.printError(`Cannot listen on ${hostAndPort(config.host, config.port)}: ${reason}${hint}`);
     host.exit(1);
   }
-  host.print(`listening on http://${hostAndPort(config.host, listening.port)}`);
-
   let isStopping = false;
   host.onStop(async () => {
     if (isStopping) host.exit(1);
@@ -100,10 +100,13 @@ export async function start(listen: Listen): Promise<void> {
     const { holdings } = listening.relay;
     const noun = holdings.connections === 1 ? "connection" : "connections";
     logger.info(`shutting down with {connections} ${noun}`, { ...holdings });
-    await listening.relay.shutdown();
+    const { drainDelayMs: delayMs, drainMs } = config;
+    await listening.relay.shutdown({ delayMs, drainMs, onRefusing: () => listening.stopListening() });
     await listening.stop(holdings.connections);
     host.exit(0);
   });
+  // Only now: a signal that comes right after this line must find its listener.
+  host.print(`listening on http://${hostAndPort(config.host, listening.port)}`);
 }
 
 /**

@@ -16,6 +16,7 @@ export const CLOSE_CODES = {
   rateExceeded: { code: 1008, reason: "The client kept sending more than it may", reconnect: false },
   tooLarge: { code: 1009, reason: "The message is larger than the relay takes", reconnect: false },
   internal: { code: 1011, reason: "The relay failed on this connection", reconnect: true },
+  restarting: { code: 1012, reason: "The relay restarts: connect again", reconnect: true },
   tryAgainLater: { code: 1013, reason: "The relay has no place left", reconnect: true },
   tooSlow: { code: 4000, reason: "What was sent to this connection was not read in time", reconnect: true },
   expired: { code: 4002, reason: "The token has expired: connect with a new one", reconnect: true },

@@ -20,6 +20,8 @@ export interface LinkOwner {
   readonly rate: Rate | undefined;
   /** Messages that were sent over the link and are not acknowledged; absent if the protocol does not number them. */
   readonly mailbox?: UnackedMessages | undefined;
+  /** Whether messages that the relay has accepted for the client are still to be sent over the link. Default: none. */
+  readonly isCatchingUp?: boolean;
   /** The client sent a frame. If the callback throws, the link calls `onError` and closes the connection with 1011. */
   onFrame(frame: Frame): void;
   /** The client answered a ping, or sent a ping. */

@@ -68,6 +68,11 @@ export class Link implements Monitored, Holder {
     return this.#isFinished || this.#isEvictionPending;
   }
 
+  /** Whether everything that was sent to the client is on its way: the link can close without a loss. */
+  get isSettled(): boolean {
+    return this.#owner.isCatchingUp !== true && this.#outbox.bufferedBytes() === 0;
+  }
+
   /** The socket received a whole message. A text may come as bytes, if the runtime has checked that they are UTF-8. */
   onMessage(payload: Payload, binary: boolean): void {
     if (this.hasEnded) return;

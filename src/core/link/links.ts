@@ -1,5 +1,6 @@
 import type { CloseCode } from "./close-codes.ts";
 import type { Connection } from "./connection.ts";
+import { drainLinks } from "./drain.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { Limits } from "./limits.ts";
 import { Link, type LinkContext } from "./link.ts";
@@ -70,8 +71,13 @@ export class Links implements LinkContext {
     for (const link of this.#links) link.startClosing(closeCode);
   }
 
+  /** Closes the connections with the code, in even batches over the time; see `drainLinks`. */
+  drain(closeCode: CloseCode, drainMs: number): Promise<void> {
+    return drainLinks(this.#links, closeCode, drainMs);
+  }
+
   /** Waits until every socket is gone. Drops those that are still open after `closeTimeoutMs`. */
-  async drain(): Promise<void> {
+  async untilGone(): Promise<void> {
     if (this.#links.size === 0) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, this.closeTimeoutMs);

@@ -320,6 +320,11 @@ export class Session implements LinkOwner {
     return this.#link?.waitingSince ?? Number.POSITIVE_INFINITY;
   }
 
+  /** Whether messages of the mailbox are still to be sent over the connection. */
+  get isCatchingUp(): boolean {
+    return this.#catchUp !== undefined;
+  }
+
   /** Number of messages in the mailbox. */
   get waitingMessages(): number {
     return this.mailbox?.messages ?? 0;

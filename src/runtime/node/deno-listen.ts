@@ -13,8 +13,10 @@ const SPARE_DESCRIPTORS = 4;
  * When Deno 2.9 has no file descriptor for a new connection, it never accepts another one, and reports nothing. So each
  * connection causes a check whether files can still be opened, which takes 13 µs. Where they cannot, the server listens
  * again as soon as they can. Open connections are not affected; connections that wait to be accepted are reset.
+ *
+ * @returns A function that ends this, for a server that is to stop listening.
  */
-export function listenAgainAfterExhaustion(server: Server, port: number, host: string): void {
+export function listenAgainAfterExhaustion(server: Server, port: number, host: string): () => void {
   let timer: ReturnType<typeof setInterval> | undefined;
   const listenAgain = (): void => {
     if (!hasSpareDescriptors()) return;
@@ -26,10 +28,17 @@ export function listenAgainAfterExhaustion(server: Server, port: number, host: s
   const startRetries = (): void => {
     timer ??= setInterval(listenAgain, RETRY_MS);
   };
-  server.on("connection", () => {
+  const onConnection = (): void => {
     if (!hasSpareDescriptors()) startRetries();
-  });
+  };
+  server.on("connection", onConnection);
   server.on("error", startRetries);
+  return () => {
+    clearInterval(timer);
+    server.off("connection", onConnection);
+    server.off("error", startRetries);
+    server.on("error", () => {});
+  };
 }
 
 function hasSpareDescriptors(): boolean {

@@ -37,6 +37,22 @@ describe("a connection that is lost", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  test("with 1012 is made again at once, and with growing delays where the next relay closes with 1012 too", () => {
+    vi.spyOn(Math, "random").mockReturnValue(1);
+    const { socket, named } = startClient();
+    socket().welcomes();
+    const delays: unknown[] = [];
+    for (let count = 0; count < 4; count++) {
+      socket().ends(1012, "The relay restarts: connect again");
+      const [, ending] = named("disconnected").at(-1) ?? [];
+      const { retryMs } = ending as { retryMs: number };
+      delays.push(retryMs);
+      vi.advanceTimersByTime(retryMs);
+      socket().welcomes();
+    }
+    expect(delays).toEqual([0, 1000, 2000, 4000]);
+  });
+
   test("without a reason says what is known of it, and in how many whole milliseconds it is made again", () => {
     vi.spyOn(Math, "random").mockReturnValue(0.123456);
     const { socket, named } = startClient();

@@ -51,6 +51,22 @@ describe("a send whose ack was lost with the connection", () => {
     expect(await Promise.all(sends.map(stateOf))).toEqual(["queued", "failed no_such_id", "failed duplicate"]);
   });
 
+  test("is sent again in a new session where the relay restarts (1012), because it was not carried out", async () => {
+    const { client, socket, named } = startWelcomed();
+    const sends = ["a", "b"].map((data) => client.send("3", data));
+    socket().acks(1);
+    socket().ends(1012, "The relay restarts: connect again");
+    vi.advanceTimersByTime(0);
+    socket().ends();
+    void client.send("3", "c");
+    vi.advanceTimersByTime(0);
+    socket().welcomes({ resumed: false });
+    expect(socket().asked).toEqual(["b#2", "c#3"]);
+    socket().acks(2, "queued");
+    expect(await Promise.all(sends.map(stateOf))).toEqual(["delivered", "queued"]);
+    expect(named("disconnected").length).toBe(2);
+  });
+
   test("fails with connection_lost in a new session, because it may have arrived", async () => {
     const { client, socket, reconnect } = startWelcomed();
     const send = client.send("3", "a");

@@ -30,6 +30,8 @@ const DEFAULTS: Config = {
   secret: undefined,
   trustedProxies: undefined,
   resumeMs: 30_000,
+  drainDelayMs: 0,
+  drainMs: 0,
   log: { level: "info", format: "auto" },
 };
 
@@ -59,6 +61,8 @@ const SETTINGS = [
   ["RELAY_JWKS_URL", "--jwks-url", "https://a.example/keys", { jwksUrl: "https://a.example/keys" }, "file:///keys"],
   ["RELAY_TRUSTED_PROXIES", "--trusted-proxies", "10.0.0.0/8,::1", { trustedProxies: "10.0.0.0/8,::1" }, "10.0.0.0/99"],
   ["RELAY_RESUME_MS", "--resume-ms", "0", { resumeMs: 0 }, "86400001"],
+  ["RELAY_DRAIN_DELAY_MS", "--drain-delay-ms", "5000", { drainDelayMs: 5000 }, "3600001"],
+  ["RELAY_DRAIN_MS", "--drain-ms", "10000", { drainMs: 10_000 }, "10s"],
   ["RELAY_LOG", "--log", "debug,json", { log: { level: "debug", format: "json" } }, "loud"],
 ] as const;
 

@@ -15,11 +15,34 @@ export type { Limits } from "./core/link/limits.ts";
 export type { Link } from "./core/link/link.ts";
 export type { Place } from "./core/link/places.ts";
 export type { Schedule } from "./core/link/turn.ts";
+export type { ErrorCode } from "./core/protocol/errors.ts";
 export { Frame, type Payload } from "./core/protocol/frame.ts";
 export { Message } from "./core/protocol/message.ts";
 export { negotiate } from "./core/protocol/negotiate.ts";
+export type { ProtocolName } from "./core/protocol/protocol.ts";
 export { Relay, type ShutdownOptions } from "./core/relay.ts";
-export type { ClientOrigin, Handshake, Holdings, RelayOptions } from "./core/relay-options.ts";
+export type { ClientOrigin, Handshake, RelayOptions } from "./core/relay-options.ts";
+export type {
+  CommandError,
+  CommandResult,
+  Counts,
+  DisconnectOptions,
+  Failed,
+  Holdings,
+  PageQuery,
+  PublishOptions,
+  PublishResult,
+  RelayStats,
+  RoomDetails,
+  RoomPage,
+  RoomQuery,
+  SendResult,
+  ServerApi,
+  SessionDetails,
+  SessionInfo,
+  SessionPage,
+  SessionQuery,
+} from "./core/server-api.ts";
 export type { Grant } from "./core/session/grant.ts";
 export type { ConnectionDetails, RefusedConnection, RelayObserver } from "./core/session/observer.ts";
 export { createApp } from "./http/app.ts";

@@ -155,7 +155,7 @@ export class LibraryClients {
     });
     client.on("error", ({ code, message }) => ledger.addProblem(`Client ${slot} was told ${code}: ${message}`));
     client.on("message", ({ from, room, data }) => {
-      const sender = this.#slots.get(from);
+      const sender = this.#slots.get(from ?? "the server");
       if (room !== undefined) this.#copiesReceived++;
       else if (sender === undefined) ledger.addProblem(`Client ${slot} got a message from the unknown id ${from}`);
       else ledger.recordArrival(sender, slot, data.number);

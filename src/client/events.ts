@@ -2,8 +2,8 @@ import type { RelayError } from "./errors.ts";
 
 /** A message that arrived. */
 export interface RelayMessage<Data> {
-  /** The id of its sender. */
-  readonly from: string;
+  /** The id of its sender; `undefined` where the relay's server sent it. */
+  readonly from: string | undefined;
   /** The room that the message was published in; absent where it was sent to this client only. */
   readonly room?: string | undefined;
   /** The data that was sent; bytes of any kind as a Uint8Array. */

@@ -1,5 +1,5 @@
 /** Type that the value of an option must have, or the words that it may be. */
-export type OptionKind = "number" | "string" | "function" | "object" | readonly string[];
+export type OptionKind = "number" | "string" | "boolean" | "function" | "object" | readonly string[];
 
 /** Options by name, each with its kind. */
 export type OptionKinds = Readonly<Record<string, OptionKind>>;

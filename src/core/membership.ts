@@ -4,10 +4,10 @@ import type { Rooms } from "./directory/rooms.ts";
 import type { Watchers } from "./directory/watchers.ts";
 import type { Limits } from "./link/limits.ts";
 import { TokenBucket } from "./link/token-bucket.ts";
-import { badId, forbidden, notGranted, notInRoom, overloaded, rateLimited } from "./protocol/errors.ts";
+import { badId, forbidden, notGranted, notInRoom, notMember, overloaded, rateLimited } from "./protocol/errors.ts";
 import { isId } from "./protocol/id.ts";
+import { owned } from "./protocol/owned.ts";
 import { type Command, failed, type Outcome } from "./protocol/protocol.ts";
-import { isGranted } from "./session/grant.ts";
 import type { Session } from "./session/session.ts";
 
 export interface MembershipParts {
@@ -60,24 +60,54 @@ export class Membership {
     return DONE;
   }
 
+  /** Puts a session into a room for the server, whatever the client's grant, and tells the client. */
+  joinForServer(session: Session, room: string): Outcome {
+    const wasMember = session.rooms.has(room);
+    const outcome = wasMember ? DONE : this.#enter(session, room);
+    if (outcome.outcome !== "done") return outcome;
+    session.serverRooms.entered.add(room);
+    session.serverRooms.left.delete(room);
+    if (wasMember) return outcome;
+    if (!session.isOnline) this.#parts.presence.announce(session, room, "offline");
+    session.tellOrClose({ type: "presence", id: session.id, room, event: "joined" });
+    return outcome;
+  }
+
+  /** Takes a session out of a room for the server, and tells the client. */
+  leaveForServer(session: Session, room: string): Outcome {
+    if (!session.rooms.has(room)) return failed(notMember(session.id, room));
+    this.#leave(session, room);
+    this.#parts.presence.announce(session, room, "left");
+    if (session.tellOrClose({ type: "presence", id: session.id, room, event: "left" })) return DONE;
+    const { left } = session.serverRooms;
+    if (left.size < this.#parts.limits.maxRoomsPerSession) left.add(owned(room));
+    return DONE;
+  }
+
   #join(session: Session, room: string): Outcome {
-    const { rooms, limits, presence } = this.#parts;
     if (session.rooms.has(room)) return DONE;
-    if (!isGranted(session.grant.rooms, room)) return failed(notGranted(room));
+    if (!session.mayUse(room)) return failed(notGranted(room));
+    const outcome = this.#enter(session, room);
+    if (outcome.outcome === "done") this.#tellSelf(session, room, "joined");
+    return outcome;
+  }
+
+  /** Puts a session into a room, and announces that to the other members. */
+  #enter(session: Session, room: string): Outcome {
+    const { rooms, limits, presence } = this.#parts;
     if (session.rooms.size >= limits.maxRoomsPerSession) {
       return failed(forbidden(room, `a session is in ${limits.maxRoomsPerSession} rooms at most`));
     }
     if (!presence.allowsJoin(session, room)) return failed(rateLimited());
     if (!session.rooms.makeRoomFor(room, session.waitingSince)) return failed(overloaded(room));
     session.rooms.add(rooms.join(room, session));
-    this.#tellSelf(session, room, "joined");
     presence.announce(session, room, "joined");
     return DONE;
   }
 
   #leave(session: Session, room: string): void {
     this.#parts.rooms.leave(room, session);
-    session.rooms.delete(room);
+    session.forgetRoom(room);
   }
 
   #list(session: Session, room: string): Outcome {
@@ -134,7 +164,7 @@ export class Membership {
   leaveUngranted(session: Session): string[] {
     const leftRooms: string[] = [];
     for (const room of [...session.roomNames]) {
-      if (isGranted(session.grant.rooms, room)) continue;
+      if (session.mayUse(room)) continue;
       this.#leave(session, room);
       this.#parts.presence.announce(session, room, "left");
       leftRooms.push(room);
@@ -156,6 +186,17 @@ export class Membership {
     if (!wasAway) presence.announce(session, undefined, "offline");
     if (!session.isNamed) presence.forget(session.id);
     for (const id of session.watchedIds) this.#parts.watchers.unwatch(id, session);
+  }
+
+  /** Tells the session which rooms the server put it into, and which it took it out of while it was away. */
+  tellServerRooms(session: Session): void {
+    if (!session.hasServerRooms) return;
+    const { entered, left } = session.serverRooms;
+    for (const room of entered) session.tellUnchecked({ type: "presence", id: session.id, room, event: "joined" });
+    for (const room of [...left]) {
+      session.tellUnchecked({ type: "presence", id: session.id, room, event: "left" });
+      left.delete(room);
+    }
   }
 
   /** Tells the session the state of each id that it watches: it may have missed changes while it was away. */

@@ -81,22 +81,3 @@ export interface Handshake extends Lease {
   /** Origin of the client. Only the observer uses it. */
   readonly client?: ClientOrigin | undefined;
 }
-
-/** Numbers of the things that a relay holds. */
-export interface Holdings {
-  /** Open sockets, including those of the echo and those that are closing. */
-  readonly connections: number;
-  /** Sessions, including those that are away. */
-  readonly sessions: number;
-  /** Rooms that have members. */
-  readonly rooms: number;
-  /** Ids that are watched. */
-  readonly watches: number;
-  /** Messages in all mailboxes. */
-  readonly waitingMessages: number;
-  /**
-   * Counted bytes of the memory budget: queued messages in mailboxes and backlogs (in UTF-16 units if they are
-   * strings), sessions that are away, rooms and watches. Four times as many count against `maxTotalBufferedBytes`.
-   */
-  readonly bufferedBytes: number;
-}

@@ -9,11 +9,26 @@ import { type Place, Places } from "./link/places.ts";
 import {
   type ClientOrigin,
   type Handshake,
-  type Holdings,
   RELAY_OPTION_KINDS,
   RELAY_OPTION_PARTS,
   type RelayOptions,
 } from "./relay-options.ts";
+import type {
+  CommandResult,
+  DisconnectOptions,
+  Holdings,
+  PublishOptions,
+  PublishResult,
+  RelayStats,
+  RoomPage,
+  RoomQuery,
+  SendResult,
+  ServerApi,
+  SessionDetails,
+  SessionPage,
+  SessionQuery,
+} from "./server-api.ts";
+import type { ServerCommands } from "./server-commands.ts";
 import { guardObserver, type RelayObserver } from "./session/observer.ts";
 import { Sessions } from "./sessions.ts";
 
@@ -45,7 +60,7 @@ const SHUTDOWN_OPTION_KINDS = {
 } as const satisfies Record<keyof ShutdownOptions, OptionKind>;
 
 /** The relay: gives every connection an id, and forwards `id:message` to the connection with that id. */
-export class Relay {
+export class Relay implements ServerApi {
   readonly limits: Limits;
   /** Time that a client has to answer a close, in milliseconds. */
   readonly closeTimeoutMs: number;
@@ -53,6 +68,7 @@ export class Relay {
   readonly #places: Places;
   readonly #links: Links;
   readonly #sessions: Sessions;
+  readonly #server: ServerCommands;
   #isAccepting = true;
   #isShuttingDown = false;
   #shutdownPromise: Promise<void> | undefined = undefined;
@@ -74,6 +90,7 @@ export class Relay {
     this.#links = new Links({ limits: this.limits, heartbeatMs, heartbeatMisses, closeTimeoutMs, schedule });
     const parts = { links: this.#links, observer: this.#observer };
     this.#sessions = new Sessions({ ...options, ...parts, heartbeatMs, resumeMs });
+    this.#server = this.#sessions.server;
   }
 
   /** Whether the relay accepts connections: it has a place left, and no shutdown refuses them. */
@@ -98,9 +115,7 @@ export class Relay {
 
   /** Numbers of connections, sessions, rooms, watches, messages and bytes that the relay holds now. */
   get holdings(): Holdings {
-    this.#links.budget.recount();
-    const { budget, size } = this.#links;
-    return { connections: size, ...this.#sessions.holdings, bufferedBytes: budget.bytes };
+    return this.#sessions.holdings;
   }
 
   /**
@@ -145,6 +160,46 @@ export class Relay {
    */
   refuse(connection: Connection, closeCode: CloseCode, place?: Place): Link {
     return this.#links.refuse(connection, closeCode, place);
+  }
+
+  send(id: string, data: unknown): Promise<SendResult> {
+    return this.#server.send(id, data);
+  }
+
+  publish(room: string, data: unknown, options?: PublishOptions): Promise<PublishResult> {
+    return this.#server.publish(room, data, options);
+  }
+
+  sessions(query?: SessionQuery): Promise<SessionPage> {
+    return this.#server.sessions(query);
+  }
+
+  session(id: string): Promise<SessionDetails | undefined> {
+    return this.#server.session(id);
+  }
+
+  rooms(query?: RoomQuery): Promise<RoomPage> {
+    return this.#server.rooms(query);
+  }
+
+  members(room: string): Promise<readonly string[]> {
+    return this.#server.members(room);
+  }
+
+  join(id: string, room: string): Promise<CommandResult> {
+    return this.#server.join(id, room);
+  }
+
+  leave(id: string, room: string): Promise<CommandResult> {
+    return this.#server.leave(id, room);
+  }
+
+  disconnect(id: string, options?: DisconnectOptions): Promise<CommandResult> {
+    return this.#server.disconnect(id, options);
+  }
+
+  stats(): Promise<RelayStats> {
+    return this.#server.stats();
   }
 
   /**

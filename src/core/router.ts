@@ -1,11 +1,11 @@
 import type { Registry } from "./directory/registry.ts";
 import type { Rooms } from "./directory/rooms.ts";
+import { fanOut } from "./fan-out.ts";
 import type { Hooks } from "./hooks.ts";
 import type { Membership } from "./membership.ts";
 import { badId, duplicate, noSuchId, notGranted, notInRoom, tooManyUnacked } from "./protocol/errors.ts";
-import type { Frame } from "./protocol/frame.ts";
 import { isId } from "./protocol/id.ts";
-import { type Command, failed, type Outcome, type Protocol } from "./protocol/protocol.ts";
+import { type Command, failed, type Outcome } from "./protocol/protocol.ts";
 import { isGranted } from "./session/grant.ts";
 import type { CommandRouter, Session } from "./session/session.ts";
 
@@ -104,25 +104,13 @@ export class Router implements CommandRouter {
 
   #publish(sender: Session, { room, message, echo }: Publish): Outcome {
     if (!isId(room)) return failed(badId(room));
-    if (!isGranted(sender.grant.rooms, room)) return failed(notGranted(room));
+    if (!sender.mayUse(room)) return failed(notGranted(room));
     const members = this.#parts.rooms.membersFor(room, sender);
     if (members === undefined) return failed(notInRoom(room));
     const refusal = this.#parts.hooks.callOnMessage(sender, undefined, room, message);
     if (refusal !== undefined) return failed(refusal);
-    const bodies = new Map<Protocol, Frame>();
-    let recipients = 0;
-    for (const member of members) {
-      if (member === sender && !echo) continue;
-      const { protocol } = member;
-      let body = bodies.get(protocol);
-      if (body === undefined) {
-        body = protocol.encodeMessage(sender.id, room, message);
-        if (members.size > 2) body.share();
-        bodies.set(protocol, body);
-      }
-      if (typeof member.deliver(body) === "string") recipients++;
-      else member.countLoss();
-    }
+    const isExcluded = echo ? () => false : (member: Session) => member === sender;
+    const recipients = fanOut(members, sender.id, room, message, isExcluded);
     return { outcome: "delivered", recipients };
   }
 }

@@ -16,10 +16,13 @@ import type { Place } from "./link/places.ts";
 import { Membership } from "./membership.ts";
 import { owned } from "./protocol/owned.ts";
 import { plain } from "./protocol/plain.ts";
-import type { Protocol, Welcome } from "./protocol/protocol.ts";
-import type { Handshake, Holdings, RelayOptions } from "./relay-options.ts";
+import { PROTOCOL_NAMES, type Protocol, type ProtocolName, type Welcome } from "./protocol/protocol.ts";
+import type { Handshake, RelayOptions } from "./relay-options.ts";
 import { Router } from "./router.ts";
+import type { Holdings } from "./server-api.ts";
+import { ServerCommands } from "./server-commands.ts";
 import { CatchUps } from "./session/catch-up.ts";
+import { MessageCounts } from "./session/counters.ts";
 import type { RelayObserver } from "./session/observer.ts";
 import { Session, type SessionContext } from "./session/session.ts";
 
@@ -43,6 +46,10 @@ export class Sessions implements SessionContext {
   resumeMs: number;
   readonly observer: RelayObserver;
   readonly router: Router;
+  /** Carries out the commands of the server's code. */
+  readonly server: ServerCommands;
+  readonly #startedAt = performance.now();
+  readonly #counts = new Map<ProtocolName, MessageCounts>();
   readonly #heartbeatMs: number;
   readonly #hooks: Hooks;
   readonly #registry: Registry;
@@ -74,6 +81,24 @@ export class Sessions implements SessionContext {
     const parts = { registry: this.#registry, rooms: this.#rooms };
     this.#membership = new Membership({ ...parts, watchers: this.#watchers, presence: this.#presence, limits });
     this.router = new Router({ ...parts, membership: this.#membership, hooks: this.#hooks });
+    for (const name of PROTOCOL_NAMES) this.#counts.set(name, new MessageCounts());
+    this.server = new ServerCommands({
+      ...parts,
+      membership: this.#membership,
+      away: this.#away,
+      links,
+      counts: this.#counts,
+      uptimeOf: (time) => time - this.#startedAt,
+      holdings: () => this.holdings,
+    });
+  }
+
+  get uptimeMs(): number {
+    return Math.round(performance.now() - this.#startedAt);
+  }
+
+  countsOf(protocol: Protocol): MessageCounts {
+    return this.#counts.get(protocol.name ?? "plain") as MessageCounts; // The constructor sets one for each name.
   }
 
   /** Whether a client with this handshake gets a session: an existing one, or a new one within `maxSessions`. */
@@ -81,15 +106,18 @@ export class Sessions implements SessionContext {
     return this.#registry.size < this.links.limits.maxSessions || this.#existingFor(handshake) !== undefined;
   }
 
-  /** Numbers of sessions, rooms, watches and messages. */
-  get holdings(): Pick<Holdings, "sessions" | "rooms" | "watches" | "waitingMessages"> {
+  /** Numbers of the things that the relay holds. */
+  get holdings(): Holdings {
+    this.links.budget.recount();
     let waitingMessages = 0;
     for (const session of this.#registry) waitingMessages += session.waitingMessages;
     return {
+      connections: this.links.size,
       sessions: this.#registry.size,
       rooms: this.#rooms.size,
       watches: this.#watchers.size,
       waitingMessages,
+      bufferedBytes: this.links.budget.bytes,
     };
   }
 
@@ -168,6 +196,7 @@ export class Sessions implements SessionContext {
     if (id !== undefined && this.#idsOfLostMail.delete(id)) session.countLoss();
     if (reclaimed !== undefined) session.recordAttempt(attempt);
     session.isNamed = id !== undefined;
+    session.address = ownedAddress(handshake);
     const link = session.attach(connection, handshake, place);
     this.#registry.add(session);
     this.observer.connected?.(session.id, {
@@ -203,6 +232,7 @@ export class Sessions implements SessionContext {
 
   #resume(connection: Connection, session: Session, token: string, handshake: Handshake, place: Place): Link {
     const wasAway = this.#away.remove(session);
+    session.address = ownedAddress(handshake);
     const link = session.attach(connection, handshake, place);
     this.observer.resumed?.(session.id);
     const resumeToken = this.#tokens.replaceOnResume(session, token);
@@ -210,6 +240,7 @@ export class Sessions implements SessionContext {
     const leftRooms = this.#membership.leaveUngranted(session);
     session.catchUp(() => {
       for (const room of leftRooms) session.tell({ type: "presence", id: session.id, room, event: "left" });
+      this.#membership.tellServerRooms(session);
       this.#membership.tellWatched(session);
     });
     if (wasAway) this.#membership.announcePresence(session, "online");
@@ -237,4 +268,9 @@ export class Sessions implements SessionContext {
       return;
     }
   }
+}
+
+/** Returns a copy of the client's address, which may have been cut from a header. */
+function ownedAddress({ client }: Handshake): string | undefined {
+  return client?.address === undefined ? undefined : owned(client.address);
 }

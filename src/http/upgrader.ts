@@ -47,8 +47,6 @@ export class Upgrader {
   readonly #relay: Relay;
   readonly #options: AppOptions;
   readonly #observer: GuardedObserver;
-  /** Whether the observer gets the addresses of clients. */
-  readonly #reportsAddress: boolean;
   readonly #admission: Admission;
   readonly #refusalPlaces = new Places(MAX_REFUSAL_SOCKETS);
   readonly #origins: NonNullable<ReturnType<typeof parseOrigins>>;
@@ -57,9 +55,7 @@ export class Upgrader {
   constructor(relay: Relay, options: AppOptions) {
     this.#relay = relay;
     this.#options = options;
-    const { observer } = options;
-    this.#observer = guardObserver(observer);
-    this.#reportsAddress = observer?.connected !== undefined || observer?.refused !== undefined;
+    this.#observer = guardObserver(options.observer);
     this.#admission = new Admission(options);
     this.#origins = parseOption("origins", options.origins ?? "*", parseOrigins);
     this.#trusted = options.trustedProxies
@@ -140,13 +136,9 @@ export class Upgrader {
     return allowsOrigin(this.#origins, origin) ? undefined : REFUSALS.forbiddenOrigin;
   }
 
-  /**
-   * Returns where the request comes from. Finding the address takes some microseconds, so it is done only where it is
-   * used.
-   */
+  /** Returns where the request comes from. */
   #clientOrigin(request: UpgradeRequest): ClientOrigin {
     const origin = request.header("origin");
-    if (!this.#admission.needsAddress && !this.#reportsAddress) return { address: undefined, origin };
     const peer = request.peerAddress();
     const headers = { get: (name: string) => request.header(name) ?? null };
     return { address: peer && clientAddress(peer, headers, this.#trusted), origin };

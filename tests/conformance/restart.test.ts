@@ -146,7 +146,7 @@ function once(client: RelayClient, name: "connected" | "disconnected"): Promise<
 async function expectAllToReachEachOther(clients: readonly RelayClient[]): Promise<void> {
   const expected = clients.map(({ id }) => id);
   const arrivals = clients.map((client) => {
-    const from = new Set<string>();
+    const from = new Set<string | undefined>();
     return new Promise<void>((resolve) => {
       client.on("message", (message) => {
         from.add(message.from);

@@ -33,6 +33,16 @@ export class AwaySessions {
     return wasAway;
   }
 
+  /** Returns the time since which the session is away, by `performance.now()`; `undefined` if it is not. */
+  since(session: Session): number | undefined {
+    const absence = this.#absences.get(session);
+    return absence && absence.endsAtMs - this.#resumeMs;
+  }
+
+  get size(): number {
+    return this.#absences.size;
+  }
+
   /** The session that has been away longest; `undefined` if none is away. */
   get longestAway(): Session | undefined {
     return this.#absences.keys().next().value;

@@ -17,6 +17,7 @@ export class Registry {
   readonly #prefix: string;
   readonly #startedAt = performance.now();
   #lastNumber = 0;
+  #lastSerial = 0;
   #hasNames = false;
 
   /** @param prefix Prefix of each sequential id. */
@@ -35,6 +36,7 @@ export class Registry {
   }
 
   add(session: Session): void {
+    session.serial = ++this.#lastSerial;
     this.#sessions.set(session.id, session);
   }
 
@@ -70,7 +72,8 @@ export class Registry {
     return this.#sessions.size;
   }
 
-  [Symbol.iterator](): Iterator<Session> {
+  /** Iterates over the sessions in the order of their serial numbers. */
+  [Symbol.iterator](): IterableIterator<Session> {
     return this.#sessions.values();
   }
 }

@@ -1,15 +1,19 @@
 import { owned } from "../protocol/owned.ts";
 import type { Session } from "../session/session.ts";
 
-interface Room {
+/** One room. */
+export interface Room {
   /** An owned copy: a name that is cut from a frame keeps the whole frame in memory. */
   readonly name: string;
+  /** Number of the room in the order of creation. */
+  readonly serial: number;
   readonly members: Set<Session>;
 }
 
 /** All rooms of a relay with their members. A room exists while it has members. */
 export class Rooms {
   readonly #rooms = new Map<string, Room>();
+  #lastSerial = 0;
 
   /** Number of rooms. */
   get size(): number {
@@ -20,7 +24,7 @@ export class Rooms {
   join(name: string, session: Session): string {
     let room = this.#rooms.get(name);
     if (room === undefined) {
-      room = { name: owned(name), members: new Set() };
+      room = { name: owned(name), serial: ++this.#lastSerial, members: new Set() };
       this.#rooms.set(room.name, room);
     }
     room.members.add(session);
@@ -39,6 +43,11 @@ export class Rooms {
   membersFor(name: string, session: Session): ReadonlySet<Session> | undefined {
     const members = this.#rooms.get(name)?.members;
     return members?.has(session) ? members : undefined;
+  }
+
+  /** Iterates over the rooms in the order of their serial numbers. */
+  [Symbol.iterator](): IterableIterator<Room> {
+    return this.#rooms.values();
   }
 
   /** Returns the members in order of joining; an empty set if there is no such room. */

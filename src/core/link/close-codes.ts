@@ -21,10 +21,12 @@ export const CLOSE_CODES = {
   tooSlow: { code: 4000, reason: "What was sent to this connection was not read in time", reconnect: true },
   expired: { code: 4002, reason: "The token has expired: connect with a new one", reconnect: true },
   noMemory: { code: 4003, reason: "The relay has no memory left for this message", reconnect: true },
+  disconnected: { code: 4004, reason: "The server closed this connection: connect again", reconnect: true },
   replaced: { code: 4500, reason: "The session goes on over another connection", reconnect: false },
   unauthorized: { code: 4501, reason: "The client showed no good token", reconnect: false },
   forbidden: { code: 4503, reason: "This client may not connect", reconnect: false },
   notFound: { code: 4504, reason: "There is no relay at this address", reconnect: false },
+  removed: { code: 4505, reason: "The server disconnected this client", reconnect: false },
 } as const satisfies Record<string, CloseCode>;
 
 /**

@@ -197,6 +197,11 @@ export class Link implements Monitored, Holder {
     return this.#outbox.hasUnsentAcks(REMEMBERED_ACKS);
   }
 
+  /** Size of the backlog of this connection: frames that the operating system has not taken. */
+  get bufferedBytes(): number {
+    return this.#outbox.bufferedBytes();
+  }
+
   /** Whether the backlog of this connection is full. */
   isSlow(): boolean {
     return this.#outbox.isSlow();

@@ -112,6 +112,27 @@ export function tooLarge(id: string): SendError {
   return sendError("too_large", `Cannot send to ${quote(id)}: the message is larger than a mailbox`, id, tooLarge);
 }
 
+/** Error for a message of the server that is larger than the relay takes from a client. */
+export function overMessageLimit(subject: string, maxMessageBytes: number): SendError {
+  return sendError(
+    "too_large",
+    `Cannot send to ${quote(subject)}: the message is over ${maxMessageBytes} bytes`,
+    subject,
+  );
+}
+
+/** Error for a command of the server on an id that no session has. @param mayReturn As for `noSuchId`. */
+export function noSuchSession(id: string, mayReturn: boolean): SendError {
+  const error = sendError("no_such_id", `Cannot find ${quote(id)}: nobody has this id`, id);
+  return { ...error, temporary: mayReturn };
+}
+
+/** Error for a session that the server takes out of a room in which it is not. */
+export function notMember(id: string, room: string): SendError {
+  const message = `Cannot take ${quote(id)} out of room ${quote(room)}: it is not in it`;
+  return sendError("not_in_room", message, room);
+}
+
 /** Error for a frame of a client that is over its rate. */
 export function rateLimited(): SendError {
   return sendError("rate_limited", "Cannot send: more came from this client than it may send; this frame was refused");

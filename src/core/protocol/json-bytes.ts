@@ -1,6 +1,6 @@
 import { Envelope } from "./envelope.ts";
 import { Frame, toBytes } from "./frame.ts";
-import { addressOf, decodeAny, decodeText, json, undecodable } from "./json.ts";
+import { addressOf, decodeAny, decodeText, json, serverAddressOf, undecodable } from "./json.ts";
 import { Message } from "./message.ts";
 import { ownedBytes } from "./owned.ts";
 import type { Command, Protocol } from "./protocol.ts";
@@ -15,6 +15,9 @@ const USUAL_HEAD = /^\{"type":"send","to":"([\w.~-]*)"(?:,"ackId":(0|[1-9]\d{0,1
 
 /** Envelope of a binary frame: its head, and the line feed behind it. */
 const MESSAGE = new Envelope('{"type":"message","from":"', "", '","sequenceId":', "}\n");
+
+/** Envelope of a binary frame of the server. It has no sender. */
+const SERVER_MESSAGE = new Envelope('{"type":"message"', "", ',"sequenceId":', "}\n");
 
 /** Decodes a binary frame: a head, which is a JSON object in one line, a line feed, and the bytes of the message. */
 function decodeBinary(payload: Uint8Array): Command {
@@ -50,7 +53,9 @@ export const jsonBytes: Protocol = {
   },
   encodeMessage(from, room, message) {
     if (message.kind !== "bytes") return json.encodeMessage(from, room, message);
-    return new Frame(ownedBytes(toBytes(message.payload)), true, MESSAGE, addressOf(from, room));
+    const bytes = ownedBytes(toBytes(message.payload));
+    if (from === undefined) return new Frame(bytes, true, SERVER_MESSAGE, serverAddressOf(room));
+    return new Frame(bytes, true, MESSAGE, addressOf(from, room));
   },
   encode: json.encode,
 };

@@ -68,7 +68,7 @@ export const relayFrame = z.discriminatedUnion("type", [
   z.object({ type: z.literal("resumeToken"), resumeToken: z.string() }),
   z.object({
     type: z.literal("message"),
-    from: name,
+    from: z.optional(name),
     room: z.optional(name),
     data: z.unknown(),
     encoding,

@@ -180,6 +180,9 @@ function bytesMessage(data: string): Message | undefined {
 const MESSAGE = new Envelope('{"type":"message","from":"', '","data":', ',"sequenceId":', "}");
 const TEXT_MESSAGE = new Envelope('{"type":"message","from":"', '","data":"', '","sequenceId":', "}");
 
+/** Envelope of a message of the server. It has no sender. */
+const SERVER_MESSAGE = new Envelope('{"type":"message"', ',"data":', ',"sequenceId":', "}");
+
 /** Envelopes of the two most frequent acks. */
 const DELIVERED = new Envelope('{"type":"ack","ackId":', "", "", ',"outcome":"delivered"}');
 const QUEUED = new Envelope('{"type":"ack","ackId":', "", "", ',"outcome":"queued"}');
@@ -192,7 +195,21 @@ export function addressOf(from: string, room: string | undefined): string {
   return room === undefined ? from : `${from}","room":"${room}`;
 }
 
-function encodeMessage(from: string, room: string | undefined, { payload, kind, isUnescaped }: Message): Frame {
+/** Returns the address of a message of the server: the room where it was published. */
+export function serverAddressOf(room: string | undefined): string {
+  return room === undefined ? "" : `,"room":"${room}"`;
+}
+
+function encodeServerMessage(room: string | undefined, { payload, kind }: Message): Frame {
+  const text = kind === "bytes" ? "" : toText(payload);
+  const data = kind === "text" ? JSON.stringify(text) : text;
+  const field = kind === "bytes" ? `"${toBase64(toBytes(payload))}","encoding":"base64"` : data;
+  return new Frame(field, false, SERVER_MESSAGE, serverAddressOf(room));
+}
+
+function encodeMessage(from: string | undefined, room: string | undefined, message: Message): Frame {
+  if (from === undefined) return encodeServerMessage(room, message);
+  const { payload, kind, isUnescaped } = message;
   const address = addressOf(from, room);
   if (kind === "bytes") {
     return new Frame(`"${toBase64(toBytes(payload))}","encoding":"base64"`, false, MESSAGE, address);

@@ -47,13 +47,13 @@ export const plain: Protocol = {
   },
 };
 
-/** The plain protocol with `?from=1`: `id:message` in, `sender:message` out. */
+/** The plain protocol with `?from=1`: `id:message` in, `sender:message` out; `:server message` from the server. */
 export const plainFrom: Protocol = {
   name: undefined,
   numbersMessages: false,
   decode,
   encode,
   encodeMessage(from, _room, { payload, kind }) {
-    return new Frame(addPrefix(`${from}:`, payload), kind === "bytes");
+    return new Frame(addPrefix(from === undefined ? ":server " : `${from}:`, payload), kind === "bytes");
   },
 };

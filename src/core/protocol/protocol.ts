@@ -63,10 +63,16 @@ export type RelayEvent =
     }
   | { readonly type: "ping" | "pong" | "help" };
 
+/** Names of the protocols, as the relay reports them. */
+export const PROTOCOL_NAMES = ["plain", "relay.v1.text", "relay.v1.json", "relay.v1.json-bytes"] as const;
+
+/** Name of a protocol: `plain`, or the name of its WebSocket subprotocol. */
+export type ProtocolName = (typeof PROTOCOL_NAMES)[number];
+
 /** Decodes and encodes frames. Implementations keep no state and never throw, whatever the frame. */
 export interface Protocol {
   /** Name of the WebSocket subprotocol; absent for the plain protocol. */
-  readonly name: string | undefined;
+  readonly name: Exclude<ProtocolName, "plain"> | undefined;
   /** Whether messages are numbered, so that a session can be resumed. Encoded messages then have an envelope. */
   readonly numbersMessages: boolean;
   /** Decodes a client's frame. @returns The command `refused` if the frame is not valid. */
@@ -74,9 +80,10 @@ export interface Protocol {
   /**
    * Encodes a message. The frame is the same for all receivers of this protocol.
    *
+   * @param from Id of the sender; `undefined` if the server sends it. No client can make a frame that looks like that.
    * @param room The room that the message was published in; absent if it was sent to an id.
    */
-  encodeMessage(from: string, room: string | undefined, message: Message): Frame;
+  encodeMessage(from: string | undefined, room: string | undefined, message: Message): Frame;
   /** Encodes any other frame of the relay. @returns `undefined` if this protocol does not have the event. */
   encode(event: RelayEvent): Frame | undefined;
 }

@@ -76,7 +76,8 @@ export const text: Protocol = {
   numbersMessages: false,
   decode,
   encodeMessage(from, room, { payload, kind }) {
-    const address = room === undefined ? `${from}:` : `${from}#${room}:`;
+    const sender = room === undefined ? (from ?? ":server") : `${from ?? ":server"}#${room}`;
+    const address = from === undefined ? `${sender} ` : `${sender}:`;
     const isBytes = kind === "bytes";
     return new Frame(addPrefix(address, isBytes ? payload : printable(payload)), isBytes);
   },

@@ -55,7 +55,10 @@ export class Account {
    * @returns Whether the session may keep the bytes.
    */
   makeRoomForNames(bytes: number, since: number): boolean {
-    if (!this.#budget.names.hasRoomFor(this.#nameBytes, bytes)) return this.#budget.countRefusal();
+    const hasRoom = this.#isAway
+      ? this.#hasRoomWhileAway(bytes)
+      : this.#budget.names.hasRoomFor(this.#nameBytes, bytes);
+    if (!hasRoom) return this.#budget.countRefusal();
     return this.#budget.makeRoomFor(this.#nameBytes, bytes, since);
   }
 

@@ -6,12 +6,14 @@ export interface Grant {
   readonly to?: readonly string[] | undefined;
 }
 
-/** Rights of a client over one connection, and the time at which they end. */
+/** What the app decided about a client, for one connection: its rights, when they end, and data of the app's own. */
 export interface Lease {
   /** Rooms and ids that the client may use. Default: all. */
   readonly grant?: Grant | undefined;
   /** Time until the connection closes and the client must connect with a new token, in milliseconds. Default: never. */
   readonly expiresInMs?: number | undefined;
+  /** Data that the app keeps with the session, as returned by `authorize`. */
+  readonly data?: unknown;
 }
 
 /** Whether one of the patterns matches the name. Without patterns, every name is granted. */

@@ -154,6 +154,11 @@ export class Mailbox {
     this.#seenLosses = this.#reportedLosses;
   }
 
+  /** Size of the messages that are kept: in bytes, or in UTF-16 units for those that are kept as strings. */
+  get bytes(): number {
+    return this.#size;
+  }
+
   /** Number of messages that are kept. */
   get messages(): number {
     return this.#frames.length - this.#first;

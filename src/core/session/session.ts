@@ -19,10 +19,12 @@ import {
 import { Account } from "./account.ts";
 import { AckMemory } from "./ack-memory.ts";
 import { CatchUp, type CatchUps } from "./catch-up.ts";
-import type { Grant, Lease } from "./grant.ts";
+import type { MessageCounts } from "./counters.ts";
+import { type Grant, isGranted, type Lease } from "./grant.ts";
 import { Mailbox } from "./mailbox.ts";
 import { Names } from "./names.ts";
 import type { RelayObserver } from "./observer.ts";
+import { ServerRooms } from "./server-rooms.ts";
 import type { Ticket } from "./ticket.ts";
 
 /** Carries out the commands of clients. */
@@ -41,6 +43,10 @@ export interface SessionContext {
   readonly resumeMs: number;
   readonly observer: RelayObserver;
   readonly router: CommandRouter;
+  /** Time since the relay was made, in whole milliseconds. */
+  readonly uptimeMs: number;
+  /** Returns the counts of the protocol's clients. */
+  countsOf(protocol: Protocol): MessageCounts;
   /** Called at least once a beat while the session has a connection. */
   onBeat(session: Session): void;
   /** The session lost its connection, and may be resumed. */
@@ -64,6 +70,16 @@ export type Delivery = "delivered" | "queued" | SendError;
 export class Session implements LinkOwner {
   readonly id: string;
   readonly protocol: Protocol;
+  /** Number of the session in the order of its beginning. The registry sets it. */
+  serial = 0;
+  /** IP address of the client, by its latest connection; `undefined` if it is not known. */
+  address: string | undefined = undefined;
+  /** Data that the app keeps with the session, by its latest connection. */
+  data: unknown = undefined;
+  /** Uptime of the relay at which the session began, in milliseconds. */
+  readonly beganAtMs: number;
+  /** Uptime of the relay at which its latest connection began, in milliseconds. */
+  #onlineSinceMs = 0;
   /** Rooms and ids that the client may use, by its latest connection. */
   grant: Grant = {};
   /** Whether the id was chosen by the app or by an earlier process, so that a later session may have it again. */
@@ -78,9 +94,11 @@ export class Session implements LinkOwner {
   mailbox: Mailbox | undefined;
   readonly #context: SessionContext;
   readonly #account: Account;
+  readonly #counts: MessageCounts;
   // Created when they are first used: most sessions use neither, and each takes 50 bytes on Bun.
   #rooms: Names | undefined = undefined;
   #watched: Names | undefined = undefined;
+  #serverRooms: ServerRooms | undefined = undefined;
   /** Whether the session took over an id whose mail was lost, and its protocol has no welcome to report that. */
   #hasUnreportedLoss = false;
   #acks: AckMemory | undefined = undefined;
@@ -97,6 +115,8 @@ export class Session implements LinkOwner {
     this.id = id;
     this.protocol = protocol;
     this.#context = context;
+    this.#counts = context.countsOf(protocol);
+    this.beganAtMs = context.uptimeMs;
     this.rate = Rate.of(context.links.limits);
     this.#account = new Account(context.links.budget);
     if (protocol.numbersMessages) this.mailbox = new Mailbox(context.links.limits, this.#account);
@@ -122,6 +142,33 @@ export class Session implements LinkOwner {
     return this.#watched ?? NO_NAMES;
   }
 
+  /** Rooms that the server put the session into, and took it out of. */
+  get serverRooms(): ServerRooms {
+    this.#serverRooms ??= new ServerRooms(this.#account);
+    return this.#serverRooms;
+  }
+
+  /** Whether the server has ever put the session into a room, or taken it out of one. */
+  get hasServerRooms(): boolean {
+    return this.#serverRooms !== undefined;
+  }
+
+  /** Whether the client may use the room: its grant covers the room, or the server put it into the room. */
+  mayUse(room: string): boolean {
+    return isGranted(this.grant.rooms, room) || this.isPutInto(room);
+  }
+
+  /** Whether the server put the session into the room. */
+  isPutInto(room: string): boolean {
+    return this.#serverRooms?.entered.has(room) === true;
+  }
+
+  /** Notes that the session has left the room. */
+  forgetRoom(room: string): void {
+    this.#rooms?.delete(room);
+    this.#serverRooms?.entered.delete(room);
+  }
+
   /** Number of the latest attempt to connect that reached the session; -1 if the client does not number them. */
   get attempt(): number {
     return this.#attempt;
@@ -135,6 +182,21 @@ export class Session implements LinkOwner {
   /** Whether the session has a connection. */
   get isOnline(): boolean {
     return this.#link !== undefined;
+  }
+
+  /** Uptime of the relay at which its latest connection began, in milliseconds. */
+  get onlineSinceMs(): number {
+    return this.#onlineSinceMs;
+  }
+
+  /** Beats in a row that the connection has let pass without a sign of life. */
+  get misses(): number {
+    return this.#link?.pulse.misses ?? 0;
+  }
+
+  /** Bytes for the connection that the operating system has not taken yet. */
+  get sendBufferBytes(): number {
+    return this.#link?.bufferedBytes ?? 0;
   }
 
   /** Whether the client gets resume tokens. With a `resumeMs` of 0 the session still ends with its connection. */
@@ -163,13 +225,15 @@ export class Session implements LinkOwner {
    *
    * @param place Released when the socket is gone.
    */
-  attach(connection: Connection, { grant = {}, expiresInMs }: Lease, place?: Place): Link {
+  attach(connection: Connection, { grant = {}, expiresInMs, data }: Lease, place?: Place): Link {
     const old = this.#link;
     const link = new Link(connection, this.#context.links, this, place);
     this.#stopCatchUp();
     this.#account.moveToOnline();
     this.#link = link;
+    this.#onlineSinceMs = this.#context.uptimeMs;
     this.grant = grant;
+    this.data = data;
     this.#acks = this.#acks?.forNextConnection();
     clearTimeout(this.#expiry);
     if (expiresInMs !== undefined) {
@@ -190,6 +254,11 @@ export class Session implements LinkOwner {
     this.finish({ by: "relay", code, reason, mayReturn: false });
     // The session has no link any more, so it ignores the end of this one.
     link?.startClosing(closeCode);
+  }
+
+  /** Closes the connection with a code that allows to resume the session. Does nothing if it is away. */
+  disconnect(closeCode: CloseCode): void {
+    this.#link?.startClosing(closeCode);
   }
 
   /** Sends all unacknowledged messages again. @param onDone Called when the last of them has been sent. */
@@ -226,6 +295,7 @@ export class Session implements LinkOwner {
     const mailbox = this.mailbox;
     if (mailbox === undefined) {
       if (link?.send(body) !== true) return tooSlow(this.id);
+      this.#counts.sentBytes += body.size;
       this.#context.observer.sent?.(this.id, body);
       return "delivered";
     }
@@ -266,6 +336,7 @@ export class Session implements LinkOwner {
   #sendMessage(link: Link, frame: Frame): Delivery {
     if (link.hasEnded) return "queued";
     link.sendUnchecked(frame);
+    this.#counts.sentBytes += frame.size;
     this.#context.observer.sent?.(this.id, frame);
     return "delivered";
   }
@@ -286,6 +357,18 @@ export class Session implements LinkOwner {
     if (!this.#link.send(frame) && event.type === "ack") this.#link.startClosing(CLOSE_CODES.tooSlow);
   }
 
+  /**
+   * Sends the client an event that it must learn of. If its backlog is full, the connection is closed instead.
+   *
+   * @returns `false` if the session has no connection.
+   */
+  tellOrClose(event: RelayEvent): boolean {
+    const frame = this.protocol.encode(event);
+    if (this.#link === undefined) return false;
+    if (frame !== undefined && !this.#link.send(frame)) this.#link.startClosing(CLOSE_CODES.tooSlow);
+    return true;
+  }
+
   /** Sends the client an event even if its backlog is full: its welcome, a new token. */
   tellUnchecked(event: RelayEvent): void {
     const frame = this.protocol.encode(event);
@@ -294,6 +377,7 @@ export class Session implements LinkOwner {
 
   /** Sends the outcome of a command: as an ack, or without an `ackId` as an error if the command failed. */
   answer(ackId: number | undefined, outcome: Outcome): void {
+    this.#counts.count(outcome);
     if (ackId !== undefined) this.tell({ type: "ack", ackId, outcome });
     else if (outcome.outcome === "failed") this.tell({ type: "error", error: outcome.error });
   }
@@ -340,6 +424,7 @@ export class Session implements LinkOwner {
   }
 
   onFrame(frame: Frame): void {
+    this.#counts.receivedBytes += frame.size;
     this.#context.observer.received?.(this.id, frame);
     const command = this.protocol.decode(frame);
     const wasAskedFor = this.#acceptAnswer(command, frame);
@@ -376,6 +461,7 @@ export class Session implements LinkOwner {
   }
 
   onMiss(misses: number): void {
+    this.#counts.misses++;
     this.#context.observer.missed?.(this.id, misses);
   }
 

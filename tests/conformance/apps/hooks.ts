@@ -1,7 +1,7 @@
 import process from "node:process";
 import { Hono } from "hono";
 import { streamSSE } from "hono/streaming";
-import type { AppOptions, Authorization, Message, RelayOptions } from "hono-relay";
+import type { AppOptions, Authorization, Message, Relay, RelayOptions } from "hono-relay";
 
 const defect = new Error("a secret defect");
 
@@ -113,6 +113,17 @@ export function createApp(): Hono {
     }),
   );
   return app;
+}
+
+/** Adds a route that runs a command of the server's API, such as `POST /command/send` with its arguments in JSON. */
+export function serveCommands(app: Hono, relay: Relay): void {
+  app.post("/command/:name", async (c) => {
+    const { args, bytes } = await c.req.json<{ readonly args: unknown[]; readonly bytes?: number[] }>();
+    if (bytes !== undefined) args.push(Uint8Array.from(bytes));
+    const name = c.req.param("name") as keyof Relay; // The tests name methods.
+    const command = relay[name] as (...args: unknown[]) => Promise<unknown>;
+    return c.json({ result: await command.apply(relay, args) });
+  });
 }
 
 export function sayListening(port: number | undefined): void {

@@ -1,7 +1,6 @@
 import type { Limits } from "./link/limits.ts";
 import type { ErrorCode } from "./protocol/errors.ts";
 import type { ProtocolName } from "./protocol/protocol.ts";
-import type { MessageCounts } from "./session/counters.ts";
 
 /** Why a command of the server failed; docs/protocol.md describes the codes. */
 export interface CommandError {
@@ -160,10 +159,22 @@ export interface RelayStats {
 }
 
 /** Counts of messages and frames, all from 0 when the relay is made. */
-export type Counts = Readonly<Pick<MessageCounts, Exclude<keyof MessageCounts, "count" | "failed">>> & {
-  /** Frames that failed, by the code of the error. */
+export interface Counts {
+  /** Sends whose message was handed to the receiver's connection, and publishes. */
+  readonly delivered: number;
+  /** Sends whose message waits in the receiver's mailbox. */
+  readonly queued: number;
+  /** Sessions that the publishes reached: the sum of their `recipients`. */
+  readonly recipients: number;
+  /** Frames, or commands of the server, that failed, by the code of the error. */
   readonly failed: Readonly<Record<ErrorCode, number>>;
-};
+  /** Payload of all frames that clients sent, or of the server's messages: bytes, or UTF-16 units of strings. */
+  readonly receivedBytes: number;
+  /** Messages that were sent to the clients of the protocol, likewise. */
+  readonly sentBytes: number;
+  /** Beats that connections let pass without a sign of life. */
+  readonly misses: number;
+}
 
 /**
  * What server code may do with a relay. Every method returns a promise, as another process may have to answer later. A

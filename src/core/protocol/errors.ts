@@ -18,6 +18,7 @@ export const ERROR_CODES = [
   "internal",
 ] as const;
 
+/** Code of an error that one frame of a client, or one command of the server, can cause; docs/protocol.md lists them. */
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
 /** Errors after which the same frame may succeed later. */

@@ -63,11 +63,15 @@ export type RelayEvent =
     }
   | { readonly type: "ping" | "pong" | "help" };
 
-/** Names of the protocols, as the relay reports them. */
-export const PROTOCOL_NAMES = ["plain", "relay.v1.text", "relay.v1.json", "relay.v1.json-bytes"] as const;
-
 /** Name of a protocol: `plain`, or the name of its WebSocket subprotocol. */
-export type ProtocolName = (typeof PROTOCOL_NAMES)[number];
+export type ProtocolName = "plain" | "relay.v1.text" | "relay.v1.json" | "relay.v1.json-bytes";
+
+export const PROTOCOL_NAMES: readonly ProtocolName[] = [
+  "plain",
+  "relay.v1.text",
+  "relay.v1.json",
+  "relay.v1.json-bytes",
+];
 
 /** Decodes and encodes frames. Implementations keep no state and never throw, whatever the frame. */
 export interface Protocol {

@@ -7,7 +7,7 @@
  */
 
 export type { TokenSigner } from "./core/directory/token-format.ts";
-export type { MessageInTransit, RelayHooks } from "./core/hooks.ts";
+export type { MessageInTransit, MessageVerdict, RelayHooks } from "./core/hooks.ts";
 export { CLOSE_CODES, type CloseCode } from "./core/link/close-codes.ts";
 export type { Connection } from "./core/link/connection.ts";
 export type { Ending } from "./core/link/ending.ts";

@@ -1,12 +1,16 @@
+import type { Ending } from "./link/ending.ts";
 import { internal, refusedByApp, type SendError } from "./protocol/errors.ts";
-import { toText } from "./protocol/frame.ts";
+import { isLongerThan, toText } from "./protocol/frame.ts";
 import { Message } from "./protocol/message.ts";
+import { ownedBytes } from "./protocol/owned.ts";
+import type { SessionInfo } from "./server-api.ts";
 import type { Session } from "./session/session.ts";
+import { sessionInfo } from "./session-info.ts";
 
-/** One message before its delivery, for the hook `onMessage`. */
+/** One message of a client before its delivery, for the hook `onMessage`. */
 export interface MessageInTransit {
-  /** Id of the sender. */
-  readonly from: string;
+  /** The session that sent it. */
+  readonly sender: SessionInfo;
   /** Id of the recipient; `undefined` if the message is published. */
   readonly to: string | undefined;
   /** Room that the message is published in; `undefined` if it is sent to an id. */
@@ -15,86 +19,162 @@ export interface MessageInTransit {
   readonly message: Message;
 }
 
+/** Decision on a message: `false` refuses it, a Message takes its place, `true` or `undefined` lets it pass. */
+export type MessageVerdict = boolean | undefined | Message;
+
 /** Callbacks of the app around the relay. Errors that they throw go to the observer's `failed`. */
 export interface RelayHooks {
   /**
-   * Called before a message is delivered. Return `false` to refuse it; its sender gets the error `forbidden`. If the
-   * hook throws or returns a promise, the message is refused with the error `internal`.
+   * Called before a message of a client is delivered. Its sender gets the error `forbidden` if the message is refused,
+   * and `internal` if the hook throws, rejects, returns anything that is no verdict, or has not decided after 10 s.
+   *
+   * While a promise of the hook is pending, later frames of the same sender wait, in their order; those of others do
+   * not. A sender may have 256 frames waiting; further ones fail with `too_many_unacked`. If its session ends, they are
+   * dropped.
    */
-  onMessage?(passing: MessageInTransit): boolean | undefined;
+  onMessage?(passing: MessageInTransit): MessageVerdict | Promise<MessageVerdict>;
   /** Called when a session begins, with its first connection. */
-  onOpen?(id: string): void;
+  onOpen?(session: SessionInfo): void;
+  /** Called when a session has lost its connection, and may be resumed. */
+  onAway?(session: SessionInfo, ending: Ending): void;
+  /** Called when a session that was away has a connection again. */
+  onBack?(session: SessionInfo): void;
   /** Called when a session has ended: its id, its rooms and its mailbox are gone. */
-  onClose?(id: string): void;
+  onClose?(session: SessionInfo, ending: Ending): void;
+  /** Called when a session has joined a room, by itself or by the server. */
+  onJoin?(session: SessionInfo, room: string): void;
+  /** Called when a session has left a room, by itself, by the server, or because it has ended; then before `onClose`. */
+  onLeave?(session: SessionInfo, room: string): void;
 }
 
-export const HOOK_KINDS = { onMessage: "function", onOpen: "function", onClose: "function" } as const satisfies Record<
-  keyof RelayHooks,
-  "function"
->;
+export const HOOK_KINDS = {
+  onMessage: "function",
+  onOpen: "function",
+  onAway: "function",
+  onBack: "function",
+  onClose: "function",
+  onJoin: "function",
+  onLeave: "function",
+} as const satisfies Record<keyof RelayHooks, "function">;
+
+/** What becomes of a message: the message to deliver, or the error for its sender. */
+export type Decision = Message | SendError;
 
 /** Calls the hooks of the app, and catches their errors. */
 export class Hooks {
   readonly #hooks: RelayHooks;
+  readonly #maxMessageBytes: number;
 
-  constructor(hooks: RelayHooks = {}) {
+  /** @param maxMessageBytes Maximum size of a message that takes the place of another. */
+  constructor(hooks: RelayHooks = {}, maxMessageBytes = Number.POSITIVE_INFINITY) {
     this.#hooks = hooks;
+    this.#maxMessageBytes = maxMessageBytes;
   }
 
-  /** Calls `onOpen` for the session. */
-  callOnOpen(session: Session): void {
-    this.#run(session, this.#hooks.onOpen);
+  /** Whether the app decides on messages. */
+  get decides(): boolean {
+    return this.#hooks.onMessage !== undefined;
   }
 
-  /** Calls `onClose` for the session. */
-  callOnClose(session: Session): void {
-    this.#run(session, this.#hooks.onClose);
+  onOpen(session: Session): void {
+    this.#tell(session, this.#hooks.onOpen, undefined);
+  }
+
+  onAway(session: Session, ending: Ending): void {
+    this.#tell(session, this.#hooks.onAway, ending);
+  }
+
+  onBack(session: Session): void {
+    this.#tell(session, this.#hooks.onBack, undefined);
+  }
+
+  onClose(session: Session, ending: Ending): void {
+    this.#tell(session, this.#hooks.onClose, ending);
+  }
+
+  onJoin(session: Session, room: string): void {
+    this.#tell(session, this.#hooks.onJoin, room);
+  }
+
+  onLeave(session: Session, room: string): void {
+    this.#tell(session, this.#hooks.onLeave, room);
   }
 
   /**
-   * Calls `onMessage` for a message.
+   * Asks the app about a message.
    *
    * @param to Id of the recipient; `undefined` if the message is published.
    * @param room Room that the message is published in; `undefined` if it is sent to an id.
-   * @returns The error for the sender if the hook refused the message; `undefined` if it may be delivered.
+   * @param message A `readable` one.
+   * @returns The decision, which is the same message if it may pass, or a promise of it that never rejects.
    */
-  callOnMessage(
+  decide(
     sender: Session,
     to: string | undefined,
     room: string | undefined,
     message: Message,
-  ): SendError | undefined {
-    const { onMessage } = this.#hooks;
-    if (onMessage === undefined) return undefined;
+  ): Decision | Promise<Decision> {
+    const subject = to ?? room ?? "";
     try {
-      const allowed: unknown = onMessage({ from: sender.id, to, room, message: asText(message) });
-      if (allowed === false) return refusedByApp(to ?? room ?? "");
-      if (typeof allowed !== "object" || allowed === null) return undefined;
-      reportRejection(sender, allowed);
-      throw new TypeError("Cannot ask onMessage: it returned a promise, and must decide at once");
+      const verdict: unknown = this.#hooks.onMessage?.({ sender: sessionInfo(sender), to, room, message });
+      if (!isThenable(verdict)) return this.#read(verdict, message, subject);
+      return Promise.resolve(verdict)
+        .then((settled) => this.#read(settled, message, subject))
+        .catch((error: unknown) => fail(sender, error));
     } catch (error) {
-      sender.report(error);
-      return internal();
+      return fail(sender, error);
     }
   }
 
-  #run(session: Session, hook: ((id: string) => unknown) | undefined): void {
+  #tell<Detail>(
+    session: Session,
+    hook: ((session: SessionInfo, detail: Detail) => unknown) | undefined,
+    detail: Detail,
+  ): void {
+    if (hook === undefined) return;
     try {
-      reportRejection(session, hook?.(session.id));
+      reportRejection(session, hook.call(this.#hooks, sessionInfo(session), detail));
     } catch (error) {
       session.report(error);
     }
   }
+
+  /** @throws {TypeError} When the app returned no verdict. */
+  #read(verdict: unknown, message: Message, subject: string): Decision {
+    if (verdict === true || verdict === undefined) return message;
+    if (verdict === false) return refusedByApp(subject);
+    if (!(verdict instanceof Message)) {
+      throw new TypeError(`Cannot decide on a message: onMessage returned no verdict but ${typeof verdict}`);
+    }
+    if (isLongerThan(verdict.payload, this.#maxMessageBytes)) {
+      throw new RangeError(`Cannot deliver what onMessage returned: it is over ${this.#maxMessageBytes} bytes`);
+    }
+    return verdict;
+  }
+}
+
+function fail(sender: Session, error: unknown): SendError {
+  sender.report(error);
+  return internal();
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }
 
 /** Reports the rejection of a hook's promise: unhandled, it may end the process. */
 function reportRejection(session: Session, result: unknown): void {
-  if (typeof result !== "object" || result === null) return;
+  if (!isThenable(result)) return;
   Promise.resolve(result).catch((error: unknown) => session.report(error));
 }
 
-/** Returns the message with its text as a string: some runtimes deliver text as bytes. */
-function asText(message: Message): Message {
+/**
+ * Returns the message as the app gets it: its text is a string, though some runtimes deliver text as bytes, and its
+ * bytes are no part of a large buffer, which the app would keep in memory with them.
+ */
+export function readable(message: Message): Message {
   const { payload, kind } = message;
-  return kind === "bytes" || typeof payload === "string" ? message : new Message(toText(payload), kind);
+  if (typeof payload === "string") return message;
+  const own = kind === "bytes" ? ownedBytes(payload) : toText(payload);
+  return own === payload ? message : new Message(own, kind);
 }

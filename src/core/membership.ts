@@ -2,6 +2,7 @@ import type { Presence } from "./directory/presence.ts";
 import type { Registry } from "./directory/registry.ts";
 import type { Rooms } from "./directory/rooms.ts";
 import type { Watchers } from "./directory/watchers.ts";
+import type { Hooks } from "./hooks.ts";
 import type { Limits } from "./link/limits.ts";
 import { TokenBucket } from "./link/token-bucket.ts";
 import { badId, forbidden, notGranted, notInRoom, notMember, overloaded, rateLimited } from "./protocol/errors.ts";
@@ -11,6 +12,7 @@ import { type Command, failed, type Outcome } from "./protocol/protocol.ts";
 import type { Session } from "./session/session.ts";
 
 export interface MembershipParts {
+  readonly hooks: Hooks;
   readonly registry: Registry;
   readonly rooms: Rooms;
   readonly watchers: Watchers;
@@ -56,7 +58,6 @@ export class Membership {
     if (type === "members") return this.#list(session, room);
     this.#leave(session, room);
     this.#tellSelf(session, room, "left");
-    this.#parts.presence.announce(session, room, "left");
     return DONE;
   }
 
@@ -77,7 +78,6 @@ export class Membership {
   leaveForServer(session: Session, room: string): Outcome {
     if (!session.rooms.has(room)) return failed(notMember(session.id, room));
     this.#leave(session, room);
-    this.#parts.presence.announce(session, room, "left");
     if (session.tellOrClose({ type: "presence", id: session.id, room, event: "left" })) return DONE;
     const { left } = session.serverRooms;
     if (left.size < this.#parts.limits.maxRoomsPerSession) left.add(owned(room));
@@ -94,7 +94,7 @@ export class Membership {
 
   /** Puts a session into a room, and announces that to the other members. */
   #enter(session: Session, room: string): Outcome {
-    const { rooms, limits, presence } = this.#parts;
+    const { rooms, limits, presence, hooks } = this.#parts;
     if (session.rooms.size >= limits.maxRoomsPerSession) {
       return failed(forbidden(room, `a session is in ${limits.maxRoomsPerSession} rooms at most`));
     }
@@ -102,12 +102,17 @@ export class Membership {
     if (!session.rooms.makeRoomFor(room, session.waitingSince)) return failed(overloaded(room));
     session.rooms.add(rooms.join(room, session));
     presence.announce(session, room, "joined");
+    hooks.onJoin(session, room);
     return DONE;
   }
 
+  /** Takes a session out of a room, and announces that to the other members. */
   #leave(session: Session, room: string): void {
-    this.#parts.rooms.leave(room, session);
+    const { rooms, presence, hooks } = this.#parts;
+    rooms.leave(room, session);
     session.forgetRoom(room);
+    presence.announce(session, room, "left");
+    hooks.onLeave(session, room);
   }
 
   #list(session: Session, room: string): Outcome {
@@ -166,7 +171,6 @@ export class Membership {
     for (const room of [...session.roomNames]) {
       if (session.mayUse(room)) continue;
       this.#leave(session, room);
-      this.#parts.presence.announce(session, room, "left");
       leftRooms.push(room);
     }
     return leftRooms;
@@ -178,10 +182,11 @@ export class Membership {
    * @param wasAway Whether it had no connection before, so that the watchers of its id know that it is offline.
    */
   removeEnded(session: Session, wasAway: boolean): void {
-    const { presence } = this.#parts;
+    const { presence, hooks } = this.#parts;
     for (const room of session.roomNames) {
       this.#parts.rooms.leave(room, session);
       presence.announce(session, room, "left");
+      hooks.onLeave(session, room);
     }
     if (!wasAway) presence.announce(session, undefined, "offline");
     if (!session.isNamed) presence.forget(session.id);

@@ -68,7 +68,7 @@ export class Sessions implements SessionContext {
     this.resumeMs = resumeMs;
     this.observer = observer;
     this.#heartbeatMs = heartbeatMs;
-    this.#hooks = new Hooks(hooks);
+    this.#hooks = new Hooks(hooks, limits.maxMessageBytes);
     this.#tokens = new ResumeTokens(signer);
     this.#registry = new Registry(ids, this.#tokens.idPrefix);
     this.#away = new AwaySessions(resumeMs);
@@ -79,7 +79,13 @@ export class Sessions implements SessionContext {
       maxOpenWindows: 2 * limits.maxRoomsPerSession,
     });
     const parts = { registry: this.#registry, rooms: this.#rooms };
-    this.#membership = new Membership({ ...parts, watchers: this.#watchers, presence: this.#presence, limits });
+    this.#membership = new Membership({
+      ...parts,
+      hooks: this.#hooks,
+      watchers: this.#watchers,
+      presence: this.#presence,
+      limits,
+    });
     this.router = new Router({ ...parts, membership: this.#membership, hooks: this.#hooks });
     for (const name of PROTOCOL_NAMES) this.#counts.set(name, new MessageCounts());
     this.server = new ServerCommands({
@@ -158,6 +164,7 @@ export class Sessions implements SessionContext {
   onAway(session: Session, ending: Ending): void {
     this.#away.add(session, ending);
     this.observer.away?.(session.id, ending);
+    this.#hooks.onAway(session, ending);
     this.#membership.announcePresence(session, "offline");
     while (this.links.budget.away.isOverLimit) {
       const longestAway = this.#away.longestAway;
@@ -170,10 +177,11 @@ export class Sessions implements SessionContext {
   onEnd(session: Session, ending: Ending): void {
     const wasAway = this.#away.remove(session);
     this.#registry.remove(session);
+    this.router.forget(session);
     this.observer.left?.(session.id, ending);
     this.#tokens.revoke(session);
     this.#membership.removeEnded(session, wasAway);
-    this.#hooks.callOnClose(session);
+    this.#hooks.onClose(session, ending);
   }
 
   #begin(connection: Connection, protocol: Protocol, handshake: Handshake, place: Place): Link {
@@ -209,7 +217,7 @@ export class Sessions implements SessionContext {
     this.#welcome(session, { resumeToken, resumed: false, recovered: isRecovered });
     session.catchUp();
     this.#membership.announcePresence(session, "online");
-    this.#hooks.callOnOpen(session);
+    this.#hooks.onOpen(session);
     return link;
   }
 
@@ -243,7 +251,9 @@ export class Sessions implements SessionContext {
       this.#membership.tellServerRooms(session);
       this.#membership.tellWatched(session);
     });
-    if (wasAway) this.#membership.announcePresence(session, "online");
+    if (!wasAway) return link;
+    this.#membership.announcePresence(session, "online");
+    this.#hooks.onBack(session);
     return link;
   }
 

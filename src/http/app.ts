@@ -36,7 +36,7 @@ export function createRelayApp<E extends Env>(relay: Relay, runtime: Runtime<E>,
   checkOptions("Cannot make the relay's routes", options, APP_OPTION_KINDS, { observer: OBSERVER_KINDS });
   const app = new Hono<E>();
   const upgrader = new Upgrader(relay, options);
-  const findRelay: FindEndpoint = (request, { id, rooms, to, expiresAt }, client) => {
+  const findRelay: FindEndpoint = (request, { id, rooms, to, expiresAt, data }, client) => {
     const protocol = negotiate(request.header("sec-websocket-protocol"), request.query("from") === "1");
     const count = request.query("attempt") ?? "";
     const handshake: Handshake = {
@@ -45,6 +45,7 @@ export function createRelayApp<E extends Env>(relay: Relay, runtime: Runtime<E>,
       resume: request.query("resume"),
       attempt: /^\d{1,9}$/.test(count) ? Number(count) : undefined,
       grant: { rooms, to },
+      data,
       expiresInMs: expiresAt === undefined ? undefined : Math.max(0, expiresAt - Date.now()),
       client,
     };

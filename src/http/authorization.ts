@@ -6,6 +6,11 @@ export type Authorization =
       readonly allow: true;
       /** Id of the client's session; the relay chooses one where it is absent. */
       readonly id?: string;
+      /**
+       * Data of the app's own, such as the user's name or a header of the request. The relay keeps it with the session;
+       * hooks and `relay.session` give it back. It is not counted in the memory budget.
+       */
+      readonly data?: unknown;
       /** Time at which the relay closes the connection, in milliseconds since 1970; never where it is absent. */
       readonly expiresAt?: number;
       /**

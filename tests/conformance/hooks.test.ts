@@ -37,8 +37,8 @@ const DECISIONS: readonly (readonly [text: string, code: string, temporary: bool
   ["refuse", "forbidden", false],
   ["throw", "internal", true],
   ["throw nothing", "internal", true],
-  ["promise true", "internal", true],
-  ["promise false", "internal", true],
+  ["a number", "internal", true],
+  ["promise false", "forbidden", false],
   ["reject", "internal", true],
   ["reject later", "internal", true],
 ];
@@ -212,6 +212,38 @@ describe.each(runtimes)("a message that onMessage of the app receives, on $name"
     const text = await openClient(address(app(), "text"), [TEXT_PROTOCOL]);
     text.send("text:only as a string");
     for (const line of [":welcome text", "text:only as a string"]) expect(await text.next()).toBe(line);
+  });
+});
+
+describe.each(runtimes)("an asynchronous onMessage of the app on $name", (runtime) => {
+  const app = sharedApp(runtime);
+
+  test("keeps the order of its sender's frames in each protocol, and holds back nobody else's", async () => {
+    const [one, two] = [await openJson(address(app(), "one")), await openJson(address(app(), "two"))];
+    const plain = await openClient(address(app(), "plain"));
+    for (const data of ["wait", "second", "wait"]) one.send({ type: "send", to: "two", data });
+    one.send({ type: "join", room: "lobby", ackId: 1 });
+    for (const data of ["wait", "fifth"]) plain.send(`two:${data}`);
+    two.send({ type: "send", to: "two", data: "mine" });
+    const bySender = new Map<unknown, unknown[]>();
+    for (let count = 0; count < 6; count++) {
+      const { from, data } = await two.next();
+      bySender.set(from, [...(bySender.get(from) ?? []), data]);
+    }
+    expect(bySender.get("one")).toEqual(["wait", "second", "wait"]);
+    expect(bySender.get("plain")).toEqual(["wait", "fifth"]);
+    expect(await one.next()).toEqual({ type: "ack", ackId: 1, outcome: "done" });
+    await logged(app(), "onJoin lobby", "one");
+    await Promise.all([one, two, plain].map((client) => client.close()));
+  });
+
+  test("may replace a message, now or later", async () => {
+    const [plain, json] = [await openClient(address(app(), "plain")), await openJson(address(app(), "json"))];
+    for (const to of ["plain", "json"]) for (const how of ["replace", "replace later"]) plain.send(`${to}:${how}`);
+    expect([await plain.next(), await plain.next()]).toEqual(['{"instead":"of it"}', Buffer.from([1, 255])]);
+    expect(await json.next()).toMatchObject({ from: "plain", data: { instead: "of it" } });
+    expect(await json.next()).toMatchObject({ from: "plain", data: "Af8=", encoding: "base64" });
+    await Promise.all([plain, json].map((client) => client.close()));
   });
 });
 

@@ -139,11 +139,11 @@ export function rateLimited(): SendError {
   return sendError("rate_limited", "Cannot send: more came from this client than it may send; this frame was refused");
 }
 
-/** Error for a send of a client that does not read its acks: they are more than the outcomes that are remembered. */
+/** Error for a frame of a client that does not read its acks, or for whose frames the app decides too slowly. */
 export function tooManyUnacked(): SendError {
   return sendError(
     "too_many_unacked",
-    "Cannot send: the acks of too many earlier sends have not left yet; this frame was refused",
+    "Cannot send: too many earlier frames of this client have no answer yet; this frame was refused",
   );
 }
 

@@ -387,6 +387,24 @@ export class Session implements LinkOwner {
     return this.#acks?.find(ackId, subject);
   }
 
+  /** Counts bytes of a command that waits for the app. @returns `false` if there is no memory for it. */
+  keepWaiting(bytes: number): boolean {
+    if (!this.#account.makeRoomForMail(bytes, this.waitingSince)) return false;
+    this.#account.countMail(bytes);
+    return true;
+  }
+
+  /** Gives back the bytes of a command that has waited. */
+  letGo(bytes: number): void {
+    if (!this.#hasEnded) this.#account.countMail(-bytes);
+  }
+
+  /** Reports an error outside of the handling of a frame, tells the client, and closes its connection. */
+  fail(error: unknown): void {
+    this.onError(error);
+    this.#link?.startClosing(CLOSE_CODES.internal);
+  }
+
   /** Whether the acks of too many sends still wait for the operating system. */
   get isFullOfAcks(): boolean {
     return this.#link?.isFullOfAcks === true;

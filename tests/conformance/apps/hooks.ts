@@ -1,7 +1,14 @@
 import process from "node:process";
 import { Hono } from "hono";
 import { streamSSE } from "hono/streaming";
-import type { AppOptions, Authorization, Message, Relay, RelayOptions } from "hono-relay";
+import {
+  type AppOptions,
+  type Authorization,
+  Message,
+  type MessageVerdict,
+  type Relay,
+  type RelayOptions,
+} from "hono-relay";
 
 const defect = new Error("a secret defect");
 
@@ -29,14 +36,17 @@ const AUTHORIZATIONS = new Map<string, () => Authorization | Promise<Authorizati
 ]);
 
 /** Answers of `onMessage`, by the message's text. Any other message is accepted. */
-const DECISIONS = new Map<string, () => boolean | undefined>([
+const DECISIONS = new Map<string, () => MessageVerdict | Promise<MessageVerdict>>([
   ["refuse", () => false],
   ["throw", () => fail(defect)],
   ["throw nothing", () => fail(undefined)],
-  ["promise true", () => wrongType(Promise.resolve(true))],
-  ["promise false", () => wrongType(Promise.resolve(false))],
-  ["reject", () => wrongType(Promise.reject(defect))],
-  ["reject later", () => wrongType(rejectLater())],
+  ["a number", () => wrongType(1)],
+  ["promise false", () => Promise.resolve(false)],
+  ["reject", () => Promise.reject(defect)],
+  ["reject later", rejectLater],
+  ["wait", () => decideLater(true)],
+  ["replace", () => Message.of({ instead: "of it" })],
+  ["replace later", () => decideLater(Message.of(new Uint8Array([1, 255])))],
 ]);
 
 /** Faults of `onOpen` and `onClose`: the id `open-throws` makes `onOpen` throw. */
@@ -68,12 +78,17 @@ export const options: AppOptions & RelayOptions = {
       await new Promise<void>((resolve) => pending.push(resolve));
     }
     const decide = AUTHORIZATIONS.get(name);
-    return decide === undefined ? { allow: true, id: name } : decide();
+    const data = { agent: request.headers.get("user-agent") };
+    return decide === undefined ? { allow: true, id: name, data } : decide();
   },
   hooks: {
     onMessage: ({ message }) => decideMessage(message),
-    onOpen: (id) => causeFault("open", id),
-    onClose: (id) => causeFault("close", id),
+    onOpen: ({ id }) => causeFault("open", id),
+    onAway: ({ id }) => writeLog("onAway", id),
+    onBack: ({ id }) => writeLog("onBack", id),
+    onClose: ({ id }) => causeFault("close", id),
+    onJoin: ({ id }, room) => writeLog(`onJoin ${room}`, id),
+    onLeave: ({ id }, room) => writeLog(`onLeave ${room}`, id),
   },
   observer: {
     failed: (id, error) => writeLog("failed", id, error),
@@ -130,7 +145,7 @@ export function sayListening(port: number | undefined): void {
   console.log(`listening on http://127.0.0.1:${port}`);
 }
 
-function decideMessage({ kind, payload }: Message): boolean | undefined {
+function decideMessage({ kind, payload }: Message): MessageVerdict | Promise<MessageVerdict> {
   if (kind === "bytes") return undefined;
   const text = typeof payload === "string" ? payload : new TextDecoder().decode(payload);
   if (text === "only as a string") return typeof payload === "string";
@@ -150,6 +165,11 @@ function writeLog(message: string, id: string, error?: unknown): void {
 
 function fail(reason: unknown): never {
   throw reason;
+}
+
+async function decideLater(verdict: MessageVerdict): Promise<MessageVerdict> {
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  return verdict;
 }
 
 async function rejectLater(): Promise<never> {

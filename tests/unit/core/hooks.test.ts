@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { MessageInTransit } from "../../../src/core/hooks.ts";
+import { Message } from "../../../src/core/protocol/message.ts";
 import { text } from "../../../src/core/protocol/text.ts";
 import { startJsonRelay } from "../json-client.ts";
 
@@ -32,10 +33,10 @@ describe("onMessage", () => {
     one.says("9:nobody");
     one.says("#attic:not a member");
     expect(seen).toMatchObject([
-      { from: "1", to: "2", room: undefined, message: { payload: "hi", kind: "text" } },
-      { from: "1", to: undefined, room: "lobby", message: { payload: "all", kind: "text" } },
-      { from: "1", to: "2", room: undefined, message: { payload: new Uint8Array([0xff]), kind: "bytes" } },
-      { from: "2", to: "1", room: undefined, message: { payload: '{"a":1}', kind: "json" } },
+      { sender: { id: "1" }, to: "2", room: undefined, message: { payload: "hi", kind: "text" } },
+      { sender: { id: "1" }, to: undefined, room: "lobby", message: { payload: "all", kind: "text" } },
+      { sender: { id: "1" }, to: "2", room: undefined, message: { payload: new Uint8Array([0xff]), kind: "bytes" } },
+      { sender: { id: "2" }, to: "1", room: undefined, message: { payload: '{"a":1}', kind: "json" } },
     ]);
     expect(two.data).toEqual(["hi", "/w=="]);
   });
@@ -93,7 +94,7 @@ describe("onOpen and onClose", () => {
   test("are called once for each session, not for each of its connections", () => {
     const calls: string[] = [];
     const { connect, connectJson, resume } = startJsonRelay({
-      hooks: { onOpen: (id) => calls.push(`open ${id}`), onClose: (id) => calls.push(`close ${id}`) },
+      hooks: { onOpen: ({ id }) => calls.push(`open ${id}`), onClose: ({ id }) => calls.push(`close ${id}`) },
     });
     const one = connectJson();
     one.vanishes();
@@ -139,10 +140,62 @@ describe("onOpen and onClose", () => {
   });
 });
 
+test("each hook gets the session, and is called in the order of what happened", async () => {
+  const calls: unknown[] = [];
+  const { relay, connectJson, resume } = startJsonRelay({
+    hooks: {
+      onOpen: (session) => calls.push(["open", session]),
+      onAway: ({ id }, { code }) => calls.push(["away", id, code]),
+      onBack: ({ data }) => calls.push(["back", data]),
+      onJoin: ({ id }, room) => calls.push(["join", id, room]),
+      onLeave: ({ id }, room) => calls.push(["leave", id, room]),
+      onClose: ({ id }, { by, code }) => calls.push(["close", id, by, code]),
+    },
+  });
+  const one = connectJson({ client: { address: "192.0.2.1" }, data: { name: "Ann" } });
+  const info = { id: "1", protocol: "relay.v1.json", address: "192.0.2.1", data: { name: "Ann" } };
+  expect(calls.splice(0)).toEqual([["open", info]]);
+  for (const type of ["join", "join", "leave", "leave"] as const) one.asks({ type, room: "lobby" });
+  for (const room of ["a", "b"]) await relay.join("1", room);
+  await relay.leave("1", "a");
+  expect(calls.splice(0)).toEqual([
+    ["join", "1", "lobby"],
+    ["leave", "1", "lobby"],
+    ["join", "1", "a"],
+    ["join", "1", "b"],
+    ["leave", "1", "a"],
+  ]);
+  one.vanishes();
+  resume(one).leaves();
+  expect(calls).toEqual([
+    ["away", "1", 1006],
+    ["back", undefined],
+    ["leave", "1", "b"],
+    ["close", "1", "client", 1000],
+  ]);
+});
+
+test("onMessage may put another message in the place of the one it got, in any protocol", () => {
+  const { connect, connectJson } = startJsonRelay({
+    hooks: {
+      onMessage: ({ message: { payload } }) =>
+        payload === "large" ? Message.of("x".repeat(200)) : Message.of({ [String(payload)]: new Date(0) }),
+    },
+    limits: { maxMessageBytes: 100 },
+    observer: { failed: () => {} },
+  });
+  const [one, two] = [connect(), connectJson()];
+  one.says("2:at");
+  one.says("1:at");
+  one.says("1:large");
+  expect(two.data).toEqual([{ at: "1970-01-01T00:00:00.000Z" }]);
+  expect(one.heard).toEqual(['{"at":"1970-01-01T00:00:00.000Z"}', expect.stringMatching("^:error internal ")]);
+});
+
 test("a client that takes over an id ends the old session with 4500: first its onClose, then the new onOpen", () => {
   const calls: string[] = [];
   const { relay, connectJson, resume } = startJsonRelay({
-    hooks: { onOpen: (id) => calls.push(`open ${id}`), onClose: (id) => calls.push(`close ${id}`) },
+    hooks: { onOpen: ({ id }) => calls.push(`open ${id}`), onClose: ({ id }) => calls.push(`close ${id}`) },
   });
   const old = connectJson({ id: "alice" });
   const sender = connectJson();

@@ -1,20 +1,31 @@
 import { createBunRelay } from "./runtime/bun/relay.ts";
-import { start } from "./server/start.ts";
+import type { ListenAddress } from "./server/address.ts";
+import { CannotListen, start } from "./server/start.ts";
+import type { KeyPair } from "./server/tls.ts";
 
 /** Time for clients to read their close frames at a shutdown, in milliseconds. */
 const LINGER_MS = 1000;
 
-await start((options, config) => {
+await start((options, { address, keyPair }) => {
+  if (address.type === "inherited") throw new CannotListen("Bun 1.4 cannot use a socket of systemd");
   const { relay, routes, websocket } = createBunRelay(options);
-  const server = Bun.serve({
-    hostname: config.host,
-    port: config.port,
-    fetch: routes.fetch,
-    websocket,
-  });
+  const serve = (at: Exclude<ListenAddress, { type: "inherited" }>, pair: KeyPair | undefined) =>
+    Bun.serve({
+      ...(at.type === "unix" ? { unix: at.path } : { hostname: at.host, port: at.port }),
+      ...(pair !== undefined && { tls: pair }),
+      fetch: routes.fetch,
+      websocket,
+    });
+  let server = serve(address, keyPair);
+  const bound = address.type === "tcp" ? { ...address, port: server.port ?? address.port } : address;
   return {
     relay,
-    port: server.port ?? config.port,
+    address: bound,
+    replaceKeyPair: (pair) => {
+      // `reload` of Bun 1.4 does not take it. A server that was stopped keeps its open connections.
+      void server.stop(false);
+      server = serve(bound, pair);
+    },
     stopListening: () => void server.stop(false),
     stop: async (closedConnections) => {
       // Bun 1.4 reports a connection as closed when its close frame is written, and does not report the client's

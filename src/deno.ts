@@ -1,33 +1,43 @@
+import { rmSync } from "node:fs";
 import { createDenoRelay } from "./runtime/deno/relay.ts";
-import { start } from "./server/start.ts";
+import type { ListenAddress } from "./server/address.ts";
+import { CannotListen, start } from "./server/start.ts";
 
 /** Delay before the listener is opened again, in milliseconds. */
 const REOPEN_MS = 250;
 
-await start((options, config) => {
+await start((options, { address, keyPair }) => {
+  if (address.type === "inherited")
+    throw new CannotListen("Deno.serve cannot use a socket of systemd; src/node.ts can");
   const { relay, routes } = createDenoRelay(options);
-  const listen = (port: number): Deno.HttpServer<Deno.NetAddr> =>
-    Deno.serve({ hostname: config.host, port, onListen: () => {} }, (request, info) => routes.fetch(request, info));
+  const listen = (at: Exclude<ListenAddress, { type: "inherited" }>): Deno.HttpServer =>
+    at.type === "unix"
+      ? Deno.serve({ path: at.path, onListen: () => {} }, (request, info) => routes.fetch(request, info))
+      : Deno.serve({ hostname: at.host, port: at.port, onListen: () => {}, ...keyPair }, (request, info) =>
+          routes.fetch(request, info),
+        );
+  const server = listen(address);
+  const { addr } = server;
+  const bound = address.type === "tcp" && "port" in addr ? { ...address, port: addr.port } : address;
   /**
    * Opens a new listener when one has ended. Deno 2.9 ends a listener, and with it the process, when it has no file
    * descriptor for a new connection.
    */
-  const keepListening = (server: Deno.HttpServer<Deno.NetAddr>): void => {
-    const { port } = server.addr;
+  const keepListening = (current: Deno.HttpServer): void => {
     const reopen = (): void => {
       try {
-        keepListening(listen(port));
+        if (bound.type === "unix") rmSync(bound.path, { force: true });
+        keepListening(listen(bound));
       } catch {
         setTimeout(reopen, REOPEN_MS);
       }
     };
-    server.finished.catch(() => setTimeout(reopen, REOPEN_MS));
+    current.finished.catch(() => setTimeout(reopen, REOPEN_MS));
   };
-  const server = listen(config.port);
   keepListening(server);
   return {
     relay,
-    port: server.addr.port,
+    address: bound,
     // Deno.serve 2.9 closes its WebSockets with 1001 when it stops listening. The relay refuses new ones itself.
     stopListening: () => {},
     stop: () => {},

@@ -1,12 +1,14 @@
 #!/usr/bin/env node
 import { once } from "node:events";
 import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer as createHttpsServer, type Server as HttpsServer } from "node:https";
 import process from "node:process";
 import { createAdaptorServer } from "@hono/node-server";
 import { listenAgainAfterExhaustion } from "./runtime/node/deno-listen.ts";
 import { createNodeRelay } from "./runtime/node/relay.ts";
-import { start } from "./server/start.ts";
+import type { ListenAddress } from "./server/address.ts";
+import { CannotListen, start } from "./server/start.ts";
+import type { KeyPair } from "./server/tls.ts";
 
 /**
  * Drops a client that has not sent the head of its request after 10 s. Node, and the node:http of Bun 1.4 and Deno 2.9,
@@ -15,18 +17,46 @@ import { start } from "./server/start.ts";
  */
 const HANDSHAKE_TIMEOUT = { headersTimeout: 10_000, connectionsCheckingInterval: 1000 };
 
-await start(async (options, config) => {
+const isBun = "bun" in process.versions;
+const isDeno = "deno" in process.versions;
+
+await start(async (options, { address, keyPair }) => {
+  if (isBun && address.type === "inherited") throw new CannotListen("Bun 1.4 cannot use a socket of systemd");
   const { relay, routes, attach } = createNodeRelay(options);
-  // Without the option createServer, createAdaptorServer makes a node:http server.
-  const server = createAdaptorServer({ fetch: routes.fetch, serverOptions: HANDSHAKE_TIMEOUT }) as Server;
-  attach(server, routes);
-  server.listen(config.port, config.host);
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo; // The type also covers servers on a pipe; this one is on TCP.
-  const stopWatching = "deno" in process.versions ? listenAgainAfterExhaustion(server, port, config.host) : () => {};
+  const makeServer = (pair: KeyPair | undefined): Server => {
+    const server = createAdaptorServer({
+      fetch: routes.fetch,
+      ...(pair === undefined
+        ? { serverOptions: HANDSHAKE_TIMEOUT }
+        : { createServer: createHttpsServer, serverOptions: { ...HANDSHAKE_TIMEOUT, ...pair } }),
+    }) as Server; // Without createServer, createAdaptorServer makes a node:http server. One of node:https has its methods.
+    attach(server, routes);
+    return server;
+  };
+  let server = makeServer(keyPair);
+  await listen(server, address);
+  const bound = server.address();
+  const boundAddress: ListenAddress =
+    typeof bound === "string"
+      ? { type: "unix", path: bound }
+      : { type: "tcp", host: address.type === "tcp" ? address.host : (bound?.address ?? ""), port: bound?.port ?? 0 };
+  const canListenAgain = isDeno && address.type !== "inherited";
+  const stopWatching = canListenAgain ? listenAgainAfterExhaustion(server, boundAddress) : () => {};
   return {
     relay,
-    port,
+    address: boundAddress,
+    replaceKeyPair: async (pair) => {
+      const { setSecureContext } = server as Partial<HttpsServer>;
+      if (setSecureContext !== undefined) {
+        setSecureContext.call(server as HttpsServer, pair);
+        return;
+      }
+      // The node:https of Bun 1.4 cannot replace it. A server that is closed keeps its open connections.
+      const next = makeServer(pair);
+      server.close();
+      server = next;
+      await listen(server, boundAddress);
+    },
     stopListening: () => {
       stopWatching();
       server.close();
@@ -34,3 +64,9 @@ await start(async (options, config) => {
     stop: () => server.closeAllConnections(),
   };
 });
+
+/** Listens. @throws {Error} When that fails. */
+async function listen(server: Server, address: ListenAddress): Promise<void> {
+  server.listen(address);
+  await once(server, "listening");
+}

@@ -50,7 +50,7 @@ export interface ShutdownOptions {
    */
   readonly drainMs?: number;
   /** Called when `delayMs` is over: the relay takes no more connections, so the server need not listen any more. */
-  readonly onRefusing?: () => void;
+  readonly onRefusing?: (() => void) | undefined;
 }
 
 const SHUTDOWN_OPTION_KINDS = {

@@ -19,10 +19,16 @@ export interface AppOptions extends AdmissionLimits {
   readonly origins?: string | undefined;
   /**
    * Proxies that the relay trusts to report a client's address, as addresses or CIDR blocks with commas between them.
-   * The client's address is the last hop in `X-Forwarded-For` or `Forwarded` that is not one of these proxies. Default:
-   * none; the headers are ignored.
+   * The client's address is the last hop in `X-Forwarded-For` or `Forwarded` that is not one of these proxies. The word
+   * `unix` stands for a proxy that connects over a Unix socket: give it only where the server listens on no port.
+   * Default: none; the headers are ignored.
    */
   readonly trustedProxies?: string | undefined;
+  /**
+   * Path in front of the routes, such as `/relay`, without a slash at its end. For a server that has the relay's routes
+   * and nothing else; an app mounts them with `app.route("/relay", routes)`. Default: none.
+   */
+  readonly basePath?: string | undefined;
   /**
    * Receives the refused connections; also, as `failed` with the id `authorize`, each error that `authorize` throws.
    */
@@ -34,6 +40,7 @@ export const APP_OPTION_KINDS = {
   authorize: "function",
   origins: "string",
   trustedProxies: "string",
+  basePath: "string",
   observer: "object",
   maxConnectionsPerIp: "number",
   connectRate: "number",

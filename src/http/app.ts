@@ -12,19 +12,26 @@ import { UpgradeError } from "./upgrade-error.ts";
 import { HonoUpgradeRequest } from "./upgrade-request.ts";
 import { type Endpoint, type FindEndpoint, notAccepting, Upgrader } from "./upgrader.ts";
 
-/** Paths at which the relay opens a WebSocket. A plain request for one of them gets 426. */
-export const UPGRADE_PATHS: readonly string[] = ["/ws", "/echo"];
+/** A path without a slash at its end, of characters that no URL escapes. */
+const BASE_PATH = /^(\/[\w.~-]+)*$/;
+
+/** Returns whether the text can be the option `basePath`. */
+export function isBasePath(text: string): boolean {
+  return BASE_PATH.test(text) && !/\/\.{1,2}(\/|$)/.test(text);
+}
 
 /** A Hono app with the relay's routes, and the direct way to the same routes. */
 export interface RelayApp<E extends Env> {
   readonly routes: Hono<E>;
   readonly direct: DirectUpgrade;
+  /** Paths at which the relay opens a WebSocket. A plain request for one of them gets 426. */
+  readonly upgradePaths: readonly string[];
 }
 
 /**
  * Makes a Hono app with the relay's routes.
  *
- * @throws {RangeError} When `origins` or `trustedProxies` does not parse, or a number is not positive.
+ * @throws {RangeError} When `origins`, `trustedProxies` or `basePath` does not parse, or a number is not positive.
  * @throws {TypeError} When an option does not exist or is of a wrong type.
  */
 export function createApp<E extends Env>(relay: Relay, runtime: Runtime<E>, options: AppOptions = {}): Hono<E> {
@@ -34,7 +41,10 @@ export function createApp<E extends Env>(relay: Relay, runtime: Runtime<E>, opti
 /** Makes the app as `createApp` does, and the direct way to it. */
 export function createRelayApp<E extends Env>(relay: Relay, runtime: Runtime<E>, options: AppOptions): RelayApp<E> {
   checkOptions("Cannot make the relay's routes", options, APP_OPTION_KINDS, { observer: OBSERVER_KINDS });
-  const app = new Hono<E>();
+  const { basePath = "" } = options;
+  if (!isBasePath(basePath)) throw new RangeError(`Cannot make a relay: basePath is ${JSON.stringify(basePath)}`);
+  const app = basePath === "" ? new Hono<E>() : new Hono<E>().basePath(basePath);
+  const relayPath = `${basePath}/ws`;
   const upgrader = new Upgrader(relay, options);
   const findRelay: FindEndpoint = (request, { id, rooms, to, expiresAt, data }, client) => {
     const protocol = negotiate(request.header("sec-websocket-protocol"), request.query("from") === "1");
@@ -68,9 +78,9 @@ export function createRelayApp<E extends Env>(relay: Relay, runtime: Runtime<E>,
   // Not a route for "/": where these routes are mounted in an app, that app answers its own root, and Hono does not
   // mount a notFound.
   app.notFound((c) => {
-    if (asksForPage(c)) return page(c);
+    if (asksForPage(c, basePath)) return sendPage(c, basePath);
     const request = new HonoUpgradeRequest(c, runtime);
-    return respond(c, request, upgrader.refuseUnknownPath(request, notFound(c.req.path)));
+    return respond(c, request, upgrader.refuseUnknownPath(request, notFound(c.req.path, relayPath)));
   });
   let hasReportedUpgradeError = false;
   const refuseFailure = (error: unknown): Refusal => {
@@ -82,15 +92,15 @@ export function createRelayApp<E extends Env>(relay: Relay, runtime: Runtime<E>,
   };
   app.onError((error, c) => answer(c, refuseFailure(error)));
 
-  const direct = createDirectUpgrade(app, (request) => {
+  const direct = createDirectUpgrade(app, basePath, (request) => {
     try {
-      const refusal = upgrader.upgrade(request, request.path === "/ws" ? findRelay : findEcho);
+      const refusal = upgrader.upgrade(request, request.path === relayPath ? findRelay : findEcho);
       return refusal instanceof Promise ? refusal.catch(refuseFailure) : refusal;
     } catch (error) {
       return refuseFailure(error);
     }
   });
-  return { routes: app, direct };
+  return { routes: app, direct, upgradePaths: [relayPath, `${basePath}/echo`] };
 }
 
 /** Returns the response to a request that was refused, or upgraded. */
@@ -99,25 +109,25 @@ function respond<E extends Env>(c: Context, request: HonoUpgradeRequest<E>, refu
   return refusal === undefined ? (request.response as Response) : answer(c, refusal);
 }
 
-/** The text at `/`, for a person with a browser. */
-const PAGE = `This is hono-relay, a WebSocket relay.
+/** Answers with the text at `/`, for a person with a browser. */
+function sendPage(c: Context, basePath: string): Response {
+  const text = `This is hono-relay, a WebSocket relay.
 
-/ws       the relay: "id:message" reaches the client with that id
-/echo     sends each message back
-/healthz  200 while the process lives
-/readyz   200 while the relay takes connections
+${basePath}/ws       the relay: "id:message" reaches the client with that id
+${basePath}/echo     sends each message back
+${basePath}/healthz  200 while the process lives
+${basePath}/readyz   200 while the relay takes connections
 
-Try it in a terminal: npx wscat -s relay.v1.text -c ws://127.0.0.1:8080/ws, with this relay's address; :help lists the commands.
+Try it in a terminal: npx wscat -s relay.v1.text -c ws://127.0.0.1:8080${basePath}/ws, with this relay's address; :help lists the commands.
 `;
-
-function page(c: Context): Response {
   // Set here because the response to HEAD lacks the Content-Type that a Response has for text by default.
-  return c.body(PAGE, 200, { "Content-Type": "text/plain; charset=utf-8" });
+  return c.body(text, 200, { "Content-Type": "text/plain; charset=utf-8" });
 }
 
-function asksForPage(c: Context): boolean {
+function asksForPage(c: Context, basePath: string): boolean {
   const { method, path } = c.req;
-  return path === "/" && (method === "GET" || method === "HEAD") && c.req.header("upgrade") === undefined;
+  const isRoot = path === `${basePath}/` || (path === basePath && basePath !== "");
+  return isRoot && (method === "GET" || method === "HEAD") && c.req.header("upgrade") === undefined;
 }
 
 // The endpoints are made by functions of their own, so that their closures keep nothing of the request in memory.

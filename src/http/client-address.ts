@@ -2,11 +2,11 @@ import ipaddr from "ipaddr.js";
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 
-/**
- * Networks of the proxies that the relay trusts to report a client's address: an address, and the length of its prefix
- * in bits.
- */
-export type TrustedProxies = readonly (readonly [Address, number])[];
+/** A network: an address, and the length of its prefix in bits. */
+type Network = readonly [Address, number];
+
+/** Networks of the proxies that the relay trusts to report a client's address; `unix` for peers on a Unix socket. */
+export type TrustedProxies = readonly (Network | "unix")[];
 
 /**
  * Most characters of a header that are read, from its end. Proxies append, so a client's own entries are at the start.
@@ -22,15 +22,16 @@ const MAPPED_PREFIX_BITS = 96;
 /**
  * Reads a list of addresses and networks (`10.0.0.0/8`, `::1`) with commas between them.
  *
- * An IPv4-mapped IPv6 address (`::ffff:10.0.0.1`) counts as the IPv4 address, so `::/0` covers no IPv4.
+ * An IPv4-mapped IPv6 address (`::ffff:10.0.0.1`) counts as the IPv4 address, so `::/0` covers no IPv4. The word `unix`
+ * stands for a peer without an address, which is one on a Unix socket.
  *
  * @returns `undefined` where the text is no such list; an empty list for the empty text.
  */
 export function parseTrustedProxies(text: string): TrustedProxies | undefined {
   if (text.trim() === "") return [];
-  const proxies: (readonly [Address, number])[] = [];
-  for (const entry of text.split(",")) {
-    const network = parseNetwork(entry.trim());
+  const proxies: (Network | "unix")[] = [];
+  for (const entry of text.split(",").map((piece) => piece.trim())) {
+    const network = entry === "unix" ? entry : parseNetwork(entry);
     if (network === undefined) return undefined;
     proxies.push(network);
   }
@@ -45,21 +46,31 @@ export function parseTrustedProxies(text: string): TrustedProxies | undefined {
  * the proxy that wrote it. Most proxies append to `X-Forwarded-For` and pass a client's `Forwarded` on unchanged. So a
  * proxy that writes only `Forwarded` must remove a client's `X-Forwarded-For`.
  *
- * @param peer The address at the other end of the socket.
+ * @param peer The address at the other end of the socket; `undefined` where there is none.
  * @returns The address in its shortest form, an IPv4-mapped one as IPv4; `peer` unchanged where it does not parse.
  */
-export function clientAddress(peer: string, headers: Pick<Headers, "get">, trusted: TrustedProxies): string {
+export function clientAddress(peer: string, headers: Pick<Headers, "get">, trusted: TrustedProxies): string;
+export function clientAddress(
+  peer: string | undefined,
+  headers: Pick<Headers, "get">,
+  trusted: TrustedProxies,
+): string | undefined;
+export function clientAddress(
+  peer: string | undefined,
+  headers: Pick<Headers, "get">,
+  trusted: TrustedProxies,
+): string | undefined {
   // Parsing takes some microseconds, and most addresses are IPv4 already.
-  if (trusted.length === 0 && IPV4.test(peer)) return peer;
-  let address = parseAddress(peer);
-  if (address === undefined) return peer;
-  if (!isTrusted(address, trusted)) return address.toString();
+  if (peer !== undefined && trusted.length === 0 && IPV4.test(peer)) return peer;
+  let address = peer === undefined ? undefined : parseAddress(peer);
+  const isProxy = peer === undefined ? trusted.includes("unix") : address !== undefined && isTrusted(address, trusted);
+  if (!isProxy) return address?.toString() ?? peer;
   for (const hop of hopsFromTheEnd(headers)) {
     if (hop === undefined) break;
     address = hop;
     if (!isTrusted(address, trusted)) break;
   }
-  return address.toString();
+  return address?.toString();
 }
 
 /**
@@ -84,7 +95,7 @@ function parseAddress(text: string): Address | undefined {
   return ipaddr.process(text);
 }
 
-function parseNetwork(text: string): readonly [Address, number] | undefined {
+function parseNetwork(text: string): Network | undefined {
   const [, addressText = "", bitsText] = /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
   const address = parseAddress(addressText);
   if (address === undefined) return undefined;
@@ -96,7 +107,11 @@ function parseNetwork(text: string): readonly [Address, number] | undefined {
 }
 
 function isTrusted(address: Address, trusted: TrustedProxies): boolean {
-  return trusted.some(([network, bits]) => network.kind() === address.kind() && address.match(network, bits));
+  return trusted.some((entry) => {
+    if (entry === "unix") return false;
+    const [network, bits] = entry;
+    return network.kind() === address.kind() && address.match(network, bits);
+  });
 }
 
 /** Yields the hops in the header, last first; `undefined` for an entry that is no address. */

@@ -4,8 +4,8 @@ import { type Refusal, refusalResponse } from "./refusal.ts";
 import type { Open } from "./runtime.ts";
 import type { UpgradeRequest } from "./upgrade-request.ts";
 
-/** The usual targets of handshakes: a path of the relay, and a query of characters that no URL escapes or removes. */
-const TARGET = /^(\/(?:ws|echo))(?:\?[\w.~%=&!*+-]*)?$/;
+/** The usual end of a handshake's target: a path of the relay, and a query of characters that no URL escapes. */
+const TARGET_END = "/(?:ws|echo))(?:\\?[\\w.~%=&!*+-]*)?$";
 
 /** The path and the query of a handshake that may be upgraded directly. */
 export interface DirectTarget {
@@ -31,11 +31,16 @@ export interface DirectUpgrade {
 }
 
 /** Makes the direct way for the relay's routes. It ends when something is added to them, such as a middleware. */
-export function createDirectUpgrade<E extends Env>(routes: Hono<E>, upgrade: DirectUpgrade["upgrade"]): DirectUpgrade {
+export function createDirectUpgrade<E extends Env>(
+  routes: Hono<E>,
+  basePath: string,
+  upgrade: DirectUpgrade["upgrade"],
+): DirectUpgrade {
+  const target = new RegExp(`^(${basePath.replaceAll(".", "\\.")}${TARGET_END}`);
   const ownRoutes = routes.routes.length;
   return {
     readTarget: (pathAndQuery) => {
-      const path = TARGET.exec(pathAndQuery)?.[1];
+      const path = target.exec(pathAndQuery)?.[1];
       if (path === undefined || routes.routes.length !== ownRoutes) return undefined;
       return { path, query: pathAndQuery.length === path.length ? noQuery : (name) => readQuery(pathAndQuery, name) };
     },

@@ -78,12 +78,12 @@ export const REFUSALS = {
   },
 } as const satisfies Record<string, Refusal>;
 
-/** Returns the refusal for a path that leads to none of the routes. */
-export function notFound(path: string): Refusal {
+/** Returns the refusal for a path that leads to none of the routes. `relayPath` is the right one. */
+export function notFound(path: string, relayPath: string): Refusal {
   return {
     status: 404,
     code: "not_found",
-    message: `Cannot find ${path}: the relay is at /ws`,
+    message: `Cannot find ${path}: the relay is at ${relayPath}`,
     closeCode: CLOSE_CODES.notFound,
   };
 }

@@ -141,7 +141,7 @@ export class Upgrader {
     const origin = request.header("origin");
     const peer = request.peerAddress();
     const headers = { get: (name: string) => request.header(name) ?? null };
-    return { address: peer && clientAddress(peer, headers, this.#trusted), origin };
+    return { address: clientAddress(peer, headers, this.#trusted), origin };
   }
 
   /** Returns the key by which the client's connections are counted. */

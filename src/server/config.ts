@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { z } from "zod";
 import { MIN_SECRET_BYTES } from "../core/check-options.ts";
+import { isBasePath } from "../http/app.ts";
 import { parseTrustedProxies } from "../http/client-address.ts";
 import { parseOrigins } from "../http/origins.ts";
 import { FORMATS, LEVELS, SETTINGS, type Setting } from "./settings.ts";
@@ -35,6 +36,14 @@ function isHttpUrl(text: string): boolean {
 }
 
 const encoder = new TextEncoder();
+
+/** Longest path of a Unix socket on Linux: 108 bytes with the NUL at its end (`man 7 unix`). */
+const SOCKET_PATH_BYTES = 107;
+
+function isSocketPath(text: string): boolean {
+  return /^\/.*[^/]$/.test(text) && encoder.encode(text).length <= SOCKET_PATH_BYTES;
+}
+
 const secret = optional(
   (text) => encoder.encode(text).length >= MIN_SECRET_BYTES,
   `at least ${MIN_SECRET_BYTES} bytes, such as openssl rand -base64 32 prints`,
@@ -51,6 +60,10 @@ const log = z
 const schema = z.object({
   host: z.string().regex(/^[^\s/]+$/, "a host name or an address"),
   port: wholeNumber(0, 65535),
+  socket: optional(isSocketPath, `an absolute path of at most ${SOCKET_PATH_BYTES} bytes`),
+  basePath: z.string().refine(isBasePath, "a path such as /relay, without a slash at its end"),
+  tlsCert: optional(() => true, ""),
+  tlsKey: optional(() => true, ""),
   heartbeatMs: wholeNumber(50, 3_600_000),
   heartbeatMisses: wholeNumber(1, 1000),
   maxMessageBytes: wholeNumber(1, BYTES_MAX),
@@ -77,7 +90,7 @@ const schema = z.object({
   secret,
   trustedProxies: optional(
     (text) => parseTrustedProxies(text) !== undefined,
-    "addresses or CIDR blocks with commas between them",
+    "addresses or CIDR blocks with commas between them, or unix",
   ),
   resumeMs: wholeNumber(0, 86_400_000),
   drainDelayMs: wholeNumber(0, 3_600_000),
@@ -152,7 +165,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, ar
     const fault = secrets.has(name) ? "too short:" : `${JSON.stringify(raw[String(name)])},`;
     problems.push(`Cannot start: ${sources.get(name)} is ${fault} expected ${issue.message}`);
   }
-  if (result.success) problems.push(...findOpenDoor(result.data, sources));
+  if (result.success) problems.push(...findOpenDoor(result.data, sources), ...findHalfOfTls(result.data, sources));
   if (!result.success || problems.length > 0) return { type: "wrong", problems: [...new Set(problems)] };
   return {
     type: "config",
@@ -169,6 +182,14 @@ function findOpenDoor(config: Config, sources: ReadonlyMap<PropertyKey, string>)
     .map(
       (name) => `Cannot start: ${sources.get(name)} needs RELAY_JWT_SECRET or RELAY_JWKS_URL, which check the token`,
     );
+}
+
+/** Names the file of TLS that is set without the other one, and TLS on a Unix socket, which would protect nothing. */
+function findHalfOfTls({ tlsCert, tlsKey, socket }: Config, sources: ReadonlyMap<PropertyKey, string>): string[] {
+  if (tlsCert === undefined && tlsKey === undefined) return [];
+  if (tlsKey === undefined) return [`Cannot start: ${sources.get("tlsCert")} needs RELAY_TLS_KEY, its key`];
+  if (tlsCert === undefined) return [`Cannot start: ${sources.get("tlsKey")} needs RELAY_TLS_CERT, its certificate`];
+  return socket === undefined ? [] : [`Cannot start: ${sources.get("socket")} and RELAY_TLS_CERT exclude each other`];
 }
 
 /** Names each setting that does nothing without another one. */

@@ -12,8 +12,11 @@ export interface Host {
   /** Writes the line to standard error with the others of this turn of the event loop, and before the process exits. */
   log(line: string): void;
   exit(code: number): never;
+  readonly pid: number;
   /** Calls the listener for each SIGTERM and SIGINT. */
   onStop(listener: () => void): void;
+  /** Calls the listener for each SIGHUP. Without a listener the signal ends the process. */
+  onReload(listener: () => void): void;
 }
 
 // Ignores EPIPE: when the reader of the output is gone, the output is lost, and the process goes on.
@@ -62,6 +65,10 @@ export const host: Host = {
     }
   },
   exit: (code) => process.exit(code),
+  pid: process.pid,
+  onReload: (listener) => {
+    process.on("SIGHUP", listener);
+  },
   onStop: (listener) => {
     process.on("SIGTERM", listener);
     process.on("SIGINT", listener);

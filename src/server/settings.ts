@@ -48,6 +48,35 @@ export const SETTINGS = {
     default: "8080",
     letter: "p",
   },
+  socket: {
+    topic: "listening",
+    variable: "RELAY_SOCKET",
+    placeholder: "path",
+    description: "Unix socket to listen on, in place of HOST and PORT; the umask of the process sets its permissions",
+    default: "",
+  },
+  basePath: {
+    topic: "listening",
+    variable: "RELAY_BASE_PATH",
+    placeholder: "path",
+    description: "Path in front of all paths of the relay: with /relay, clients connect to /relay/ws",
+    default: "",
+  },
+  tlsCert: {
+    topic: "listening",
+    variable: "RELAY_TLS_CERT",
+    placeholder: "file",
+    description:
+      "File of a certificate in PEM, with its chain: the relay speaks TLS; SIGHUP has it read both files again",
+    default: "",
+  },
+  tlsKey: {
+    topic: "listening",
+    variable: "RELAY_TLS_KEY",
+    placeholder: "file",
+    description: "File of the key of RELAY_TLS_CERT, in PEM, without a passphrase",
+    default: "",
+  },
   heartbeatMs: {
     topic: "heartbeat",
     variable: "RELAY_HEARTBEAT_MS",
@@ -241,8 +270,8 @@ export const SETTINGS = {
     variable: "RELAY_TRUSTED_PROXIES",
     placeholder: "list",
     description:
-      "Proxies whose X-Forwarded-For or Forwarded tells a client's address, such as 10.0.0.0/8,::1; empty " +
-      "ignores both headers",
+      "Proxies whose X-Forwarded-For or Forwarded tells a client's address, such as 10.0.0.0/8,::1, or unix for " +
+      "those that connect to RELAY_SOCKET; empty ignores both headers",
     default: "",
   },
   drainDelayMs: {

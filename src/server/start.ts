@@ -1,10 +1,13 @@
-import { readFileSync } from "node:fs";
 import type { Relay } from "../core/relay.ts";
 import { createJwtAuthorize } from "../http/jwt.ts";
 import type { RuntimeOptions } from "../runtime/options.ts";
+import { chooseAddress, type ListenAddress, printAddress, removeStaleSocket } from "./address.ts";
 import { type Config, readConfig } from "./config.ts";
 import { host } from "./host.ts";
+import type { Log } from "./json-log.ts";
 import { observe, openLog } from "./log.ts";
+import { type KeyPair, type KeyPairFiles, readKeyPair, validUntil } from "./tls.ts";
+import { VERSION } from "./version.ts";
 
 /** Exit code for wrong settings, as in sysexits.h. */
 const EX_CONFIG = 78;
@@ -12,7 +15,14 @@ const EX_CONFIG = 78;
 /** A relay and the server that an entry has started for it. */
 export interface Listening {
   readonly relay: Relay;
-  readonly port: number;
+  /** The address with the port that was taken; of a socket of systemd too, if the runtime knows it. */
+  readonly address: ListenAddress;
+  /**
+   * Uses the key pair for new connections. Those that are open go on. Absent where the runtime cannot do that.
+   *
+   * @throws {Error} When the runtime refuses the key pair.
+   */
+  replaceKeyPair?(keyPair: KeyPair): void | Promise<void>;
   /** Takes no more connections. Those that are open go on. */
   stopListening(): void;
   /**
@@ -23,14 +33,29 @@ export interface Listening {
   stop(closedConnections: number): void | Promise<void>;
 }
 
-/** Makes a relay with the options, and listens on the config's host and port. Each runtime has its own. */
-export type Listen = (options: RuntimeOptions, config: Config) => Listening | Promise<Listening>;
+/** Where and how an entry listens. */
+export interface ListenOptions {
+  readonly address: ListenAddress;
+  /** The key pair for TLS; `undefined` without TLS. */
+  readonly keyPair: KeyPair | undefined;
+}
+
+/**
+ * Makes a relay with the options, and listens. Each runtime has its own.
+ *
+ * @throws {CannotListen} When the runtime cannot listen in this way.
+ */
+export type Listen = (options: RuntimeOptions, listenOptions: ListenOptions) => Listening | Promise<Listening>;
+
+/** A way to listen that the runtime does not have. The message says which. */
+export class CannotListen extends Error {}
 
 /**
  * Runs the relay as a process of its own: reads the settings, listens, and prints one line when it does.
  *
  * SIGTERM or SIGINT shuts the relay down: it accepts no new connections, closes the open ones, and exits with 0. This
- * takes `drainDelayMs` and `drainMs`, and 2 s more at the latest. A second signal exits at once.
+ * takes `drainDelayMs` and `drainMs`, and 2 s more at the latest. A second signal exits at once. With TLS, SIGHUP reads
+ * the certificate and its key again.
  */
 export async function start(listen: Listen): Promise<void> {
   const result = readConfig(host.env, host.args);
@@ -39,7 +64,7 @@ export async function start(listen: Listen): Promise<void> {
     host.exit(0);
   }
   if (result.type === "version") {
-    host.print(readVersion());
+    host.print(VERSION);
     host.exit(0);
   }
   if (result.type === "wrong") {
@@ -47,8 +72,10 @@ export async function start(listen: Listen): Promise<void> {
     host.exit(EX_CONFIG);
   }
   const { config, warnings } = result;
+  const { address, keyPair } = chooseListening(config);
   const logger = openLog(config.log, host.isTerminal, host.log);
-  for (const warning of [...warnings, ...warningsOnExposure(config)]) logger.warning(warning);
+  const exposure = address.type === "tcp" ? warningsOnExposure(config) : [];
+  for (const warning of [...warnings, ...exposure]) logger.warning(warning);
   if (config.origins === "*") logger.info("Pages of any origin may connect (RELAY_ORIGINS is *)");
 
   const { jwtSecret, jwksUrl, jwtAudience, jwtIssuer } = config;
@@ -78,6 +105,7 @@ export async function start(listen: Listen): Promise<void> {
     connectRatePerIp: config.connectRatePerIp,
     origins: config.origins,
     trustedProxies: config.trustedProxies,
+    basePath: config.basePath,
     authorize: checksTokens
       ? createJwtAuthorize({ secret: jwtSecret, jwksUrl, audience: jwtAudience, issuer: jwtIssuer })
       : undefined,
@@ -86,12 +114,19 @@ export async function start(listen: Listen): Promise<void> {
 
   let listening: Listening;
   try {
-    listening = await listen(options, config);
+    if (address.type === "unix") await removeStaleSocket(address.path);
+    listening = await listen(options, { address, keyPair });
   } catch (error) {
+    if (error instanceof CannotListen) exitForConfig(error);
     const reason = error instanceof Error ? error.message : String(error);
-    const hint = isPortTaken(error) ? "; choose another with --port" : "";
-    host.printError(`Cannot listen on ${hostAndPort(config.host, config.port)}: ${reason}${hint}`);
+    const hint = address.type === "tcp" && isPortTaken(error) ? "; choose another with --port" : "";
+    host.printError(`Cannot listen on ${printAddress(address)}: ${reason}${hint}`);
     host.exit(1);
+  }
+
+  const { tlsCert, tlsKey } = config;
+  if (tlsCert !== undefined && tlsKey !== undefined) {
+    host.onReload(() => reloadKeyPair(listening, { cert: tlsCert, key: tlsKey }, logger));
   }
   let isStopping = false;
   host.onStop(async () => {
@@ -101,12 +136,47 @@ export async function start(listen: Listen): Promise<void> {
     const noun = holdings.connections === 1 ? "connection" : "connections";
     logger.info(`shutting down with {connections} ${noun}`, { ...holdings });
     const { drainDelayMs: delayMs, drainMs } = config;
-    await listening.relay.shutdown({ delayMs, drainMs, onRefusing: () => listening.stopListening() });
+    // A drain takes long: who cannot connect goes elsewhere. Without one, a refusal says what happens here.
+    const onRefusing = drainMs > 0 ? () => listening.stopListening() : undefined;
+    await listening.relay.shutdown({ delayMs, drainMs, onRefusing });
+    if (drainMs === 0) listening.stopListening();
     await listening.stop(holdings.connections);
     host.exit(0);
   });
   // Only now: a signal that comes right after this line must find its listener.
-  host.print(`listening on http://${hostAndPort(config.host, listening.port)}`);
+  const scheme = listening.address.type === "tcp" ? `${keyPair === undefined ? "http" : "https"}://` : "";
+  host.print(`listening on ${scheme}${printAddress(listening.address)}`);
+}
+
+/** Returns where to listen, and the key pair for TLS. Exits where the settings name what is not there. */
+function chooseListening(config: Config): ListenOptions {
+  const { tlsCert, tlsKey } = config;
+  try {
+    const address = chooseAddress(config, host.env, host.pid);
+    const trustsUnix = config.trustedProxies?.split(",").some((entry) => entry.trim() === "unix") === true;
+    if (trustsUnix && address.type === "tcp") throw new Error("RELAY_TRUSTED_PROXIES has unix, without RELAY_SOCKET");
+    const hasFiles = tlsCert !== undefined && tlsKey !== undefined;
+    return { address, keyPair: hasFiles ? readKeyPair({ cert: tlsCert, key: tlsKey }) : undefined };
+  } catch (error) {
+    return exitForConfig(error);
+  }
+}
+
+function exitForConfig(error: unknown): never {
+  host.printError(`Cannot start: ${error instanceof Error ? error.message : String(error)}`);
+  host.exit(EX_CONFIG);
+}
+
+/** Reads the key pair again, for new connections. Keeps the old one where the new one is not good. */
+async function reloadKeyPair(listening: Listening, files: KeyPairFiles, logger: Log): Promise<void> {
+  try {
+    const keyPair = readKeyPair(files);
+    if (listening.replaceKeyPair === undefined) throw new Error("this runtime takes one only at the start");
+    await listening.replaceKeyPair(keyPair);
+    logger.info("read the certificate again, valid until {validUntil}", { validUntil: validUntil(keyPair) });
+  } catch (error) {
+    logger.error("kept the old certificate: {reason}", { reason: error instanceof Error ? error.message : `${error}` });
+  }
 }
 
 /**
@@ -115,12 +185,6 @@ export async function start(listen: Listen): Promise<void> {
 function isPortTaken(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   return error.name === "AddrInUse" || ("code" in error && error.code === "EADDRINUSE");
-}
-
-/** Reads the package's version. The path is right from `src` and from `dist`, which are both beside package.json. */
-function readVersion(): string {
-  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
-  return String(version);
 }
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/;
@@ -136,8 +200,4 @@ function warningsOnExposure({ host: hostName, jwtSecret, jwksUrl, origins, rate 
     ...(Number.isFinite(rate) ? [] : ["and send as much as they like (RELAY_RATE)"]),
   ];
   return open.length === 0 ? [] : [`On ${hostName} this relay is open: ${open.join(", ")}`];
-}
-
-function hostAndPort(hostName: string, port: number): string {
-  return `${hostName.includes(":") ? `[${hostName}]` : hostName}:${port}`;
 }

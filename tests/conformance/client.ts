@@ -86,7 +86,12 @@ export async function openClient(
   onMessage?: (message: Message) => void,
 ): Promise<Client> {
   const ws = new WebSocket(url, [...protocols], { perMessageDeflate: false });
-  const client = new Client(ws, `the client of ${new URL(url).pathname}`, onMessage);
-  await within(once(ws, "open"), `a connection to ${url}`);
+  return opened(ws, `the client of ${new URL(url).pathname}`, onMessage);
+}
+
+/** Makes a client of a socket that is about to open. @throws {Error} As `openClient` does. */
+export async function opened(ws: WebSocket, name = "the client", onMessage?: (message: Message) => void) {
+  const client = new Client(ws, name, onMessage);
+  await within(once(ws, "open"), `a connection to ${ws.url}`);
   return client;
 }

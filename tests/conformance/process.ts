@@ -7,7 +7,7 @@ import { Inbox, within } from "./wait.ts";
 
 /** The first start of a runtime fetches and compiles its packages. */
 const START_PATIENCE_MS = 60_000;
-const LISTENING = /^listening on http:\/\/(.+):(\d+)$/;
+const LISTENING = /^listening on (?:https?:\/\/.+:(\d+)|unix:.+)$/;
 
 export interface StartOptions {
   /** Settings. Default of PORT: 0. */
@@ -96,12 +96,12 @@ export class Process {
     });
   }
 
-  /** Waits until the process listens. @returns The port. */
+  /** Waits until the process listens. @returns The port; 0 for a Unix socket. */
   async untilListening(): Promise<number> {
     for (;;) {
       const line = this.#lines.next("the line that says where the server listens", START_PATIENCE_MS);
       const found = LISTENING.exec(await line.catch(this.#explain));
-      if (found !== null) return Number(found[2]);
+      if (found !== null) return Number(found[1] ?? 0);
     }
   }
 

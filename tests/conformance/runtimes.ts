@@ -25,6 +25,8 @@ export interface Exceptions {
   readonly skipsClosingHandshake?: string;
   /** The relay listens until its process ends; during a drain it refuses handshakes with 503. */
   readonly listensUntilEnd?: string;
+  /** With TLS, SIGHUP does not replace the certificate. */
+  readonly keepsCertificate?: string;
   /** The runtime buffers a flood without bound, so that the process takes far more than the relay's bound. */
   readonly buffersWithoutBound?: string;
   /** The runtime doesn't report parts of a message, so that the memory budget counts no incomplete message. */
@@ -151,6 +153,8 @@ const all: readonly Runtime[] = [
       resetsBusyClients: "Deno.serve 2.9 at times closes a busy socket without the relay's close frame",
       cannotTerminate: "Deno.serve has no terminate",
       listensUntilEnd: "Deno.serve closes its WebSockets when it stops listening",
+      keepsCertificate:
+        "Deno.serve closes its WebSockets when it stops listening, and takes a certificate only at the start",
       buffersWithoutBound:
         "Deno.serve 2.9 reads into a buffer without bound: 100 clients that flood a bare server took 1.7 GB",
       hidesPartialMessages: "Deno.serve reports complete messages only",

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { VERSION } from "../../src/server/version.ts";
 import { NEWEST, OLDEST } from "../package/versions.ts";
 
 interface Manifest {
@@ -33,4 +34,9 @@ test("deno.json has the same range, because Deno ignores the peer dependencies o
 
 test("the lock file has no addresses of a registry", () => {
   expect(lock).not.toContain('"resolved"');
+});
+
+test("--version and deno.json have the package's version", () => {
+  const { version } = JSON.parse(read("package.json")) as { version: string };
+  expect(VERSION).toBe(version);
 });

@@ -1,5 +1,6 @@
 import { closeSync, openSync } from "node:fs";
 import type { Server } from "node:http";
+import type { ListenOptions } from "node:net";
 
 /** Time between two checks for free file descriptors, in milliseconds. */
 const RETRY_MS = 250;
@@ -16,14 +17,14 @@ const SPARE_DESCRIPTORS = 4;
  *
  * @returns A function that ends this, for a server that is to stop listening.
  */
-export function listenAgainAfterExhaustion(server: Server, port: number, host: string): () => void {
+export function listenAgainAfterExhaustion(server: Server, options: ListenOptions): () => void {
   let timer: ReturnType<typeof setInterval> | undefined;
   const listenAgain = (): void => {
     if (!hasSpareDescriptors()) return;
     clearInterval(timer);
     timer = undefined;
     server.close();
-    server.listen(port, host);
+    server.listen(options);
   };
   const startRetries = (): void => {
     timer ??= setInterval(listenAgain, RETRY_MS);

@@ -56,18 +56,14 @@ export function createNodeRelay(options: RuntimeOptions = {}): NodeRelay {
   const relay = new Relay(split.relay);
   const { closeTimeoutMs, limits } = relay;
   const upgrade = createNodeUpgrade({ maxMessageBytes: limits.maxMessageBytes, closeTimeoutMs });
-  const { routes, direct } = createRelayApp(
-    relay,
-    { upgradeWebSocket: upgrade.upgradeWebSocket, peerAddress },
-    split.app,
-  );
+  const app = createRelayApp(relay, { upgradeWebSocket: upgrade.upgradeWebSocket, peerAddress }, split.app);
   const attached = new WeakSet<UpgradeServer>();
   return {
     relay,
-    routes,
-    attach: (server, app) => {
+    routes: app.routes,
+    attach: (server, mountedIn) => {
       if (attached.has(server)) throw new Error("Cannot attach the relay: it is attached to this server already");
-      addClaim(server, createClaim(app, { routes, direct }, upgrade));
+      addClaim(server, createClaim(mountedIn, app, upgrade));
       attached.add(server);
     },
   };

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { type RelayApp, UPGRADE_PATHS } from "../../http/app.ts";
+import type { RelayApp } from "../../http/app.ts";
 import type { Claim } from "./attach.ts";
 import { toRequest } from "./request.ts";
 import type { NodeEnv, NodeUpgrade } from "./upgrade.ts";
@@ -22,8 +22,9 @@ type Matched = readonly [readonly (readonly [readonly [handler: unknown, ...unkn
  *
  * @throws {TypeError} When the routes are not mounted in the app.
  */
-export function createClaim(app: NodeApp, { routes, direct }: RelayApp<NodeEnv>, upgrade: NodeUpgrade): Claim {
-  const ownHandlers = routes.routes.filter(({ path }) => UPGRADE_PATHS.includes(path)).map(({ handler }) => handler);
+export function createClaim(app: NodeApp, relayApp: RelayApp<NodeEnv>, upgrade: NodeUpgrade): Claim {
+  const { routes, direct, upgradePaths } = relayApp;
+  const ownHandlers = routes.routes.filter(({ path }) => upgradePaths.includes(path)).map(({ handler }) => handler);
   const mountedHandlers = new Set(
     app.routes.map(({ handler }) => handler).filter((handler) => isOrWrapsOne(handler, ownHandlers)),
   );

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Limits } from "../../../src/core/link/limits.ts";
-import { createApp } from "../../../src/http/app.ts";
+import { createApp, createRelayApp } from "../../../src/http/app.ts";
 import type { Open } from "../../../src/http/runtime.ts";
 import { FakeClient, FakeConnection, startRelay } from "../fakes.ts";
 import { HANDSHAKE } from "./good-handshake.ts";
@@ -163,4 +163,44 @@ test("any other path gets 404 and the relay's path", async () => {
   const response = await startApp().app.request("/wss");
   expect(response.status).toBe(404);
   expect(await response.json()).toEqual({ error: { code: "not_found", message: expect.stringContaining("/ws") } });
+});
+
+describe("with a base path", () => {
+  const { relay } = startRelay();
+  const upgradeWebSocket = (): Response => new Response(null, { headers: { "X-Upgraded": "yes" } });
+  const runtime = { upgradeWebSocket, peerAddress: () => undefined };
+  const { routes, direct, upgradePaths } = createRelayApp(relay, runtime, { basePath: "/a.b/relay" });
+
+  test.each([
+    ["/a.b/relay/ws", 101],
+    ["/a.b/relay/echo", 101],
+    ["/a.b/relay/healthz", 200],
+    ["/a.b/relay/readyz", 200],
+    ["/a.b/relay/", 200],
+    ["/a.b/relay", 200],
+    ["/ws", 404],
+    ["/healthz", 404],
+    ["/", 404],
+    ["/axb/relay/ws", 404],
+    ["/a.b/relay/ws/", 404],
+  ])("%s gets %i", async (path, status) => {
+    const headers = /ws|echo/.test(path) ? HANDSHAKE : {};
+    const response = await routes.request(path, { headers });
+    expect(response.headers.get("X-Upgraded") === null ? response.status : 101).toBe(status);
+    expect(upgradePaths.includes(path)).toBe(status === 101);
+    expect(direct.readTarget(`${path}?from=1`)?.path).toBe(status === 101 ? path : undefined);
+  });
+
+  test("the page and the refusals name the right path", async () => {
+    expect(await (await routes.request("/a.b/relay/")).text()).toContain("\n/a.b/relay/ws ");
+    expect(await (await routes.request("/ws")).json()).toMatchObject({
+      error: { message: "Cannot find /ws: the relay is at /a.b/relay/ws" },
+    });
+  });
+
+  test("another text is no base path", () => {
+    expect(() => createRelayApp(relay, runtime, { basePath: "relay/" })).toThrow(
+      'Cannot make a relay: basePath is "relay/"',
+    );
+  });
 });

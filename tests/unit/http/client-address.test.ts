@@ -264,3 +264,22 @@ describe("no input makes the functions throw", () => {
     );
   });
 });
+
+describe("a peer without an address", () => {
+  const headers = new Headers({ "X-Forwarded-For": "9.9.9.9, 203.0.113.7, 10.0.0.1" });
+
+  test("is a proxy on a Unix socket where unix is trusted", () => {
+    expect(clientAddress(undefined, headers, trust("unix"))).toBe("10.0.0.1");
+    expect(clientAddress(undefined, headers, trust("10.0.0.0/8, unix"))).toBe(CLIENT);
+    expect(clientAddress(undefined, new Headers(), trust("unix"))).toBeUndefined();
+    expect(clientAddress(undefined, new Headers({ "X-Forwarded-For": "unknown" }), trust("unix"))).toBeUndefined();
+  });
+
+  test("is unknown where unix is not trusted", () => {
+    expect(clientAddress(undefined, headers, trust("10.0.0.0/8"))).toBeUndefined();
+  });
+
+  test("does not make a peer with an address trusted", () => {
+    expect(clientAddress("10.0.0.1", headers, trust("unix"))).toBe("10.0.0.1");
+  });
+});

@@ -4,6 +4,10 @@ import { type Config, type ConfigResult, readConfig } from "../../../src/server/
 const DEFAULTS: Config = {
   host: "127.0.0.1",
   port: 8080,
+  socket: undefined,
+  basePath: "",
+  tlsCert: undefined,
+  tlsKey: undefined,
   heartbeatMs: 5000,
   heartbeatMisses: 3,
   maxMessageBytes: 1_048_576,
@@ -39,6 +43,8 @@ const DEFAULTS: Config = {
 const SETTINGS = [
   ["HOST", "--host", "::1", { host: "::1" }, "not a host"],
   ["PORT", "--port", "0", { port: 0 }, "65536"],
+  ["RELAY_SOCKET", "--socket", "/run/relay.sock", { socket: "/run/relay.sock" }, "relay.sock"],
+  ["RELAY_BASE_PATH", "--base-path", "/a/b.c", { basePath: "/a/b.c" }, "/a/../b"],
   ["RELAY_HEARTBEAT_MS", "--heartbeat-ms", "50", { heartbeatMs: 50 }, "49"],
   ["RELAY_HEARTBEAT_MISSES", "--heartbeat-misses", "1", { heartbeatMisses: 1 }, "0"],
   ["RELAY_MAX_MESSAGE_BYTES", "--max-message-bytes", "64", { maxMessageBytes: 64 }, "-1"],
@@ -239,6 +245,31 @@ describe("a command line that cannot be read", () => {
     expect(others).toEqual([]);
     expect(problem).toMatch(/^Cannot start: /);
     expect(problem).toContain(flag);
+  });
+});
+
+describe("the files of TLS", () => {
+  test.each<[string, Readonly<Record<string, string>>]>([
+    ["RELAY_TLS_CERT needs RELAY_TLS_KEY, its key", { RELAY_TLS_CERT: "/a" }],
+    ["RELAY_TLS_KEY needs RELAY_TLS_CERT, its certificate", { RELAY_TLS_KEY: "/a" }],
+    [
+      "RELAY_SOCKET and RELAY_TLS_CERT exclude each other",
+      { RELAY_TLS_KEY: "/a", RELAY_TLS_CERT: "/b", RELAY_SOCKET: "/c" },
+    ],
+  ])("are both set, for a port: %s", (problem, env) => {
+    expect(problemsOf(readConfig(env, []))).toEqual([`Cannot start: ${problem}`]);
+  });
+});
+
+describe("the paths of a relay", () => {
+  test.each(["/", "relay", "/relay/", "//", "/a b", "/.", "/a/..", "/ä", "/a%20b", "/a?b"])("refuse %j", (basePath) => {
+    expect(problemsOf(readConfig({ RELAY_BASE_PATH: basePath }, []))).toHaveLength(1);
+  });
+
+  test("refuse a Unix socket whose path is longer than Linux takes", () => {
+    const path = (bytes: number) => `/${"x".repeat(bytes - 1)}`;
+    expect(configOf(readConfig({ RELAY_SOCKET: path(107) }, [])).socket).toBe(path(107));
+    expect(problemsOf(readConfig({ RELAY_SOCKET: path(108) }, []))).toHaveLength(1);
   });
 });
 

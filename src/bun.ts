@@ -6,9 +6,10 @@ import type { KeyPair } from "./server/tls.ts";
 /** Time for clients to read their close frames at a shutdown, in milliseconds. */
 const LINGER_MS = 1000;
 
-await start((options, { address, keyPair }) => {
+await start((options, { address, keyPair, addRoutes }) => {
   if (address.type === "inherited") throw new CannotListen("Bun 1.4 cannot use a socket of systemd");
   const { relay, routes, websocket } = createBunRelay(options);
+  addRoutes(routes, relay);
   const serve = (at: Exclude<ListenAddress, { type: "inherited" }>, pair: KeyPair | undefined) =>
     Bun.serve({
       ...(at.type === "unix" ? { unix: at.path } : { hostname: at.host, port: at.port }),

@@ -6,10 +6,11 @@ import { CannotListen, start } from "./server/start.ts";
 /** Delay before the listener is opened again, in milliseconds. */
 const REOPEN_MS = 250;
 
-await start((options, { address, keyPair }) => {
+await start((options, { address, keyPair, addRoutes }) => {
   if (address.type === "inherited")
     throw new CannotListen("Deno.serve cannot use a socket of systemd; src/node.ts can");
   const { relay, routes } = createDenoRelay(options);
+  addRoutes(routes, relay);
   const listen = (at: Exclude<ListenAddress, { type: "inherited" }>): Deno.HttpServer =>
     at.type === "unix"
       ? Deno.serve({ path: at.path, onListen: () => {} }, (request, info) => routes.fetch(request, info))

@@ -20,9 +20,10 @@ const HANDSHAKE_TIMEOUT = { headersTimeout: 10_000, connectionsCheckingInterval:
 const isBun = "bun" in process.versions;
 const isDeno = "deno" in process.versions;
 
-await start(async (options, { address, keyPair }) => {
+await start(async (options, { address, keyPair, addRoutes }) => {
   if (isBun && address.type === "inherited") throw new CannotListen("Bun 1.4 cannot use a socket of systemd");
   const { relay, routes, attach } = createNodeRelay(options);
+  addRoutes(routes, relay);
   const makeServer = (pair: KeyPair | undefined): Server => {
     const server = createAdaptorServer({
       fetch: routes.fetch,

@@ -32,23 +32,23 @@ export type CommandResult = { readonly outcome: "done" } | Failed;
 /** Options of a publish. */
 export interface PublishOptions {
   /** Ids of members that do not get the message: one, or several. Default: none. */
-  readonly except?: string | readonly string[];
+  readonly except?: string | readonly string[] | undefined;
 }
 
 /** Which part of a list to return. */
 export interface PageQuery {
   /** Only ids, or rooms, that begin with this text. Default: all. */
-  readonly prefix?: string;
+  readonly prefix?: string | undefined;
   /** Maximum number of entries, 1 to 1000. Default: 100. */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
   /** The `cursor` of the page before. Default: the first page. */
-  readonly cursor?: string;
+  readonly cursor?: string | undefined;
 }
 
 /** Which sessions to list. */
 export interface SessionQuery extends PageQuery {
   /** Only members of this room. Default: all sessions. */
-  readonly room?: string;
+  readonly room?: string | undefined;
 }
 
 /** Which rooms to list. */
@@ -90,7 +90,7 @@ export interface SessionDetails extends SessionInfo {
 export interface SessionPage {
   readonly sessions: readonly SessionDetails[];
   /** Pass it to get the next page. Absent on the last page. */
-  readonly cursor?: string;
+  readonly cursor?: string | undefined;
 }
 
 /** A room. It exists while it has members. */
@@ -104,7 +104,7 @@ export interface RoomDetails {
 export interface RoomPage {
   readonly rooms: readonly RoomDetails[];
   /** Pass it to get the next page. Absent on the last page. */
-  readonly cursor?: string;
+  readonly cursor?: string | undefined;
 }
 
 /** How to disconnect a client. */
@@ -113,14 +113,14 @@ export interface DisconnectOptions {
    * Whether the session ends, with its mailbox, and frees its id. Otherwise only its connection is closed, and the
    * client may resume the session, if its protocol has that. Default: true, or what the code says.
    */
-  readonly final?: boolean;
+  readonly final?: boolean | undefined;
   /**
    * Close code. 4000 to 4499 keep the session; 1000, 3000 to 3999 and 4500 to 4999 end it. The client library connects
    * again after every code below 4500. Default: 4505, or 4004 if `final` is false.
    */
-  readonly code?: number;
+  readonly code?: number | undefined;
   /** Reason of the close frame, at most 123 bytes of UTF-8. Default: the text that belongs to the default code. */
-  readonly reason?: string;
+  readonly reason?: string | undefined;
 }
 
 /** Numbers of the things that a relay holds. */

@@ -30,18 +30,30 @@ export interface DirectUpgrade {
   upgrade(request: UpgradeRequest): Refusal | undefined | Promise<Refusal | undefined>;
 }
 
-/** Makes the direct way for the relay's routes. It ends when something is added to them, such as a middleware. */
+/**
+ * Makes the direct way for the relay's routes. It ends when something is added to them that handshakes pass, such as a
+ * middleware. Routes at other paths do not end it.
+ */
 export function createDirectUpgrade<E extends Env>(
   routes: Hono<E>,
   basePath: string,
   upgrade: DirectUpgrade["upgrade"],
 ): DirectUpgrade {
   const target = new RegExp(`^(${basePath.replaceAll(".", "\\.")}${TARGET_END}`);
-  const ownRoutes = routes.routes.length;
+  let checkedRoutes = routes.routes.length;
+  let isAlone = true;
+  /** Whether a handshake passes one handler of the app. Hono adds no routes after its router was asked. */
+  const hasRelayAlone = (): boolean => {
+    if (routes.routes.length !== checkedRoutes) {
+      checkedRoutes = routes.routes.length;
+      isAlone = ["/ws", "/echo"].every((path) => routes.router.match("GET", `${basePath}${path}`)[0].length === 1);
+    }
+    return isAlone;
+  };
   return {
     readTarget: (pathAndQuery) => {
       const path = target.exec(pathAndQuery)?.[1];
-      if (path === undefined || routes.routes.length !== ownRoutes) return undefined;
+      if (path === undefined || !hasRelayAlone()) return undefined;
       return { path, query: pathAndQuery.length === path.length ? noQuery : (name) => readQuery(pathAndQuery, name) };
     },
     upgrade,

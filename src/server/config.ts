@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { z } from "zod";
 import { MIN_SECRET_BYTES } from "../core/check-options.ts";
+import { isApiKey } from "../http/admin/admin-api.ts";
 import { isBasePath } from "../http/app.ts";
 import { parseTrustedProxies } from "../http/client-address.ts";
 import { parseOrigins } from "../http/origins.ts";
@@ -49,6 +50,15 @@ const secret = optional(
   `at least ${MIN_SECRET_BYTES} bytes, such as openssl rand -base64 32 prints`,
 );
 
+const apiKeys = z
+  .string()
+  .transform((text) => (text === "" ? [] : text.split(",")))
+  .refine(
+    (keys) => keys.every(isApiKey),
+    `one or more keys of at least ${MIN_SECRET_BYTES} characters of A-Z a-z 0-9 . _ ~ + / -, such as ` +
+      "openssl rand -base64 32 prints, with commas between them",
+  );
+
 const LOG_EXPECTED = `a level (${LEVELS.join(", ")}), or a level, a comma and a format (${FORMATS.join(", ")})`;
 
 const log = z
@@ -88,6 +98,7 @@ const schema = z.object({
   jwtAudience: optional(() => true, ""),
   jwtIssuer: optional(() => true, ""),
   secret,
+  apiKeys,
   trustedProxies: optional(
     (text) => parseTrustedProxies(text) !== undefined,
     "addresses or CIDR blocks with commas between them, or unix",
@@ -161,8 +172,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, ar
   const result = schema.safeParse(raw);
   for (const issue of result.error?.issues ?? []) {
     const name = issue.path[0] ?? "";
-    // The value of a secret must not be printed. A secret can only be too short.
-    const fault = secrets.has(name) ? "too short:" : `${JSON.stringify(raw[String(name)])},`;
+    // The value of a secret must not be printed.
+    const fault = secrets.has(name) ? "wrong:" : `${JSON.stringify(raw[String(name)])},`;
     problems.push(`Cannot start: ${sources.get(name)} is ${fault} expected ${issue.message}`);
   }
   if (result.success) problems.push(...findOpenDoor(result.data, sources), ...findHalfOfTls(result.data, sources));

@@ -12,6 +12,7 @@ export const TOPICS = {
   sessions: "Sessions",
   rates: "Rates",
   access: "Access",
+  operating: "Operating",
   shutdown: "Shutdown",
   log: "Log",
 } as const;
@@ -264,6 +265,14 @@ export const SETTINGS = {
     placeholder: "text",
     description: "Issuer (iss) that a JWT must have; needs a key above; empty accepts any",
     default: "",
+  },
+  apiKeys: {
+    topic: "operating",
+    variable: "RELAY_API_KEY",
+    placeholder: "keys",
+    description: "Keys of the admin API, with commas between them; empty turns the API off",
+    default: "",
+    isSecret: true,
   },
   trustedProxies: {
     topic: "access",

@@ -1,3 +1,4 @@
+import type { Env, Hono } from "hono";
 import type { Relay } from "../core/relay.ts";
 import { createJwtAuthorize } from "../http/jwt.ts";
 import type { RuntimeOptions } from "../runtime/options.ts";
@@ -6,6 +7,7 @@ import { type Config, readConfig } from "./config.ts";
 import { host } from "./host.ts";
 import type { Log } from "./json-log.ts";
 import { observe, openLog } from "./log.ts";
+import { addServerRoutes } from "./routes.ts";
 import { type KeyPair, type KeyPairFiles, readKeyPair, validUntil } from "./tls.ts";
 import { VERSION } from "./version.ts";
 
@@ -38,6 +40,8 @@ export interface ListenOptions {
   readonly address: ListenAddress;
   /** The key pair for TLS; `undefined` without TLS. */
   readonly keyPair: KeyPair | undefined;
+  /** Adds the routes that the relay has as a process of its own to those that it has in an app. */
+  addRoutes<E extends Env>(routes: Hono<E>, relay: Relay): void;
 }
 
 /**
@@ -115,7 +119,11 @@ export async function start(listen: Listen): Promise<void> {
   let listening: Listening;
   try {
     if (address.type === "unix") await removeStaleSocket(address.path);
-    listening = await listen(options, { address, keyPair });
+    listening = await listen(options, {
+      address,
+      keyPair,
+      addRoutes: (routes, relay) => addServerRoutes(routes, relay, config),
+    });
   } catch (error) {
     if (error instanceof CannotListen) exitForConfig(error);
     const reason = error instanceof Error ? error.message : String(error);
@@ -149,7 +157,7 @@ export async function start(listen: Listen): Promise<void> {
 }
 
 /** Returns where to listen, and the key pair for TLS. Exits where the settings name what is not there. */
-function chooseListening(config: Config): ListenOptions {
+function chooseListening(config: Config): Omit<ListenOptions, "addRoutes"> {
   const { tlsCert, tlsKey } = config;
   try {
     const address = chooseAddress(config, host.env, host.pid);

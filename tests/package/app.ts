@@ -14,7 +14,14 @@ import type { Registry } from "./registry.ts";
 const run = promisify(execFile);
 
 /** Names of the package's exports, as an app imports them. */
-const EXPORTS = ["hono-relay", "hono-relay/client", "hono-relay/node", "hono-relay/bun", "hono-relay/deno"];
+const EXPORTS = [
+  "hono-relay",
+  "hono-relay/client",
+  "hono-relay/admin",
+  "hono-relay/node",
+  "hono-relay/bun",
+  "hono-relay/deno",
+];
 
 /** Where the package manager of one app finds packages, and keeps them. */
 export interface AppOptions {

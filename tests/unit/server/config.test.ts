@@ -32,6 +32,7 @@ const DEFAULTS: Config = {
   jwtAudience: undefined,
   jwtIssuer: undefined,
   secret: undefined,
+  apiKeys: [],
   trustedProxies: undefined,
   resumeMs: 30_000,
   drainDelayMs: 0,
@@ -194,12 +195,34 @@ describe("a secret", () => {
     expect(configOf(readConfig({ [variable]: "s".repeat(32) }, []))[name]).toBe("s".repeat(32));
   });
 
-  test.each(SECRETS)("%s that is too short is wrong, and not printed", (variable) => {
+  test.each(SECRETS)("%s that is too short is refused, and not printed", (variable) => {
     const [problem, ...others] = problemsOf(readConfig({ [variable]: "hunter2" }, []));
     expect(others).toEqual([]);
-    expect(problem).toMatch(`Cannot start: ${variable} is too short: expected at least 32 bytes, such as openssl`);
+    expect(problem).toMatch(`Cannot start: ${variable} is wrong: expected at least 32 bytes, such as openssl`);
     expect(problem).not.toContain("hunter2");
   });
+});
+
+describe("RELAY_API_KEY", () => {
+  const [KEY, NEXT_KEY] = ["k".repeat(32), "n/+=".padStart(32, "n")];
+
+  test("holds several keys", () => {
+    expect(
+      configOf(readConfig({ RELAY_API_KEY: `${KEY},${NEXT_KEY.replace("/+=", "/+x=")}` }, [])).apiKeys,
+    ).toHaveLength(2);
+  });
+
+  test.each([KEY.slice(1), `${KEY},hunter2`, `${KEY}, ${KEY}`, `${KEY} hunter2`])(
+    "%j is refused, and not printed",
+    (keys) => {
+      const [problem, ...others] = problemsOf(readConfig({ RELAY_API_KEY: keys }, []));
+      expect(others).toEqual([]);
+      expect(problem).toMatch(
+        "Cannot start: RELAY_API_KEY is wrong: expected one or more keys of at least 32 characters",
+      );
+      expect(problem).not.toMatch(/hunter2|kkk/);
+    },
+  );
 });
 
 test("the required audience and issuer of tokens may be any text", () => {

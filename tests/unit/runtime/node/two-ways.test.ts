@@ -129,6 +129,27 @@ describe("a handshake that does not pass the app, where the relay's routes are a
     expect(direct.events).toEqual(slow.events);
   });
 
+  test.each([
+    ["does not pass it", "/v1/*", []],
+    ["passes it", "*", ["/ws", "/echo"]],
+  ])("%s where a middleware at %s is added to the routes", async (_what, path, expected) => {
+    const { relay, routes, attach } = createNodeRelay({ closeTimeoutMs: 50 });
+    const fetched: string[] = [];
+    routes.use(path, (_c, next) => next());
+    const { fetch } = routes;
+    routes.fetch = (request, ...rest) => {
+      fetched.push(new URL(request.url).pathname);
+      return fetch(request, ...rest);
+    };
+    const port = await listen({ relay, attach }, routes);
+    for (const target of ["/ws", "/echo"]) {
+      const raw = await openTcp(port);
+      raw.write(handshake({ path: target }));
+      expect((await raw.answer()).status).toBe(101);
+    }
+    expect(fetched).toEqual(expected);
+  });
+
   test("passes it again once something is added to the routes", async () => {
     const { relay, routes, attach } = createNodeRelay({ closeTimeoutMs: 50 });
     const seen: string[] = [];

@@ -52,6 +52,21 @@ async function createAwaySessions(server: Server, count: number): Promise<string
   return ids;
 }
 
+/**
+ * Sends this many bytes to each id, from a sender each, because the relay reads more slowly from one that it refuses.
+ *
+ * @returns The outcomes, as of `outcomeOf`.
+ */
+async function sendToEach(server: Server, ids: readonly string[], bytes: number): Promise<string[]> {
+  const send = async (id: string): Promise<string> => {
+    const sender = await connectJson(server);
+    const outcome = await outcomeOf(sender, id, bytes);
+    await sender.close();
+    return outcome;
+  };
+  return await Promise.all(ids.map(send));
+}
+
 describe.each(runtimes)("the memory of the relay on $name", (runtime) => {
   test("keeps no frame of a failed send: 192 sends of 900 kB to nobody leave nothing", LARGE_TIMEOUT, async () => {
     const server = await ownServer(runtime, settings(BUDGET_BYTES));
@@ -128,11 +143,8 @@ describe.each(runtimes)("the memory of the relay on $name", (runtime) => {
 
   test("holds messages for clients that are away in half of the budget, however many clients", async () => {
     const server = await ownServer(runtime, settings(BUDGET_BYTES));
-    // Few more than the budget has memory for: the relay reads more slowly from a sender that it refuses.
     const ids = await createAwaySessions(server, 90);
-    const sender = await connectJson(server);
-    const outcomes: string[] = [];
-    for (const id of ids) outcomes.push(await outcomeOf(sender, id, 31_000));
+    const outcomes = await sendToEach(server, ids, 31_000);
     const queued = outcomes.filter((outcome) => outcome === "queued").length;
     expect(new Set(outcomes)).toEqual(new Set(["queued", "mailbox_full"]));
     expect(queued).toBeGreaterThan(20);
@@ -161,8 +173,8 @@ describe.each(runtimes)("the memory of the relay on $name", (runtime) => {
   test("has room for a client that reads, although others left with full mailboxes", async () => {
     const server = await ownServer(runtime, settings(BUDGET_BYTES));
     const ids = await createAwaySessions(server, 90);
+    await sendToEach(server, ids, 29_000);
     const [sender, reader] = [await connectJson(server), await connectJson(server)];
-    for (const id of ids) await outcomeOf(sender, id, 29_000);
     for (let message = 1; message <= 3; message++) {
       expect(await outcomeOf(sender, reader.id, 900_000)).toBe("delivered");
       expect(await reader.next()).toMatchObject({ type: "message", sequenceId: message });
@@ -172,15 +184,15 @@ describe.each(runtimes)("the memory of the relay on $name", (runtime) => {
 
   test("is taken from clients that stopped acknowledging as soon as a client that reads needs it", async () => {
     const server = await ownServer(runtime, settings(BUDGET_BYTES));
-    const stalled: RawClient[] = [];
-    while (stalled.length < 30) {
+    const stall = async (): Promise<RawClient> => {
       const sender = await connectJson(server);
       const { raw, welcome } = await connectRawJson(server);
       raw.text('{"type":"sequenceAck","sequenceId":0}');
       while ((await outcomeOf(sender, welcome.id, 60_000)) === "delivered");
-      stalled.push(raw);
       await sender.close();
-    }
+      return raw;
+    };
+    const stalled = await Promise.all(Array.from({ length: 30 }, stall));
     const reader = await connectJson(server);
     // The relay closes a stalled client after a second.
     await until(async () => {

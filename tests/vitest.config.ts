@@ -29,7 +29,7 @@ class SlowFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     root: new URL("..", import.meta.url).pathname,
-    include: ["tests/{unit,conformance,chaos,browser,package,interop}/**/*.test.ts"],
+    include: ["tests/{unit,conformance,chaos,browser,package,interop,deploy}/**/*.test.ts"],
     // Each file starts its own servers, and the suite must pass on a machine with two cores.
     maxWorkers: 2,
     sequence: { sequencer: SlowFirst },

@@ -9,7 +9,7 @@ import { ownServer } from "./subject.ts";
 import { until, within } from "./wait.ts";
 
 const SECRET = "a secret of thirty-two bytes or more";
-const DRAIN_MS = 600;
+const DRAIN_MS = 400;
 const CLIENTS = 24;
 /** The drain, and the time for clients that answer nothing; the rest is for a busy machine. */
 const SHUTDOWN_MS = 8000;

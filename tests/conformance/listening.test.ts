@@ -1,13 +1,13 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { renameSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
 import { opened } from "./client.ts";
+import { makeFolder } from "./folder.ts";
 import { makeKeyPair } from "./key-pair.ts";
-import { type Runtime, runtimes } from "./runtimes.ts";
+import { type Runtime, runtimes, withoutTask } from "./runtimes.ts";
 import { ownProcess, ownServer } from "./subject.ts";
 import { until, within } from "./wait.ts";
 
@@ -17,7 +17,8 @@ describe.each(runtimes)("a relay on $name", (runtime) => {
     const socket = join(folder, "relay.sock");
     await leaveStaleSocket(socket);
     const env = { RELAY_SOCKET: socket, RELAY_BASE_PATH: "/a.b/relay", RELAY_TRUSTED_PROXIES: "unix" };
-    const server = await ownServer(mayWrite(runtime), { env });
+    // Without the right to write files, Deno makes no Unix socket.
+    const server = await ownServer(withoutTask(runtime, "--allow-write"), { env });
     const open = (path: string, forwardedFor: string) =>
       opened(
         new WebSocket(`ws+unix://${socket}:${path}`, { headers: { "X-Forwarded-For": `9.9.9.9, ${forwardedFor}` } }),
@@ -83,27 +84,12 @@ describe("a relay that cannot listen as it should", () => {
   });
 });
 
-function makeFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "relay-"));
-  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
-
 /** Leaves the file of a Unix socket that nobody listens on. */
 async function leaveStaleSocket(path: string): Promise<void> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(`${path}.old`, resolve));
   renameSync(`${path}.old`, path);
   await new Promise((resolve) => server.close(resolve));
-}
-
-/** The runtime with the right to write files: without it Deno makes no Unix socket. */
-function mayWrite(runtime: Runtime): Runtime {
-  const [deno, task, name] = runtime.command;
-  if (task !== "task") return runtime;
-  const entry = name === "start" ? "src/node.ts" : "src/deno.ts";
-  const flags = ["--allow-net", "--allow-env", "--allow-read", "--allow-sys", "--allow-write"];
-  return { ...runtime, command: [deno, "run", ...flags, entry] };
 }
 
 /** Returns the common name of the certificate that a server shows. */

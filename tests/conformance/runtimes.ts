@@ -27,6 +27,8 @@ export interface Exceptions {
   readonly listensUntilEnd?: string;
   /** With TLS, SIGHUP does not replace the certificate. */
   readonly keepsCertificate?: string;
+  /** A socket that systemd has opened ends the start with 78. */
+  readonly ignoresSystemdSocket?: string;
   /** The runtime buffers a flood without bound, so that the process takes far more than the relay's bound. */
   readonly buffersWithoutBound?: string;
   /** The runtime doesn't report parts of a message, so that the memory budget counts no incomplete message. */
@@ -114,7 +116,7 @@ const all: readonly Runtime[] = [
     app: bunApp("node.ts"),
     neighbours: bunApp("neighbours.ts"),
     baseBytes: 240_000_000,
-    exceptions: {},
+    exceptions: { ignoresSystemdSocket: "Bun 1.4 listens on another port in place of a given file descriptor" },
   },
   {
     name: "Bun, src/bun.ts",
@@ -122,6 +124,7 @@ const all: readonly Runtime[] = [
     app: bunApp("bun.ts"),
     baseBytes: 170_000_000,
     exceptions: {
+      ignoresSystemdSocket: "Bun 1.4 listens on another port in place of a given file descriptor",
       ignoresPartialFrames: "Bun.serve reports complete messages only",
       hidesPartialMessages: "Bun.serve reports complete messages only",
       skipsClosingHandshake: "Bun.serve reports a socket as closed as soon as its close frame is written",
@@ -153,6 +156,7 @@ const all: readonly Runtime[] = [
       resetsBusyClients: "Deno.serve 2.9 at times closes a busy socket without the relay's close frame",
       cannotTerminate: "Deno.serve has no terminate",
       listensUntilEnd: "Deno.serve closes its WebSockets when it stops listening",
+      ignoresSystemdSocket: "Deno.serve 2.9 takes no file descriptor",
       keepsCertificate:
         "Deno.serve closes its WebSockets when it stops listening, and takes a certificate only at the start",
       buffersWithoutBound:
@@ -176,3 +180,14 @@ export const runtimes: readonly Runtime[] = all.filter(({ command }) => command[
 
 /** Names of the runtimes that this machine can't test. */
 export const missingRuntimes: readonly string[] = all.filter((one) => !runtimes.includes(one)).map(({ name }) => name);
+
+/** Returns the runtime started without `deno task`, whose process is a child of the task runner. */
+export function withoutTask(runtime: Runtime, ...flags: readonly string[]): Runtime {
+  const [deno, task, name] = runtime.command;
+  if (task !== "task") return runtime;
+  const entry = name === "start" ? "src/node.ts" : "src/deno.ts";
+  return {
+    ...runtime,
+    command: [deno, "run", "--allow-net", "--allow-env", "--allow-read", "--allow-sys", ...flags, entry],
+  };
+}

@@ -10,7 +10,7 @@ import { type Packed, pack, type Registry, startRegistry } from "./registry.ts";
 import { NEWEST, OLDEST } from "./versions.ts";
 
 const WHAT_RUNS = /^(dist\/.+\.(js|d\.ts)|package\.json)$/;
-const WHAT_IS_READ = /^((README|CHANGELOG|SECURITY)\.md|LICENSE|docs\/.+\.(md|mjs|js|html|css|svg))$/;
+const WHAT_IS_READ = /^((README|CHANGELOG|SECURITY)\.md|LICENSE|docs\/.+\.(md|mjs|js|html|css|svg)|docs\/deploy\/.+)$/;
 
 describe("the package", () => {
   let folder = "";
@@ -55,6 +55,10 @@ describe("the package", () => {
     expect(stdout).toContain("createNodeRelay");
     expect(stdout).not.toContain("sourceMappingURL=");
   });
+
+  test("has no findings of publint and are-the-types-wrong", async () => {
+    await promisify(execFile)(process.execPath, [join(ROOT, "scripts/lint/package.mjs"), packed.file]);
+  }, 120_000);
 
   test.each<[string, AppOptions]>([
     ["newest", { dependencies: NEWEST }],

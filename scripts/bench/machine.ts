@@ -71,7 +71,8 @@ export function installPeers(): void {
   if (status !== 0) throw new Error(`Cannot install the servers to compare with: ${stderr.trim()}`);
 }
 
-function find(program: string): string | undefined {
+/** Returns the path of a program: of the project's own one, or of that in the PATH. */
+export function find(program: string): string | undefined {
   const own = join(ROOT, "tests", "runtimes", "node_modules", ".bin");
   const folders = [own, ...(process.env.PATH ?? "").split(delimiter)];
   return folders.map((folder) => join(folder, program)).find((path) => existsSync(path));

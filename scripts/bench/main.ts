@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { checkOut } from "./checkout.ts";
 import { killAll } from "./child.ts";
+import { compilablePeers, compile, missingCompilers } from "./compiled.ts";
 import { LOADS } from "./loads/all.ts";
 import type { Load } from "./loads/load.ts";
 import { fileLimitProblem, inspectMachine, installPeers } from "./machine.ts";
@@ -66,6 +67,8 @@ const seconds = numberFrom(values.seconds, 2, "--seconds");
 const limitProblem = fileLimitProblem(machine);
 if (limitProblem !== undefined) process.stderr.write(`${limitProblem}\n`);
 if (subjects.some(({ folder }) => folder === PEERS)) installPeers();
+for (const line of missingCompilers()) process.stderr.write(`${line}\n`);
+for (const peer of compilablePeers()) if (subjects.some(({ name }) => name === peer.name)) compile(peer);
 
 process.stdout.write(`${machine.description}; generator on ${runtime}; ${rounds} rounds of ${seconds} s\n\n`);
 const reports: LoadReport[] = [];

@@ -60,7 +60,7 @@ export function toTable({ load, outcomes }: LoadReport): string {
     ...(cost === undefined ? [] : others.map((name) => `${cost.title}: to ${name}`)),
   ];
   const rows = outcomes.map((outcome) => {
-    if (firstMedian(outcome, load) === undefined)
+    if (outcome.rounds.every((figures) => figures === undefined))
       return [outcome.subject.name, `failed: ${outcome.failure ?? "no round"}`];
     const baseline = outcomes.find(({ subject }) => subject.name === outcome.subject.baseline);
     return [
@@ -107,12 +107,6 @@ function byColumn(load: Load, value: (column: Column) => number): Record<string,
   return Object.fromEntries(load.columns.map((column) => [column.figure, value(column)]));
 }
 
-function firstMedian(outcome: Outcome, load: Load): number | undefined {
-  const [first] = load.columns;
-  const value = first === undefined ? Number.NaN : median(valuesOf(outcome, first.figure));
-  return Number.isNaN(value) ? undefined : value;
-}
-
 /** Returns the figure of every round that has it. */
 export function valuesOf(outcome: Outcome, figure: string): number[] {
   return outcome.rounds.flatMap((round) => round?.[figure] ?? []);
@@ -138,14 +132,15 @@ function ratioText(outcome: Outcome, other: Outcome | undefined, figure: string)
 
 function medianText(outcome: Outcome, { figure, digits = 0 }: Column): string {
   const options = { minimumFractionDigits: digits, maximumFractionDigits: digits };
-  return median(valuesOf(outcome, figure)).toLocaleString("en", options);
+  const value = median(valuesOf(outcome, figure));
+  return Number.isNaN(value) ? "-" : value.toLocaleString("en", options);
 }
 
 function cell(outcome: Outcome, column: Column): string {
   const { figure, compared = false } = column;
   const values = valuesOf(outcome, figure);
   const text = medianText(outcome, column);
-  return compared && values.length > 1 ? `${text} ±${spread(values).toFixed(0)}%` : text;
+  return compared && values.length > 1 && text !== "-" ? `${text} ±${spread(values).toFixed(0)}%` : text;
 }
 
 function layOut(rows: readonly (readonly string[])[]): string {

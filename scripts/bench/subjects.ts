@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { binaryOf, compilablePeers } from "./compiled.ts";
 import type { DialectName } from "./generator/dialects.ts";
 import type { Machine } from "./machine.ts";
 import { PEERS, ROOT } from "./paths.ts";
@@ -18,7 +19,7 @@ export interface Subject {
 }
 
 /** Subjects with which the report compares every subject, besides its baseline. */
-export const ALTERNATIVES: readonly string[] = ["socket.io", "peerjs"];
+export const ALTERNATIVES: readonly string[] = ["socket.io", "peerjs", "go"];
 
 /** Returns the subjects whose runtime the machine has. With another checkout, a relay comes before its counterpart. */
 export function subjectsOn(machine: Machine, otherCheckout: string | undefined): Subject[] {
@@ -62,6 +63,7 @@ function peers({ node, bun, deno }: Machine): Subject[] {
       : [peer("deno-serve", [deno, "run", "--no-config", "--no-lock", "--allow-net", "--allow-env", "deno-serve.ts"])]),
     peer("socket.io", [node, "socket-io.js"], "socket.io"),
     peer("peerjs", [node, "peerjs.js"], "peerjs"),
+    ...compilablePeers().map(({ name }) => peer(name, [binaryOf(name)])),
   ];
 }
 

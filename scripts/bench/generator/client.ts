@@ -14,6 +14,16 @@ export interface ClientOptions {
   readonly dialect: Dialect;
   readonly connect: Connect;
   readonly onFailure: OnFailure;
+  /** Counts what happens on the wires. */
+  readonly activity: { events: number };
+  /** What a client that comes back has kept of its former connection. */
+  readonly former?: Former;
+}
+
+/** What a client keeps of a connection that it lost. */
+interface Former {
+  readonly ticket: string | undefined;
+  readonly received: number;
 }
 
 /** Messages that a client receives before it acknowledges them: a small part of the messages that a server keeps. */
@@ -33,21 +43,26 @@ export class Client {
   #wire: Wire | undefined = undefined;
   #handshake = "";
   #isUpgraded = false;
+  #isReady = false;
   #isEnding = false;
   #resolveReady: (() => void) | undefined;
   #row: FrameRow | undefined = undefined;
   #sent = 0;
   /** Count of received messages. Where the dialect numbers messages, it is the latest number. */
-  #received = 0;
+  #received: number;
   #unacknowledged: number;
   /** Payload that `#ask` expects, and the callback that takes the answer. */
   #expected: string | undefined = undefined;
   #resolveAnswer: ((payload: string) => void) | undefined = undefined;
   #beat: ReturnType<typeof setInterval> | undefined = undefined;
+  /** Frame that made this client ready, and its latest answer. Kept only where a ticket is made of them. */
+  #welcome = "";
+  #answer = "";
 
   constructor(options: ClientOptions) {
     this.#options = options;
     this.index = options.index;
+    this.#received = options.former?.received ?? 0;
     // Different start values keep the members of a room from acknowledging all at once.
     this.#unacknowledged = options.index % ACKNOWLEDGE_EVERY;
   }
@@ -55,6 +70,19 @@ export class Client {
   /** Count of sends without an ack; 0 where the dialect has no acks. */
   get unacked(): number {
     return this.#options.dialect.acks === undefined ? 0 : this.#sent - this.#scanner.acks;
+  }
+
+  /** Whether the server has accepted messages from this client. */
+  get isOpen(): boolean {
+    return this.#isReady;
+  }
+
+  /** Whether the server welcomed this client to the session that it had before. */
+  get isResumed(): boolean {
+    const ticket = this.#options.former?.ticket;
+    return (
+      this.#isReady && ticket !== undefined && this.#options.dialect.resuming?.isResumed(this.#welcome, ticket) === true
+    );
   }
 
   /** Connects, and waits until the server accepts messages from this client. */
@@ -93,15 +121,40 @@ export class Client {
     this.#count(this.#room().published(options.from, options.message), undefined);
   }
 
+  /** Sets up the count of messages from `from`. */
+  listenTo(options: { from: number; message: string }): void {
+    this.#count(this.#options.dialect.delivered(options.from, this.index, options.message), undefined);
+  }
+
   /** Sends one message to itself, to make sure of its id. @throws {Error} When another message arrives. */
   async checkId(): Promise<void> {
     const { dialect } = this.#options;
     const message = `is this ${this.index}?`;
     await this.#ask(
       dialect.encode(this.index, this.index, message, undefined),
-      dialect.delivered(this.index, this.index, message),
+      dialect.delivered(this.index, this.index, message, this.#received + 1),
     );
     this.#received++;
+    this.acknowledge();
+  }
+
+  /** Sends a message without an ack, which needs no frames built before. */
+  post(to: number, message: string): void {
+    this.#wire?.write(clientFrame(TEXT, this.#options.dialect.encode(this.index, to, message, undefined)));
+  }
+
+  /** Acknowledges all messages that have arrived, where the dialect has acks. */
+  acknowledge(): void {
+    const { acks } = this.#options.dialect;
+    if (acks === undefined) return;
+    this.#unacknowledged = 0;
+    this.#wire?.write(clientFrame(TEXT, acks.acknowledge(this.#received)));
+  }
+
+  /** Returns a client that comes back after this one has lost its connection. It is not open yet. */
+  successor(): Client {
+    const ticket = this.#options.dialect.resuming?.ticket(this.#welcome, this.#answer);
+    return new Client({ ...this.#options, former: { ticket, received: this.#received } });
   }
 
   /** Joins the room. @throws {Error} When the server gives another answer than expected. */
@@ -149,16 +202,17 @@ export class Client {
 
   /** Makes the scanner count messages like this one, and acks with this count of recipients. */
   #count(firstMessage: string, recipients: number | undefined): void {
-    const { acks } = this.#options.dialect;
-    if (acks === undefined) this.#scanner.messageBytes = firstMessage.length;
-    else this.#scanner.recognise = recogniser(firstMessage, acks.ack(recipients));
+    const { acks, withoutSuffix } = this.#options.dialect;
+    if (acks === undefined && withoutSuffix === undefined) this.#scanner.messageBytes = firstMessage.length;
+    else this.#scanner.recognise = recogniser(firstMessage, acks?.ack(recipients) ?? "");
   }
 
   #onOpen(wire: Wire): void {
+    this.#options.activity.events++;
     this.#wire = wire;
     const { protocol } = this.#options.dialect;
     const lines = [
-      `GET ${this.#options.dialect.target(this.index)} HTTP/1.1`,
+      `GET ${this.#options.dialect.target(this.index, this.#options.former?.ticket)} HTTP/1.1`,
       `Host: 127.0.0.1:${this.#options.port}`,
       "Connection: Upgrade",
       "Upgrade: websocket",
@@ -170,21 +224,14 @@ export class Client {
   }
 
   #onData(chunk: Uint8Array, length: number): void {
+    this.#options.activity.events++;
     const start = this.#isUpgraded ? 0 : this.#readHandshake(chunk, length);
     const messages = this.#scanner.scan(chunk, length, start);
     if (messages === 0) return;
     this.#received += messages;
-    this.#acknowledge(messages);
-    this.onMessages(this, messages);
-  }
-
-  #acknowledge(messages: number): void {
-    const { acks } = this.#options.dialect;
-    if (acks === undefined) return;
     this.#unacknowledged += messages;
-    if (this.#unacknowledged < ACKNOWLEDGE_EVERY) return;
-    this.#unacknowledged = 0;
-    this.#wire?.write(clientFrame(TEXT, acks.acknowledge(this.#received)));
+    if (this.#unacknowledged >= ACKNOWLEDGE_EVERY) this.acknowledge();
+    this.onMessages(this, messages);
   }
 
   /** Reads the answer to the upgrade. @returns Where the frames start in the chunk. */
@@ -205,11 +252,12 @@ export class Client {
 
   #onReady(): void {
     const { heartbeat, acks } = this.#options.dialect;
-    if (acks !== undefined) this.#wire?.write(clientFrame(TEXT, acks.acknowledge(0)));
+    if (acks !== undefined) this.#wire?.write(clientFrame(TEXT, acks.acknowledge(this.#received)));
     if (heartbeat !== undefined) {
       const frame = clientFrame(TEXT, heartbeat.text);
       this.#beat = setInterval(() => this.#wire?.write(frame), heartbeat.everyMs);
     }
+    this.#isReady = true;
     this.#resolveReady?.();
     this.#resolveReady = undefined;
   }
@@ -221,14 +269,21 @@ export class Client {
     }
     if (opcode === PONG) return;
     const text = textOf(payload);
-    if (opcode === TEXT && this.#resolveAnswer !== undefined && text.length === this.#expected?.length) {
-      this.#resolveAnswer(text);
-      this.#resolveAnswer = undefined;
-      return;
+    const { dialect, former } = this.#options;
+    if (opcode === TEXT && this.#resolveAnswer !== undefined) {
+      const answer = dialect.withoutSuffix?.(text) ?? text;
+      if (answer.length === this.#expected?.length) {
+        if (dialect.resuming !== undefined) this.#answer = text;
+        this.#resolveAnswer(answer);
+        this.#resolveAnswer = undefined;
+        return;
+      }
     }
-    const answer = opcode === TEXT ? this.#options.dialect.control(text) : undefined;
-    if (answer?.type === "ready") this.#onReady();
-    else if (answer?.type === "nothing") return;
+    const answer = opcode === TEXT ? dialect.control(text, former?.ticket) : undefined;
+    if (answer?.type === "ready") {
+      if (dialect.resuming !== undefined) this.#welcome = text;
+      this.#onReady();
+    } else if (answer?.type === "nothing") return;
     else if (answer?.type === "send") this.#wire?.write(clientFrame(TEXT, answer.text));
     else this.#fail(`got an unexpected frame, opcode ${opcode}: ${text.slice(0, 200)}`);
   }

@@ -3,6 +3,7 @@ import { cpuMs, machineCpuMs, memoryOf } from "../usage.ts";
 import { openBeside } from "./beside.ts";
 import { Client } from "./client.ts";
 import { type Dialect, type DialectName, dialectOf } from "./dialects.ts";
+import { sleep } from "./pace.ts";
 import type { Connect } from "./wire.ts";
 
 export interface CrowdOptions {
@@ -15,10 +16,19 @@ export interface CrowdOptions {
 
 /** Concurrent upgrades, where the order of the ids doesn't matter. */
 const CONCURRENT = 64;
+const STEP_LIMIT_MS = 10_000;
+const OPEN_LIMIT_MS = 120_000;
+const CHECK_MS = 100;
+
+/** A server is quiet where it uses less than this part of its core for this long. */
+const QUIET = { percent: 10, ms: 500 };
+const MAX_WAITS_FOR_QUIET = 60;
 
 /** All clients of one server, and the measurements of it. */
 export class Crowd {
   readonly pid: number;
+  /** Counts what happens on the wires of all clients. */
+  readonly activity = { events: 0 };
   readonly #options: CrowdOptions;
   readonly #clients: Client[] = [];
   readonly #dialect: Dialect;
@@ -33,6 +43,11 @@ export class Crowd {
     this.pid = options.pid;
   }
 
+  /** Whether the server keeps messages for a client that lost its connection and comes back. */
+  get keepsMail(): boolean {
+    return this.#dialect.resuming !== undefined;
+  }
+
   /** Opens clients one after the other, so that their ids are known, and checks each id. Call it before `openIdle`. */
   async open(count: number): Promise<Client[]> {
     const opened: Client[] = [];
@@ -41,8 +56,33 @@ export class Crowd {
       await this.#orFailure(client.open());
       opened.push(client);
     }
-    for (const client of opened) await this.#orFailure(client.checkId());
+    for (const client of opened) await this.check(client);
     return opened;
+  }
+
+  /** Checks that the client has its id. The server has handled all that the client sent before. */
+  check(client: Client): Promise<void> {
+    return this.#orFailure(client.checkId());
+  }
+
+  /** Drops the connections. @returns The clients that come back for these, in the same order. They are not open yet. */
+  drop(clients: readonly Client[]): Client[] {
+    return clients.map((client) => {
+      client.end();
+      const successor = client.successor();
+      this.#clients[client.index] = successor;
+      return successor;
+    });
+  }
+
+  /** Waits until the server has nothing left to do. @throws {Error} When it has after 30 s. */
+  async untilQuiet(): Promise<void> {
+    for (let waits = 0; waits < MAX_WAITS_FOR_QUIET; waits++) {
+      const before = cpuMs(this.pid);
+      await sleep(QUIET.ms);
+      if (cpuMs(this.pid) - before < (QUIET.ms * QUIET.percent) / 100) return;
+    }
+    throw new Error("The server did not come to rest within 30 s");
   }
 
   /** Joins the clients to one room, one after the other. */
@@ -52,16 +92,29 @@ export class Crowd {
 
   /** Opens clients that only answer the heartbeat, as fast as the server accepts. @returns Connections a second. */
   async openIdle(count: number): Promise<number> {
+    const clients = Array.from({ length: count }, () => this.#add());
     const start = performance.now();
-    let left = count;
-    const worker = async (): Promise<void> => {
-      while (left > 0) {
-        left--;
-        await this.#orFailure(this.#add().open());
-      }
-    };
-    await Promise.all(Array.from({ length: CONCURRENT }, worker));
+    const isOpen = await this.openAll(clients, CONCURRENT, OPEN_LIMIT_MS);
+    if (!isOpen) throw new Error(`The server did not accept ${count} clients within ${OPEN_LIMIT_MS / 1000} s`);
     return count / ((performance.now() - start) / 1000);
+  }
+
+  /**
+   * Opens the clients, this many at a time, as fast as the server accepts.
+   *
+   * @returns Whether all are open; false after `limitMs`.
+   */
+  openAll(clients: readonly Client[], concurrent: number, limitMs: number): Promise<boolean> {
+    let next = 0;
+    const worker = async (): Promise<void> => {
+      for (let client = clients[next++]; client !== undefined; client = clients[next++]) await client.open();
+    };
+    const all = Promise.all(Array.from({ length: concurrent }, worker)).then(() => true);
+    const limit = sleep(limitMs).then(() => {
+      next = clients.length;
+      return false;
+    });
+    return this.#orFailure(Promise.race([all, limit]), Number.POSITIVE_INFINITY);
   }
 
   /** Opens one client, and drops it when the server accepts messages from it. Never ends where the server refuses. */
@@ -132,25 +185,26 @@ export class Crowd {
       dialect: this.#dialect,
       connect,
       index,
+      activity: this.activity,
       onFailure: (failure) => {
         this.#failure ??= failure;
       },
     });
   }
 
-  /** Waits for the step. @throws {Error} When a client fails, or after 10 s. */
-  async #orFailure(step: Promise<void>): Promise<void> {
+  /** Waits for the step. @throws {Error} When a client fails, or after the limit. */
+  async #orFailure<T>(step: Promise<T>, limitMs = STEP_LIMIT_MS): Promise<T> {
     let timer: ReturnType<typeof setInterval> | undefined;
     const failure = new Promise<never>((_resolve, reject) => {
       let waits = 0;
       timer = setInterval(() => {
         waits += 1;
         if (this.#failure !== undefined) reject(new Error(this.#failure));
-        else if (waits > 100) reject(new Error("The server did not answer within 10 s"));
-      }, 100);
+        else if (waits * CHECK_MS > limitMs) reject(new Error(`The server did not answer within ${limitMs / 1000} s`));
+      }, CHECK_MS);
     });
     try {
-      await Promise.race([step, failure]);
+      return await Promise.race([step, failure]);
     } finally {
       clearInterval(timer);
     }

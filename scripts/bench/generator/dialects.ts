@@ -7,24 +7,36 @@ export type Answer =
 
 /** Frames that the generator exchanges with one kind of server. Clients are numbered from 0, in order of connecting. */
 export interface Dialect {
-  /** Returns the request target of a client's upgrade. */
-  target(client: number): string;
+  /** Returns the request target of a client's upgrade. A client that comes back has a ticket. */
+  target(client: number, ticket?: string): string;
   /** Subprotocol that the upgrade offers. */
   readonly protocol?: string;
   /** Whether the server sends the first frame; a client is then ready when `control` says so. */
   readonly greets: boolean;
   /** Returns the payload that sends the message, with the `ackId` where there is one. */
   encode(from: number, to: number, message: string, ackId: number | undefined): string;
-  /** Returns the payload that the receiver gets. Where messages have numbers, it is that of the first message. */
-  delivered(from: number, to: number, message: string): string;
-  /** Returns the reaction to a text frame that is not a message. */
-  control(text: string): Answer;
+  /** Returns the payload that the receiver gets. Where messages have numbers, it has this one; default: 1. */
+  delivered(from: number, to: number, message: string, sequenceId?: number): string;
+  /** Removes what the server appends to each message, in varying length. Absent where it appends nothing. */
+  withoutSuffix?(payload: string): string;
+  /** Returns the reaction to a text frame that is not a message. A client that comes back has a ticket. */
+  control(text: string, ticket?: string): Answer;
   /** Frame that a client sends at intervals so that the server keeps it. Absent where the server pings. */
   readonly heartbeat?: { readonly everyMs: number; readonly text: string };
   /** Absent where a send has no answer and messages have no numbers. */
   readonly acks?: Acks;
   /** Absent where there are no rooms. */
   readonly room?: Room;
+  /** Absent where a client that comes back is a new one to the server. */
+  readonly resuming?: Resuming;
+}
+
+/** How a client that lost its connection goes on with its session, and gets the messages that it missed. */
+export interface Resuming {
+  /** Returns the ticket that the client shows, from the frame that made it ready and its latest message. */
+  ticket(welcome: string, message: string): string;
+  /** Whether this frame welcomes a client with this ticket to the session that it had. */
+  isResumed(welcome: string, ticket: string): boolean;
 }
 
 /** Acks of the server for sends, and of a client for messages. */
@@ -97,12 +109,12 @@ const FIRST_ACK_ID = 10_000_000;
 
 /** `relay.v1.json`. */
 const json: Dialect = {
-  target: () => "/ws",
+  target: (_client, ticket) => (ticket === undefined ? "/ws" : `/ws?resume=${ticket}`),
   protocol: "relay.v1.json",
   greets: true,
   encode: (_from, to, message, ackId) => JSON.stringify({ type: "send", to: String(to + 1), data: message, ackId }),
-  delivered: (from, _to, message) =>
-    JSON.stringify({ type: "message", from: String(from + 1), data: message, sequenceId: 1 }),
+  delivered: (from, _to, message, sequenceId = 1) =>
+    JSON.stringify({ type: "message", from: String(from + 1), data: message, sequenceId }),
   control(frame) {
     if (frame === '{"type":"ping"}') return { type: "send", text: '{"type":"pong"}' };
     if (frame.startsWith('{"type":"welcome"')) return READY;
@@ -119,6 +131,10 @@ const json: Dialect = {
     publish: (message, ackId) => JSON.stringify({ type: "publish", room: "lobby", data: message, ackId }),
     published: (from, message) =>
       JSON.stringify({ type: "message", from: String(from + 1), room: "lobby", data: message, sequenceId: 2 }),
+  },
+  resuming: {
+    ticket: (welcome) => /"resumeToken":"([^"]+)"/.exec(welcome)?.[1] ?? "",
+    isResumed: (welcome) => welcome.includes('"resumed":true,"recovered":true'),
   },
 };
 
@@ -141,6 +157,23 @@ const socketIo: Dialect = {
   },
 };
 
+/** `socketIo` with connection state recovery: the server adds an offset to each message. */
+const socketIoRecovering: Dialect = {
+  ...socketIo,
+  withoutSuffix: (payload) => payload.replace(/,"[^"]+"\]$/, "]"),
+  control: (text, ticket) =>
+    text.startsWith("0{") ? { type: "send", text: `40${ticket ?? ""}` } : socketIo.control(text),
+  resuming: {
+    ticket: (welcome, message) => {
+      const [, pid] = /"pid":"([^"]+)"/.exec(welcome) ?? [];
+      const [, offset] = /,"([^"]+)"\]$/.exec(message) ?? [];
+      return JSON.stringify({ pid, offset });
+    },
+    // The session id is a new one where the server has not recovered the state.
+    isResumed: (welcome, ticket) => welcome.includes(ticket.slice(1, ticket.indexOf(","))),
+  },
+};
+
 /** PeerJS: offers, as its browser library sends them. Ids have the same length, so that all messages have. */
 const peerJs: Dialect = {
   target: (client) => `/peerjs?key=peerjs&id=${peerJsId(client)}&token=t${client}`,
@@ -151,16 +184,23 @@ const peerJs: Dialect = {
   control: (text) => (text === '{"type":"OPEN"}' ? READY : UNEXPECTED),
   // PeerJS's own client sends this every 5 s.
   heartbeat: { everyMs: 5000, text: '{"type":"HEARTBEAT"}' },
+  // A client shows the same id and token again. The server keeps no session, and answers as to a new client.
+  resuming: { ticket: () => "", isResumed: () => true },
 };
 
 function peerJsId(client: number): string {
   return `c${String(client + 1).padStart(6, "0")}`;
 }
 
-const DIALECTS = { plain, bare, text, json, "socket.io": socketIo, peerjs: peerJs } as const satisfies Record<
-  string,
-  Dialect
->;
+const DIALECTS = {
+  plain,
+  bare,
+  text,
+  json,
+  "socket.io": socketIo,
+  "socket.io-recovering": socketIoRecovering,
+  peerjs: peerJs,
+} as const satisfies Record<string, Dialect>;
 
 export type DialectName = keyof typeof DIALECTS;
 

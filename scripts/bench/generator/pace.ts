@@ -19,6 +19,9 @@ export interface Pace {
   readonly seconds: number;
 }
 
+/** Seconds after which an open end counts as a server that never finishes. */
+const MAX_OPEN_SECONDS = 300;
+
 /** Messages in flight at which the server has fallen behind for good. */
 const MAX_IN_FLIGHT = 200_000;
 
@@ -28,6 +31,8 @@ export interface PacedRun {
   readonly latencies: Float64Array;
   /** Delay of each sent message, from its due time to its sending: the generator's own part of the latency. */
   readonly delays: Float64Array;
+  /** Part of the time in which the generator did something, in percent. It spins in the rest. */
+  readonly busyPercent: number;
 }
 
 /**
@@ -39,12 +44,15 @@ export class Pacer {
   readonly #clients: readonly Client[];
   /** Due times of the messages in flight, by receiver. A ring allocates nothing during a run. */
   readonly #due: readonly Ring[];
+  readonly #activity: { readonly events: number };
   #latencies = new Float64Array();
   #arrivals = 0;
   #inFlight = 0;
 
-  constructor(clients: readonly Client[], messageBytes: number) {
+  /** @param activity Counts what happens on all wires of the generator. */
+  constructor(clients: readonly Client[], messageBytes: number, activity: { readonly events: number }) {
     this.#clients = clients;
+    this.#activity = activity;
     this.#due = clients.map(() => new Ring());
     const message = "x".repeat(messageBytes);
     clients.forEach((client, i) => {
@@ -60,16 +68,50 @@ export class Pacer {
 
   /** Sends at this rate. @throws {Error} When the server falls behind by 200,000 messages. */
   async run({ rate, seconds }: Pace): Promise<PacedRun> {
-    const total = Math.floor(rate * seconds);
+    const { delays, busyPercent } = await this.#send(rate, Math.floor(rate * seconds), () => false);
+    return { latencies: this.#latencies.slice(0, this.#arrivals), delays, busyPercent };
+  }
+
+  /**
+   * Sends at this rate until the promise is settled, and waits for the messages in flight: those that were held up
+   * longest count too. @throws {Error} When the server falls behind by 200,000 messages, or the promise is rejected.
+   */
+  async runUntil(end: Promise<unknown>, rate: number): Promise<PacedRun> {
+    let isOver = false;
+    const over = end.finally(() => {
+      isOver = true;
+    });
+    const [{ delays, busyPercent }] = await Promise.all([
+      this.#send(rate, rate * MAX_OPEN_SECONDS, () => isOver),
+      over,
+    ]);
+    await this.settle();
+    return { latencies: this.#latencies.slice(0, this.#arrivals), delays, busyPercent };
+  }
+
+  /** Waits until every message has arrived. @throws {Error} When one has not within 10 s. */
+  settle(): Promise<void> {
+    return untilNone(() => this.#inFlight, "messages");
+  }
+
+  /** Sends this many messages, or fewer when it is over before. */
+  async #send(rate: number, total: number, isOver: () => boolean): Promise<Omit<PacedRun, "latencies">> {
     const delays = new Float64Array(total);
     this.#latencies = new Float64Array(total + this.#inFlight);
     this.#arrivals = 0;
+    const start = performance.now();
+    let sent = 0;
+    let idleMs = 0;
     await new Promise<void>((resolve, reject) => {
       const intervalMs = 1000 / rate;
-      const start = performance.now();
-      let sent = 0;
+      let latestTurn = start;
+      /** Count of events and of sent messages at the latest turn. */
+      let done = this.#activity.events;
       const turn = (): void => {
         const now = performance.now();
+        if (this.#activity.events + sent === done) idleMs += now - latestTurn;
+        latestTurn = now;
+        done = this.#activity.events + sent;
         for (; sent < total && start + sent * intervalMs <= now; sent++) {
           const i = sent % this.#clients.length;
           const due = start + sent * intervalMs;
@@ -78,7 +120,7 @@ export class Pacer {
           delays[sent] = performance.now() - due;
           this.#inFlight++;
         }
-        if (sent >= total) resolve();
+        if (sent >= total || isOver()) resolve();
         else if (this.#inFlight > MAX_IN_FLIGHT)
           reject(new Error(`The server does not keep up with ${Math.round(rate)} messages/s`));
         // A timer would fire too late and too rarely; the generator may keep its core busy.
@@ -86,12 +128,7 @@ export class Pacer {
       };
       turn();
     });
-    return { latencies: this.#latencies.slice(0, this.#arrivals), delays };
-  }
-
-  /** Waits until every message has arrived. @throws {Error} When one has not within 10 s. */
-  settle(): Promise<void> {
-    return untilNone(() => this.#inFlight, "messages");
+    return { delays: delays.slice(0, sent), busyPercent: 100 * (1 - idleMs / (performance.now() - start)) };
   }
 
   #onArrival(due: Ring, messages: number): void {

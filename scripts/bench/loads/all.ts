@@ -15,6 +15,7 @@ import {
 } from "./ping-pong.ts";
 import { publish } from "./publish.ts";
 import { scale100, scale1000, scale10000 } from "./scale.ts";
+import { storm } from "./storm.ts";
 
 /** All loads, in the order of the report. A new load is a file of its own and a name here. */
 export const LOADS: readonly Load[] = [
@@ -33,6 +34,7 @@ export const LOADS: readonly Load[] = [
   fanIn,
   idle,
   connect,
+  storm,
   latencyAlone,
   latencyBesideIdle,
   scale100,

@@ -2,7 +2,7 @@ import { sleep, untilNone } from "../generator/pace.ts";
 import type { Load } from "./load.ts";
 
 /** Fewer than the 511 connections that may wait for Node to accept them. */
-const CONCURRENT = 256;
+export const CONCURRENT = 256;
 const WARM_UP_SECONDS = 3;
 
 /**

@@ -32,7 +32,7 @@ function latency(name: string, idleConnections: number): Load {
       await pingPong.run(WARM_UP_SECONDS);
       const { messagesPerSecond = 0 } = await pingPong.run(1);
       if (idleConnections > 0) await crowd.openIdleBeside(idleConnections);
-      const pacer = new Pacer(clients, MESSAGE_BYTES);
+      const pacer = new Pacer(clients, MESSAGE_BYTES, crowd.activity);
       // Paced messages cost more than ping-pong. Measure how busy the server is at half of the ping-pong rate.
       let saturatingRate = messagesPerSecond / 2;
       await pacer.run({ rate: saturatingRate, seconds: 1 });

@@ -14,7 +14,7 @@ function scale(name: string, connections: number): Load {
     columns: PACED_COLUMNS,
     needsFiles: connections >= 10_000,
     async prepare(crowd) {
-      const pacer = new Pacer(await crowd.open(connections), MESSAGE_BYTES);
+      const pacer = new Pacer(await crowd.open(connections), MESSAGE_BYTES, crowd.activity);
       await pacer.run({ rate: MESSAGES_PER_SECOND, seconds: WARM_UP_SECONDS });
       await pacer.settle();
       return {

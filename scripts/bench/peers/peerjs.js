@@ -9,6 +9,8 @@ PeerServer(
     alive_timeout: 15_000,
     // The default is 5,000.
     concurrent_limit: 20_000,
+    // Messages wait for an absent client as long as at the relay, where the load says for how long.
+    expire_timeout: Number(process.env.RELAY_RESUME_MS ?? 5000),
   },
   (server) => {
     console.log(`listening on http://127.0.0.1:${server.address().port}`);

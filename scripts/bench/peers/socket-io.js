@@ -1,6 +1,7 @@
 import { createServer } from "node:http";
 import { Server } from "socket.io";
 
+const { RELAY_RESUME_MS } = process.env;
 const server = createServer();
 const io = new Server(server, {
   transports: ["websocket"],
@@ -10,6 +11,10 @@ const io = new Server(server, {
   pingTimeout: 10_000,
   // The default is 1 MB, less than the largest messages of the benchmark.
   maxHttpBufferSize: 2_000_000,
+  // With it, each message has an offset more, so only where clients come back.
+  ...(RELAY_RESUME_MS === undefined
+    ? {}
+    : { connectionStateRecovery: { maxDisconnectionDuration: Number(RELAY_RESUME_MS) } }),
 });
 
 io.on("connection", (socket) => {

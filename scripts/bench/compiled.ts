@@ -11,7 +11,7 @@ export interface CompiledPeer {
   readonly compiler: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** Folder of the library that it needs. */
+  /** Folder or header of the library that it needs. */
   readonly library?: string;
   /** Command that installs compiler and library on Debian. */
   readonly install: string;
@@ -28,6 +28,13 @@ const COMPILED_PEERS: readonly CompiledPeer[] = [
     env: { GO111MODULE: "off", GOPATH: GO_PATH },
     library: `${GO_PATH}/src/github.com/gorilla/websocket`,
     install: "apt-get install golang-go golang-github-gorilla-websocket-dev",
+  },
+  {
+    name: "c",
+    compiler: "gcc",
+    args: ["-O2", "-Wall", "-Werror", "-o", binaryOf("c"), "relay.c"],
+    library: "/usr/include/unistd.h",
+    install: "apt-get install gcc libc6-dev",
   },
 ];
 

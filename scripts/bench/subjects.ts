@@ -19,7 +19,7 @@ export interface Subject {
 }
 
 /** Subjects with which the report compares every subject, besides its baseline. */
-export const ALTERNATIVES: readonly string[] = ["socket.io", "peerjs", "go"];
+export const ALTERNATIVES: readonly string[] = ["socket.io", "peerjs", "go", "c"];
 
 /** Returns the subjects whose runtime the machine has. With another checkout, a relay comes before its counterpart. */
 export function subjectsOn(machine: Machine, otherCheckout: string | undefined): Subject[] {

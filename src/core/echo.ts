@@ -25,7 +25,12 @@ export class Echo implements LinkOwner {
     this.#observer = observer;
     this.rate = Rate.of(context.limits);
     this.link = new Link(connection, context, this, place);
-    observer.connected?.("echo", { address: client?.address, origin: client?.origin, protocol: "echo" });
+    observer.connected?.("echo", {
+      address: client?.address,
+      origin: client?.origin,
+      protocol: "echo",
+      handshakeMs: client?.requestedAt === undefined ? undefined : performance.now() - client.requestedAt,
+    });
   }
 
   onFrame(frame: Frame): void {

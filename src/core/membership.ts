@@ -9,10 +9,12 @@ import { badId, forbidden, notGranted, notInRoom, notMember, overloaded, rateLim
 import { isId } from "./protocol/id.ts";
 import { owned } from "./protocol/owned.ts";
 import { type Command, failed, type Outcome } from "./protocol/protocol.ts";
+import type { RelayObserver } from "./session/observer.ts";
 import type { Session } from "./session/session.ts";
 
 export interface MembershipParts {
   readonly hooks: Hooks;
+  readonly observer: RelayObserver;
   readonly registry: Registry;
   readonly rooms: Rooms;
   readonly watchers: Watchers;
@@ -94,7 +96,7 @@ export class Membership {
 
   /** Puts a session into a room, and announces that to the other members. */
   #enter(session: Session, room: string): Outcome {
-    const { rooms, limits, presence, hooks } = this.#parts;
+    const { rooms, limits, presence, hooks, observer } = this.#parts;
     if (session.rooms.size >= limits.maxRoomsPerSession) {
       return failed(forbidden(room, `a session is in ${limits.maxRoomsPerSession} rooms at most`));
     }
@@ -102,16 +104,22 @@ export class Membership {
     if (!session.rooms.makeRoomFor(room, session.waitingSince)) return failed(overloaded(room));
     session.rooms.add(rooms.join(room, session));
     presence.announce(session, room, "joined");
+    if (rooms.members(room).size === 1) observer.occupied?.(room, session.id);
     hooks.onJoin(session, room);
     return DONE;
   }
 
   /** Takes a session out of a room, and announces that to the other members. */
   #leave(session: Session, room: string): void {
-    const { rooms, presence, hooks } = this.#parts;
-    rooms.leave(room, session);
     session.forgetRoom(room);
+    this.#announceLeave(session, room);
+  }
+
+  #announceLeave(session: Session, room: string): void {
+    const { rooms, presence, hooks, observer } = this.#parts;
+    rooms.leave(room, session);
     presence.announce(session, room, "left");
+    if (rooms.members(room).size === 0) observer.emptied?.(room, session.id);
     hooks.onLeave(session, room);
   }
 
@@ -182,11 +190,9 @@ export class Membership {
    * @param wasAway Whether it had no connection before, so that the watchers of its id know that it is offline.
    */
   removeEnded(session: Session, wasAway: boolean): void {
-    const { presence, hooks } = this.#parts;
+    const { presence } = this.#parts;
     for (const room of session.roomNames) {
-      this.#parts.rooms.leave(room, session);
-      presence.announce(session, room, "left");
-      hooks.onLeave(session, room);
+      this.#announceLeave(session, room);
     }
     if (!wasAway) presence.announce(session, undefined, "offline");
     if (!session.isNamed) presence.forget(session.id);

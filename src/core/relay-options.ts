@@ -63,6 +63,8 @@ export interface ClientOrigin {
   readonly address?: string | undefined;
   /** The header `Origin` of its request. */
   readonly origin?: string | undefined;
+  /** Time at which its request came, by `performance.now()`. */
+  readonly requestedAt?: number | undefined;
 }
 
 /** Content of a client's handshake, and what the app decided about the client. */
@@ -78,6 +80,6 @@ export interface Handshake extends Lease {
    * not take the session from a later one.
    */
   readonly attempt?: number | undefined;
-  /** Origin of the client. Only the observer uses it. */
+  /** Origin of the client. */
   readonly client?: ClientOrigin | undefined;
 }

@@ -118,6 +118,11 @@ export class Relay implements ServerApi {
     return this.#sessions.holdings;
   }
 
+  /** Counts a handshake that the entry refused, for `stats`. @param code Code of the refusal; docs/protocol.md lists them. */
+  countRefusal(code: string): void {
+    this.#server.countRefusal(code);
+  }
+
   /**
    * Takes a place for a connection, before its handshake is answered. The place counts against `maxConnections`. The
    * caller must release it, or pass it to `open` or `openEcho`; the relay then releases it when the socket is gone.

@@ -156,6 +156,13 @@ export interface RelayStats {
   readonly limits: Limits;
   /** Counts by the protocol of the client that sent or received, and of what the server sent. */
   readonly messages: Readonly<Record<ProtocolName | "server", Counts>>;
+  /**
+   * Ends of sessions' connections by close code, of the codes that came: 1006 without a close frame, `other` for codes
+   * that neither RFC 6455 nor docs/protocol.md has.
+   */
+  readonly closes: Readonly<Record<string, number>>;
+  /** Refused handshakes by the code of the refusal, such as `unauthorized`, of the codes that came. */
+  readonly refusals: Readonly<Record<string, number>>;
 }
 
 /** Counts of messages and frames, all from 0 when the relay is made. */
@@ -164,6 +171,8 @@ export interface Counts {
   readonly delivered: number;
   /** Sends whose message waits in the receiver's mailbox. */
   readonly queued: number;
+  /** Publishes; part of `delivered`. */
+  readonly publishes: number;
   /** Sessions that the publishes reached: the sum of their `recipients`. */
   readonly recipients: number;
   /** Frames, or commands of the server, that failed, by the code of the error. */

@@ -29,7 +29,7 @@ import type {
   SessionPage,
   SessionQuery,
 } from "./server-api.ts";
-import { MessageCounts } from "./session/counters.ts";
+import { type CloseCounts, MessageCounts } from "./session/counters.ts";
 import type { Session } from "./session/session.ts";
 import { sessionInfo } from "./session-info.ts";
 
@@ -41,6 +41,7 @@ export interface ServerParts {
   readonly links: Links;
   /** Counts of the clients, by protocol. */
   readonly counts: ReadonlyMap<ProtocolName, MessageCounts>;
+  readonly closes: CloseCounts;
   /** Returns the relay's uptime at a time by `performance.now()`, in milliseconds. */
   uptimeOf(time: number): number;
   holdings(): Holdings;
@@ -59,9 +60,15 @@ const DISCONNECT_KINDS = { code: "number", reason: "string", final: "boolean" } 
 export class ServerCommands implements ServerApi {
   readonly #parts: ServerParts;
   readonly #counts = new MessageCounts();
+  readonly #refusals = new Map<string, number>();
 
   constructor(parts: ServerParts) {
     this.#parts = parts;
+  }
+
+  /** Counts a handshake that was refused. @param code One of the codes of refusals. */
+  countRefusal(code: string): void {
+    this.#refusals.set(code, (this.#refusals.get(code) ?? 0) + 1);
   }
 
   async send(id: string, data: unknown): Promise<SendResult> {
@@ -143,7 +150,7 @@ export class ServerCommands implements ServerApi {
 
   async stats(): Promise<RelayStats> {
     await afterThisCall();
-    const { registry, away, links, counts, uptimeOf, holdings } = this.#parts;
+    const { registry, away, links, counts, closes, uptimeOf, holdings } = this.#parts;
     const sessions = fromNames(counts.keys(), () => 0);
     for (const { protocol } of registry) sessions[protocol.name ?? "plain"]++;
     return {
@@ -156,6 +163,8 @@ export class ServerCommands implements ServerApi {
         ...fromNames(counts.keys(), (name) => copyCounts(counts.get(name) ?? this.#counts)),
         server: copyCounts(this.#counts),
       },
+      closes: closes.toRecord(),
+      refusals: Object.fromEntries(this.#refusals),
     };
   }
 

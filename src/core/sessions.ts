@@ -22,7 +22,7 @@ import { Router } from "./router.ts";
 import type { Holdings } from "./server-api.ts";
 import { ServerCommands } from "./server-commands.ts";
 import { CatchUps } from "./session/catch-up.ts";
-import { MessageCounts } from "./session/counters.ts";
+import { CloseCounts, MessageCounts } from "./session/counters.ts";
 import type { RelayObserver } from "./session/observer.ts";
 import { Session, type SessionContext } from "./session/session.ts";
 
@@ -49,6 +49,7 @@ export class Sessions implements SessionContext {
   /** Carries out the commands of the server's code. */
   readonly server: ServerCommands;
   readonly #startedAt = performance.now();
+  readonly closes = new CloseCounts();
   readonly #counts = new Map<ProtocolName, MessageCounts>();
   readonly #heartbeatMs: number;
   readonly #hooks: Hooks;
@@ -82,6 +83,7 @@ export class Sessions implements SessionContext {
     this.#membership = new Membership({
       ...parts,
       hooks: this.#hooks,
+      observer,
       watchers: this.#watchers,
       presence: this.#presence,
       limits,
@@ -94,6 +96,7 @@ export class Sessions implements SessionContext {
       away: this.#away,
       links,
       counts: this.#counts,
+      closes: this.closes,
       uptimeOf: (time) => time - this.#startedAt,
       holdings: () => this.holdings,
     });
@@ -211,6 +214,7 @@ export class Sessions implements SessionContext {
       address: client?.address,
       origin: client?.origin,
       protocol: protocol.name ?? "plain",
+      handshakeMs: client?.requestedAt === undefined ? undefined : performance.now() - client.requestedAt,
     });
     const resumeToken = session.canResume ? this.#tokens.issue(session, reclaimed) : "";
     const isRecovered = !session.hasUnseenLoss && (resume === undefined || isTokenOfOld);
@@ -242,7 +246,7 @@ export class Sessions implements SessionContext {
     const wasAway = this.#away.remove(session);
     session.address = ownedAddress(handshake);
     const link = session.attach(connection, handshake, place);
-    this.observer.resumed?.(session.id);
+    this.observer.resumed?.(session.id, wasAway);
     const resumeToken = this.#tokens.replaceOnResume(session, token);
     this.#welcome(session, { resumeToken, resumed: true, recovered: !session.hasUnseenLoss });
     const leftRooms = this.#membership.leaveUngranted(session);

@@ -141,7 +141,7 @@ export class Upgrader {
     const origin = request.header("origin");
     const peer = request.peerAddress();
     const headers = { get: (name: string) => request.header(name) ?? null };
-    return { address: clientAddress(peer, headers, this.#trusted), origin };
+    return { address: clientAddress(peer, headers, this.#trusted), origin, requestedAt: performance.now() };
   }
 
   /** Returns the key by which the client's connections are counted. */
@@ -186,7 +186,9 @@ export class Upgrader {
     return undefined;
   }
 
-  #report(request: UpgradeRequest, { status, code, message }: Refusal, { address, origin }: ClientOrigin): void {
+  #report(request: UpgradeRequest, { status, code, message }: Refusal, client: ClientOrigin): void {
+    const { address, origin, requestedAt = 0 } = client;
+    this.#relay.countRefusal(code);
     this.#observer.refused?.({
       address,
       origin: origin && shorten(origin, REPORTED_CHARACTERS),
@@ -194,6 +196,7 @@ export class Upgrader {
       status,
       code,
       message: shorten(message, REPORTED_CHARACTERS),
+      handshakeMs: performance.now() - requestedAt,
     });
   }
 

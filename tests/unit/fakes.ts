@@ -12,7 +12,7 @@ import type { Protocol } from "../../src/core/protocol/protocol.ts";
 import { Relay } from "../../src/core/relay.ts";
 import type { Handshake, RelayOptions } from "../../src/core/relay-options.ts";
 import { CatchUps } from "../../src/core/session/catch-up.ts";
-import { MessageCounts } from "../../src/core/session/counters.ts";
+import { CloseCounts, MessageCounts } from "../../src/core/session/counters.ts";
 import { Session } from "../../src/core/session/session.ts";
 
 /** Length of one beat in these tests. */
@@ -168,6 +168,7 @@ export function fakeSession(id: string, protocol: Protocol = plain): Session {
     observer: {},
     router: { route: () => {}, weigh: () => 1 },
     uptimeMs: 0,
+    closes: new CloseCounts(),
     countsOf: () => new MessageCounts(),
     onBeat: () => {},
     onAway: () => {},

@@ -9,6 +9,8 @@ export interface ConnectionDetails {
   readonly origin: string | undefined;
   /** `relay.v1.json`, `relay.v1.json-bytes`, `relay.v1.text`, `plain` or `echo`. */
   readonly protocol: string;
+  /** Time from the request to the open socket, in milliseconds; absent if the entry does not report it. */
+  readonly handshakeMs?: number | undefined;
 }
 
 /** A handshake that was refused. Each text has at most 200 characters. */
@@ -25,6 +27,8 @@ export interface RefusedConnection {
   readonly code: string;
   /** The sentence that the client received. */
   readonly message: string;
+  /** Time from the request to its refusal, in milliseconds. */
+  readonly handshakeMs: number;
 }
 
 /**
@@ -47,10 +51,14 @@ export interface RelayObserver {
   missed?(id: string, misses: number): void;
   /** The session lost its connection, and may be resumed. */
   away?(id: string, ending: Ending): void;
-  /** The session was resumed over another connection. */
-  resumed?(id: string): void;
+  /** The session was resumed over another connection. `wasAway`: it had none. */
+  resumed?(id: string, wasAway: boolean): void;
   /** The session ended, or the connection of the echo. */
   left?(id: string, ending: Ending): void;
+  /** The room has its first member, which is the session. */
+  occupied?(room: string, id: string): void;
+  /** The room has no members any more. The session was the last one. */
+  emptied?(room: string, id: string): void;
   /** The relay threw an error, or a hook, `authorize` or another member of the observer did. */
   failed?(id: string, error: unknown): void;
 }
@@ -65,6 +73,8 @@ export const OBSERVER_KINDS = {
   away: "function",
   resumed: "function",
   left: "function",
+  occupied: "function",
+  emptied: "function",
   failed: "function",
 } as const satisfies Record<keyof RelayObserver, "function">;
 
@@ -102,6 +112,8 @@ export function guardObserver(observer: RelayObserver = {}): GuardedObserver {
     away: guard(observer.away),
     resumed: guard(observer.resumed),
     left: guard(observer.left),
+    occupied: guard(observer.occupied),
+    emptied: guard(observer.emptied),
     failed,
     ...(observer.received && { received: observer.received.bind(observer) }),
     ...(observer.sent && { sent: observer.sent.bind(observer) }),

@@ -19,7 +19,7 @@ import {
 import { Account } from "./account.ts";
 import { AckMemory } from "./ack-memory.ts";
 import { CatchUp, type CatchUps } from "./catch-up.ts";
-import type { MessageCounts } from "./counters.ts";
+import type { CloseCounts, MessageCounts } from "./counters.ts";
 import { type Grant, isGranted, type Lease } from "./grant.ts";
 import { Mailbox } from "./mailbox.ts";
 import { Names } from "./names.ts";
@@ -45,6 +45,7 @@ export interface SessionContext {
   readonly router: CommandRouter;
   /** Time since the relay was made, in whole milliseconds. */
   readonly uptimeMs: number;
+  readonly closes: CloseCounts;
   /** Returns the counts of the protocol's clients. */
   countsOf(protocol: Protocol): MessageCounts;
   /** Called at least once a beat while the session has a connection. */
@@ -490,6 +491,7 @@ export class Session implements LinkOwner {
   }
 
   onEnd(ending: Ending, link: object): void {
+    this.#context.closes.count(ending.code);
     if (link !== this.#link) return;
     this.#link = undefined;
     this.#stopCatchUp();

@@ -123,5 +123,7 @@ export const stats = z
     messages: z
       .record(z.string(), z.record(z.string(), z.union([z.number(), counts])))
       .meta({ description: "Counts by protocol, and of the server" }),
+    closes: counts.meta({ description: "Ends of connections by close code" }),
+    refusals: counts.meta({ description: "Refused handshakes by code" }),
   })
   .meta({ id: "Stats" });

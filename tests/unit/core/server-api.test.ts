@@ -369,3 +369,40 @@ test("the stats count messages by protocol and outcome, from clients and from th
   expect(messages["relay.v1.json"]).toMatchObject({ delivered: 1, queued: 0, recipients: 1 });
   expect(messages.server).toMatchObject({ delivered: 2, recipients: 1, receivedBytes: 5 });
 });
+
+test("the stats count the ends of connections by code, with one entry for all codes that are not the relay's", async () => {
+  const { relay, connect, connectJson, resume } = startJsonRelay();
+  connect().leaves();
+  for (const code of [3000, 3001, 4999]) connect().link.onSocketGone(code, "");
+  const one = connectJson();
+  resume(one).vanishes();
+  one.link.onSocketGone(4500, "");
+  connect();
+  await relay.disconnect("6");
+  relay.countRefusal("full");
+  const { closes, refusals } = await relay.stats();
+  expect(closes).toEqual({ 1000: 1, other: 3, 4500: 1, 1006: 1, 4505: 1 });
+  expect(refusals).toEqual({ full: 1 });
+});
+
+test("the observer is told when a room gets its first member, and when its last one leaves", async () => {
+  const events: string[] = [];
+  const { relay, connectJson } = startJsonRelay({
+    observer: {
+      occupied: (room, id) => events.push(`${id} occupied ${room}`),
+      emptied: (room, id) => events.push(`${id} emptied ${room}`),
+      resumed: (id, wasAway) => events.push(`${id} resumed ${wasAway}`),
+    },
+  });
+  const [one, two] = [connectJson(), connectJson()];
+  for (const client of [one, two]) client.asks({ type: "join", room: "lobby" });
+  await relay.leave("1", "lobby");
+  two.asks({ type: "leave", room: "lobby" });
+  expect(events.splice(0)).toEqual(["1 occupied lobby", "2 emptied lobby"]);
+  await relay.join("1", "lobby");
+  one.leaves();
+  const again = connectJson({ resume: two.welcome.resumeToken });
+  again.vanishes();
+  connectJson({ resume: again.welcome.resumeToken });
+  expect(events).toEqual(["1 occupied lobby", "1 emptied lobby", "2 resumed false", "2 resumed true"]);
+});

@@ -136,17 +136,17 @@ describe("the observer gets a refused connection", () => {
   });
 });
 
-test("the observer gets a connection's address, origin and protocol", async () => {
+test("the observer gets a connection's address, origin and protocol, and the time of its handshake", async () => {
   const told: unknown[] = [];
   const { ask, nextUpgrade } = startUpgrader({ observer: { connected: (id, details) => told.push([id, details]) } });
   await ask("/ws", { Origin: "https://example.org", "Sec-WebSocket-Protocol": "relay.v1.text" });
   await ask("/ws");
   await ask("/echo");
   for (let times = 0; times < 3; times++) nextUpgrade().open();
-  const address = "192.0.2.1";
+  const client = { address: "192.0.2.1", origin: undefined, handshakeMs: expect.any(Number) };
   expect(told).toEqual([
-    ["1", { address, origin: "https://example.org", protocol: "relay.v1.text" }],
-    ["2", { address, origin: undefined, protocol: "plain" }],
-    ["echo", { address, origin: undefined, protocol: "echo" }],
+    ["1", { ...client, origin: "https://example.org", protocol: "relay.v1.text" }],
+    ["2", { ...client, protocol: "plain" }],
+    ["echo", { ...client, protocol: "echo" }],
   ]);
 });

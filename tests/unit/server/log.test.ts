@@ -11,6 +11,7 @@ const REFUSED = {
   origin: "https://example.org",
   path: "/ws",
   status: 503,
+  handshakeMs: 1,
   code: "full",
   message: "Cannot: no place",
 };
@@ -32,7 +33,7 @@ describe("as JSON lines", () => {
     observer.beat?.("7");
     observer.missed?.("7", 2);
     observer.away?.("7", { by: "client", code: 1006, reason: "", mayReturn: true });
-    observer.resumed?.("7");
+    observer.resumed?.("7", true);
     observer.left?.("7", { by: "heartbeat", code: 1006, reason: "3 beats missed", mayReturn: true });
     observer.failed?.("7", new Error("a defect"));
     expect(entries()).toMatchObject([
@@ -43,7 +44,14 @@ describe("as JSON lines", () => {
         protocol: "plain",
         message: expect.stringContaining("connected"),
       },
-      { level: "INFO", address: "192.0.2.1", status: 503, code: "full", reason: "Cannot: no place", path: "/ws" },
+      {
+        level: "INFO",
+        address: "192.0.2.1",
+        status: 503,
+        code: "full",
+        reason: "Cannot: no place",
+        path: "/ws",
+      },
       { level: "DEBUG", id: "7", bytes: 4, binary: false, content: "8:hi" },
       { level: "DEBUG", id: "8", bytes: 2, binary: true, content: "hi" },
       { level: "DEBUG", id: "7", message: expect.stringContaining("heartbeat ok") },

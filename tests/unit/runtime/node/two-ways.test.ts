@@ -22,8 +22,10 @@ async function serve(way: (typeof WAYS)[number], options: RuntimeOptions) {
     closeTimeoutMs: 50,
     ...options,
     observer: {
-      connected: (id: string, details: ConnectionDetails) => void events.push({ id, ...details }),
-      refused: (refused: RefusedConnection) => void events.push(refused),
+      connected: (id: string, { handshakeMs, ...details }: ConnectionDetails) =>
+        void events.push({ id, hasTime: handshakeMs !== undefined, ...details }),
+      refused: ({ handshakeMs, ...refused }: RefusedConnection) =>
+        void events.push({ hasTime: handshakeMs >= 0, ...refused }),
       failed: (id: string, error: unknown) => void events.push({ id, error: String(error) }),
     },
   });

@@ -23,6 +23,7 @@ import type { Holdings } from "./server-api.ts";
 import { ServerCommands } from "./server-commands.ts";
 import { CatchUps } from "./session/catch-up.ts";
 import { CloseCounts, MessageCounts } from "./session/counters.ts";
+import { FrameTimer } from "./session/frame-timer.ts";
 import type { RelayObserver } from "./session/observer.ts";
 import { Session, type SessionContext } from "./session/session.ts";
 
@@ -50,6 +51,7 @@ export class Sessions implements SessionContext {
   readonly server: ServerCommands;
   readonly #startedAt = performance.now();
   readonly closes = new CloseCounts();
+  readonly frameTimer: FrameTimer | undefined;
   readonly #counts = new Map<ProtocolName, MessageCounts>();
   readonly #heartbeatMs: number;
   readonly #hooks: Hooks;
@@ -68,6 +70,8 @@ export class Sessions implements SessionContext {
     this.links = links;
     this.resumeMs = resumeMs;
     this.observer = observer;
+    const { handled } = observer;
+    this.frameTimer = handled && new FrameTimer(handled);
     this.#heartbeatMs = heartbeatMs;
     this.#hooks = new Hooks(hooks, limits.maxMessageBytes);
     this.#tokens = new ResumeTokens(signer);

@@ -169,6 +169,7 @@ export function fakeSession(id: string, protocol: Protocol = plain): Session {
     router: { route: () => {}, weigh: () => 1 },
     uptimeMs: 0,
     closes: new CloseCounts(),
+    frameTimer: undefined,
     countsOf: () => new MessageCounts(),
     onBeat: () => {},
     onAway: () => {},

@@ -43,6 +43,11 @@ export interface RelayObserver {
   refused?(refused: RefusedConnection): void;
   /** The client sent a frame. */
   received?(id: string, frame: Frame): void;
+  /**
+   * The relay has handled a frame of a client: decoded it, and queued what it causes for writing. Called for one frame
+   * in 256; a frame that failed by an exception is left out.
+   */
+  handled?(durationMs: number): void;
   /** The relay sends a message to the client. */
   sent?(id: string, frame: Frame): void;
   /** The client answered a ping. */
@@ -67,6 +72,7 @@ export const OBSERVER_KINDS = {
   connected: "function",
   refused: "function",
   received: "function",
+  handled: "function",
   sent: "function",
   beat: "function",
   missed: "function",
@@ -115,6 +121,7 @@ export function guardObserver(observer: RelayObserver = {}): GuardedObserver {
     occupied: guard(observer.occupied),
     emptied: guard(observer.emptied),
     failed,
+    ...(observer.handled && { handled: guard(observer.handled) }),
     ...(observer.received && { received: observer.received.bind(observer) }),
     ...(observer.sent && { sent: observer.sent.bind(observer) }),
   };

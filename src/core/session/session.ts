@@ -20,6 +20,7 @@ import { Account } from "./account.ts";
 import { AckMemory } from "./ack-memory.ts";
 import { CatchUp, type CatchUps } from "./catch-up.ts";
 import type { CloseCounts, MessageCounts } from "./counters.ts";
+import type { FrameTimer } from "./frame-timer.ts";
 import { type Grant, isGranted, type Lease } from "./grant.ts";
 import { Mailbox } from "./mailbox.ts";
 import { Names } from "./names.ts";
@@ -46,6 +47,8 @@ export interface SessionContext {
   /** Time since the relay was made, in whole milliseconds. */
   readonly uptimeMs: number;
   readonly closes: CloseCounts;
+  /** Times some of the frames; absent if nobody wants to know. */
+  readonly frameTimer: FrameTimer | undefined;
   /** Returns the counts of the protocol's clients. */
   countsOf(protocol: Protocol): MessageCounts;
   /** Called at least once a beat while the session has a connection. */
@@ -443,6 +446,12 @@ export class Session implements LinkOwner {
   }
 
   onFrame(frame: Frame): void {
+    const { frameTimer } = this.#context;
+    if (frameTimer?.isDue() === true) frameTimer.time(() => this.#handle(frame));
+    else this.#handle(frame);
+  }
+
+  #handle(frame: Frame): void {
     this.#counts.receivedBytes += frame.size;
     this.#context.observer.received?.(this.id, frame);
     const command = this.protocol.decode(frame);

@@ -406,3 +406,21 @@ test("the observer is told when a room gets its first member, and when its last 
   connectJson({ resume: again.welcome.resumeToken });
   expect(events).toEqual(["1 occupied lobby", "1 emptied lobby", "2 resumed false", "2 resumed true"]);
 });
+
+test("the observer is told how long the relay took for one frame in 256", () => {
+  const durations: number[] = [];
+  const { connect } = startJsonRelay({
+    observer: {
+      handled: (durationMs) => durations.push(durationMs),
+      received: (_id, { payload }) => {
+        if (payload === "slow") vi.advanceTimersByTime(7);
+      },
+    },
+  });
+  const one = connect();
+  for (let frame = 1; frame < 256; frame++) one.says("1:hi");
+  expect(durations).toEqual([]);
+  one.says("slow");
+  for (let frame = 1; frame < 256; frame++) one.says("1:hi");
+  expect(durations).toEqual([7]);
+});

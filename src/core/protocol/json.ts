@@ -12,7 +12,7 @@ import type { Command, Outcome, Protocol, RelayEvent } from "./protocol.ts";
 export function decodeText(frame: Frame): Command {
   if (frame.binary) return undecodable("relay.v1.json takes text frames");
   const text = toText(frame.payload);
-  return readUsualSend(text) ?? decodeAny(text);
+  return readUsualSend(text) ?? readUsualSequenceAck(text) ?? decodeAny(text);
 }
 
 /**
@@ -39,6 +39,14 @@ function readUsualSend(text: string): Command | undefined {
   const ackId = fields[4];
   const message = rest === undefined ? new Message(data, "text", true) : new Message(data + rest, "text");
   return { type: "send", to, message, ackId: ackId === undefined ? ackId : Number(ackId) };
+}
+
+/** Matches a `sequenceAck`, as every client that receives messages sends it. What matches satisfies the schema. */
+const USUAL_SEQUENCE_ACK = /^\{"type":"sequenceAck","sequenceId":(0|[1-9]\d{0,14})\}$/;
+
+function readUsualSequenceAck(text: string): Command | undefined {
+  const fields = USUAL_SEQUENCE_ACK.exec(text);
+  return fields === null ? undefined : { type: "sequenceAck", sequenceId: Number(fields[1]) };
 }
 
 /**

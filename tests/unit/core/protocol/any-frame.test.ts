@@ -178,3 +178,21 @@ describe("a send of relay.v1.json reads the same however it is spelled", () => {
     );
   });
 });
+
+test("a sequenceAck of relay.v1.json reads the same with white space before it, as no client writes it, or without", () => {
+  const number = fc.oneof(
+    fc.maxSafeNat().map(String),
+    fc.constantFrom("0", "-0", "00", "07", "-1", "1.0", "1e3", "1e999", "null", '"1"', "9007199254740992"),
+  );
+  const rest = fc.constantFrom("", "", "", ',"sequenceId":2', ',"ackId":1', ',"type":"ping"', " ");
+  const usual = fc.tuple(number, rest).map(([id, more]) => `{"type":"sequenceAck","sequenceId":${id}${more}}`);
+  fc.assert(
+    fc.property(fc.oneof(usual, mutated(usual)), (spelled) => {
+      const frame = Buffer.from(spelled).toString();
+      const expected = json.decode(new Frame(` ${frame}`, false));
+      expect(json.decode(new Frame(frame, false))).toEqual(expected);
+      expect(json.decode(new Frame(Buffer.from(frame), false))).toEqual(expected);
+    }),
+    { numRuns: 10_000 },
+  );
+});

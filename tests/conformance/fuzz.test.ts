@@ -3,7 +3,7 @@ import { chooseSeed, Random } from "../chaos/random.ts";
 import { openClient } from "./client.ts";
 import type { WireFrame } from "./frames.ts";
 import { Fuzz, type Subprotocol } from "./fuzz.ts";
-import { JSON_PROTOCOL, openJson } from "./json-client.ts";
+import { JSON_BYTES_PROTOCOL, JSON_PROTOCOL, openJson } from "./json-client.ts";
 import { handshake, openTcp, type RawClient } from "./raw.ts";
 import { type Runtime, runtimes } from "./runtimes.ts";
 import type { Server } from "./server.ts";
@@ -13,7 +13,7 @@ import { TEXT_PROTOCOL } from "./text-client.ts";
 const FRAMES = 3000;
 const FUZZERS_PER_PROTOCOL = 6;
 const MAX_BURST = 100;
-const PROTOCOLS: readonly Subprotocol[] = [undefined, TEXT_PROTOCOL, JSON_PROTOCOL];
+const PROTOCOLS: readonly Subprotocol[] = [undefined, TEXT_PROTOCOL, JSON_PROTOCOL, JSON_BYTES_PROTOCOL];
 /** The protocol of each fuzzer. */
 const FUZZERS = PROTOCOLS.flatMap((protocol) => Array.from({ length: FUZZERS_PER_PROTOCOL }, () => protocol));
 /** Ids of fuzzers, which are the names of rooms too. */
@@ -33,7 +33,8 @@ async function openFuzzer(app: Server, name: string, protocol: Subprotocol): Pro
 
 /** Sends to an id that nobody has, and waits for the error. @throws {Error} When the connection has ended. */
 async function expectConnected(raw: RawClient, protocol: Subprotocol, marker: string): Promise<void> {
-  raw.text(protocol === JSON_PROTOCOL ? `{"type":"send","to":"${marker}","data":1}` : `${marker}:x`);
+  const isJson = protocol === JSON_PROTOCOL || protocol === JSON_BYTES_PROTOCOL;
+  raw.text(isJson ? `{"type":"send","to":"${marker}","data":1}` : `${marker}:x`);
   while (!String(await raw.next()).includes(marker));
 }
 
@@ -85,11 +86,14 @@ describe.each(runtimes)("random input on $name", (runtime) => {
     expect(await text.next()).toBe(":joined bystander-json quiet-room");
     expect(await json.ask({ type: "watch", id: plain.id })).toEqual({ outcome: "done" });
     expect(await json.next()).toMatchObject({ type: "presence", event: "online" });
+    const bytes = await openJson(address(app(), "bystander-bytes"), JSON_BYTES_PROTOCOL);
+    expect(await bytes.ask({ type: "watch", id: plain.id })).toEqual({ outcome: "done" });
+    expect(await bytes.next()).toMatchObject({ type: "presence", event: "online" });
 
     const seed = chooseSeed(process.env.FUZZ_SEED);
     try {
       await Promise.all(FUZZERS.map((_, index) => fuzz(app(), runtime, index, seed)));
-      for (const bystander of [plain, text, json]) await expect(bystander).toStaySilent();
+      for (const bystander of [plain, text, json, bytes]) await expect(bystander).toStaySilent();
       expect(app().process.stderr).not.toContain('"failed"');
       app().process.expectAlive();
     } catch (error) {

@@ -1,13 +1,13 @@
 import type { Random } from "../chaos/random.ts";
 import { FOREIGN } from "../foreign.ts";
 import { closePayload, OPCODES, type WireFrame } from "./frames.ts";
-import { JSON_PROTOCOL } from "./json-client.ts";
+import { JSON_BYTES_PROTOCOL, JSON_PROTOCOL } from "./json-client.ts";
 import type { TEXT_PROTOCOL } from "./text-client.ts";
 
 const { continuation, text, binary, close, ping, pong } = OPCODES;
 
 /** Subprotocol to offer; `undefined` for plain. */
-export type Subprotocol = typeof JSON_PROTOCOL | typeof TEXT_PROTOCOL | undefined;
+export type Subprotocol = typeof JSON_PROTOCOL | typeof JSON_BYTES_PROTOCOL | typeof TEXT_PROTOCOL | undefined;
 
 type Choices<T> = readonly [T, ...T[]];
 
@@ -126,6 +126,9 @@ export class Fuzz {
 
   #valid(): string {
     if (this.#protocol === JSON_PROTOCOL) return this.#json();
+    if (this.#protocol === JSON_BYTES_PROTOCOL) {
+      return this.#random.pick([this.#json(), this.#json(), `${this.#json()}\n${this.#random.pick(WORDS)}`]);
+    }
     const line = `${this.#address()}:${this.#random.pick(WORDS)}`;
     if (this.#protocol === undefined) return line;
     return this.#random.pick([

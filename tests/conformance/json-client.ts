@@ -118,10 +118,11 @@ export async function openJson(url: string, protocol = JSON_PROTOCOL): Promise<J
 export async function connectRawJson(
   server: Server,
   resume?: string,
+  protocol = JSON_PROTOCOL,
 ): Promise<{ readonly raw: RawClient; readonly welcome: Welcome }> {
   await server.openRegistrar();
   const path = resume === undefined ? "/ws" : `/ws?resume=${resume}`;
-  const raw = await server.openRaw({ path, headers: { "Sec-WebSocket-Protocol": JSON_PROTOCOL } });
+  const raw = await server.openRaw({ path, headers: { "Sec-WebSocket-Protocol": protocol } });
   return { raw, welcome: readWelcome(await raw.next()) };
 }
 

@@ -1,5 +1,5 @@
-import { OPCODES } from "./frames.ts";
-import { connectRawJson } from "./json-client.ts";
+import { OPCODES, type WireFrame } from "./frames.ts";
+import { connectRawJson, JSON_BYTES_PROTOCOL, readFrame } from "./json-client.ts";
 import type { RawClient } from "./raw.ts";
 import type { Server } from "./server.ts";
 import { within } from "./wait.ts";
@@ -19,18 +19,22 @@ export interface Dialect {
   readonly name: string;
   connect(server: Server): Promise<{ readonly raw: RawClient; readonly id: string }>;
   /** Returns the frame that sends the text. The sender numbers its messages from 1. */
-  send(to: string, text: string, number: number): string;
+  send(to: string, text: string, number: number): WireFrame;
+  /** Whether a refusal names the message, by the number of its send. */
+  readonly numbersRefusals: boolean;
   /** Returns a frame that the relay answers with a marker, after it has answered all frames before it. */
   requestMarker(id: string): string;
-  read(frame: string): Incoming;
+  read(frame: string | Buffer): Incoming;
 }
 
 export const plain: Dialect = {
   name: "plain",
   connect: (server) => server.connectRaw(),
-  send: (to, text) => `${to}:${text}`,
+  send: (to, text) => ({ opcode: OPCODES.text, payload: `${to}:${text}` }),
+  numbersRefusals: false,
   requestMarker: (id) => `${id}:${MARKER}`,
-  read: (frame) => {
+  read: (payload) => {
+    const frame = String(payload);
     if (frame === MARKER) return { type: "marker" };
     if (frame.startsWith(":error too_slow ")) return { type: "refused" };
     return frame.startsWith(":") ? { type: "other" } : { type: "message", text: frame };
@@ -43,14 +47,37 @@ export const json: Dialect = {
     const { raw, welcome } = await connectRawJson(server);
     return { raw, id: welcome.id };
   },
-  send: (to, data, ackId) => JSON.stringify({ type: "send", to, data, ackId }),
+  send: (to, data, ackId) => ({
+    opcode: OPCODES.text,
+    payload: JSON.stringify({ type: "send", to, data, ackId }),
+  }),
+  numbersRefusals: true,
   requestMarker: () => JSON.stringify({ type: "ping" }),
-  read: (text) => {
-    const { type, data, ackId, outcome, error } = JSON.parse(text);
+  read: (frame) => {
+    const { type, data, ackId, outcome, error } = JSON.parse(String(frame));
     if (type === "message") return { type: "message", text: data };
     if (type === "pong") return { type: "marker" };
     if (type === "ack" && outcome === "delivered") return { type: "delivered" };
     return error?.code === "too_slow" ? { type: "refused", number: ackId } : { type: "other" };
+  },
+};
+
+/** Sends every message as bytes. Their text is ASCII. */
+export const jsonBytes: Dialect = {
+  ...json,
+  name: JSON_BYTES_PROTOCOL,
+  connect: async (server) => {
+    const { raw, welcome } = await connectRawJson(server, undefined, JSON_BYTES_PROTOCOL);
+    return { raw, id: welcome.id };
+  },
+  send: (to, text, ackId) => ({
+    opcode: OPCODES.binary,
+    payload: `${JSON.stringify({ type: "send", to, ackId })}\n${text}`,
+  }),
+  read: (frame) => {
+    if (typeof frame === "string") return json.read(frame);
+    const { type, body } = readFrame(frame);
+    return type === "message" ? { type: "message", text: String(body) } : { type: "other" };
   },
 };
 
@@ -92,7 +119,7 @@ export class NumberedSender {
       const number = ++this.sentCount;
       return this.#dialect.send(this.#to, `${this.#name} ${number} `.padEnd(length, "x"), number);
     });
-    this.#raw.send(...frames.map((payload) => ({ opcode: OPCODES.text, payload })));
+    this.#raw.send(...frames);
   }
 
   /** Waits until the relay has read every message of this client. */
@@ -149,6 +176,6 @@ export async function listen(
   for (;;) {
     const frame = await raw.next(FOREVER_MS).catch(() => undefined);
     if (frame === undefined) return;
-    onIncoming(dialect.read(String(frame)));
+    onIncoming(dialect.read(frame));
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { chooseSeed, Random } from "../chaos/random.ts";
-import { type Dialect, json, listen, NumberedSender, plain } from "./numbered-sender.ts";
+import { type Dialect, json, jsonBytes, listen, NumberedSender, plain } from "./numbered-sender.ts";
 import type { RawClient } from "./raw.ts";
 import { runtimes } from "./runtimes.ts";
 import type { Server } from "./server.ts";
@@ -22,7 +22,7 @@ describe.each(runtimes)(`the order of messages with ORDER_SEED=${seed}, on $name
     env: { RELAY_MAX_BUFFERED_BYTES: "300000", RELAY_HEARTBEAT_MS: "60000" },
   });
 
-  describe.each([plain, json])("in the protocol $name", (dialect) => {
+  describe.each([plain, json, jsonBytes])("in the protocol $name", (dialect) => {
     test("bursts and single messages of many senders arrive in the order of each sender", async () => {
       const { senders } = await connectAll(server(), dialect);
       await Promise.all(senders.map((sender, index) => sendRounds(sender, new Random(seed + index))));
@@ -44,7 +44,7 @@ describe.each(runtimes)(`the order of messages with ORDER_SEED=${seed}, on $name
         await Promise.all(senders.map((sender) => sender.untilSettled()));
       }
       for (const sender of senders) {
-        const lost = new Set(dialect === json ? sender.refusedNumbers : missing(sender));
+        const lost = new Set(dialect.numbersRefusals ? sender.refusedNumbers : missing(sender));
         expect(lost.size).toBe(sender.refusedCount);
         expect(sender.arrived).toEqual(upTo(sender.sentCount).filter((number) => !lost.has(number)));
         expect(sender.unexpected).toEqual([]);

@@ -1,16 +1,20 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { Client } from "./client.ts";
 import { OPCODES } from "./frames.ts";
+import { connectJson } from "./json-client.ts";
 import type { RawClient } from "./raw.ts";
 import { runtimes } from "./runtimes.ts";
 import type { Server } from "./server.ts";
 import { sharedServer } from "./subject.ts";
+import { TEXT_PROTOCOL } from "./text-client.ts";
 import { PATIENCE_MS, within } from "./wait.ts";
 
 const MEBIBYTE = 1_048_576;
 const PIECE = "x".repeat(65_000);
 /** Message of a sender to itself; its arrival shows that the relay accepted the message before it. */
 const ACCEPTED = "accepted";
+const MEMBERS = 200;
+const PUBLISHES = 20;
 
 describe.each(runtimes)("a client that stops reading, on $name", (runtime) => {
   const server = sharedServer(runtime, { env: { RELAY_HEARTBEAT_MS: "200", RELAY_MAX_BUFFERED_BYTES: "200000" } });
@@ -70,6 +74,55 @@ describe.each(runtimes)("a client that stops reading, on $name", (runtime) => {
     await expect(raw.next()).resolves.toBe("and on");
   });
 });
+
+describe.each(runtimes)(`a room of ${MEMBERS} with a member that stops reading, on $name`, (runtime) => {
+  // The long beat keeps the relay from closing the slow member, which takes three beats.
+  const server = sharedServer(runtime, { env: { RELAY_MAX_BUFFERED_BYTES: "200000", RELAY_HEARTBEAT_MS: "60000" } });
+
+  test("delivers everything to the others meanwhile, and counts only them as recipients", async () => {
+    const sender = await server().connect();
+    const publisher = await connectJson(server());
+    expect(await publisher.ask({ type: "join", room: "crowd" })).toEqual({ outcome: "done" });
+    const members: RawClient[] = [];
+    for (let count = 0; count < MEMBERS; count++) members.push(await joinCrowd(server()));
+    onTestFinished(() => {
+      for (const member of members) member.reset();
+    });
+    const [slow, ...others] = members;
+    const slowId = /^:welcome (\S+)/.exec(String(await slow?.next()))?.[1] ?? "";
+    slow?.pause();
+    await sendUntil(sender, slowId, "too_slow");
+    for (let number = 0; number < PUBLISHES; number++) {
+      publisher.send({ type: "publish", room: "crowd", data: String(number), ackId: number });
+    }
+    const acks = new Map<unknown, unknown>();
+    while (acks.size < PUBLISHES) {
+      const { type, ackId, recipients } = await publisher.next();
+      if (type === "ack") acks.set(ackId, recipients);
+    }
+    expect(new Set(acks.values())).toEqual(new Set([others.length]));
+    for (const member of others) {
+      for (let number = 0; number < PUBLISHES; number++) {
+        expect(await nextOfCrowd(member)).toBe(`${publisher.id}#crowd:${number}`);
+      }
+    }
+  });
+});
+
+/** Connects a client of `relay.v1.text` that joins the room. */
+async function joinCrowd(server: Server): Promise<RawClient> {
+  const raw = await server.openRaw({ path: "/ws", headers: { "Sec-WebSocket-Protocol": TEXT_PROTOCOL } });
+  raw.text(":join crowd");
+  return raw;
+}
+
+/** Takes the next message that was published in the room. */
+async function nextOfCrowd(raw: RawClient): Promise<string> {
+  for (;;) {
+    const line = String(await raw.next());
+    if (line.includes("#crowd:")) return line;
+  }
+}
 
 /** Connects a client that reads nothing, and sends pongs so that the heartbeat keeps it. */
 async function connectSlowReader(server: Server): Promise<{ readonly raw: RawClient; readonly id: string }> {

@@ -57,11 +57,13 @@ func main() {
 }
 
 func serve(response http.ResponseWriter, request *http.Request) {
+	// Before the answer: the next client may connect as soon as this one has it.
+	id := strconv.FormatInt(atomic.AddInt64(&lastId, 1), 10)
 	socket, err := upgrader.Upgrade(response, request, nil)
 	if err != nil {
 		return
 	}
-	c := &client{id: strconv.FormatInt(atomic.AddInt64(&lastId, 1), 10), socket: socket}
+	c := &client{id: id, socket: socket}
 	clients.Store(c.id, c)
 	defer func() {
 		clients.Delete(c.id)

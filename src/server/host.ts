@@ -9,7 +9,7 @@ export interface Host {
   readonly isTerminal: boolean;
   print(line: string): void;
   printError(line: string): void;
-  /** Writes the line to standard error with the others of this turn of the event loop, and before the process exits. */
+  /** Writes the line to standard error within 5 ms, together with others, and before the process exits. */
   log(line: string): void;
   exit(code: number): never;
   readonly pid: number;
@@ -25,22 +25,29 @@ for (const output of [process.stdout, process.stderr]) output.on("error", () => 
 /** Characters of log lines that wait at most; more are written at once. */
 const MAX_WAITING_CHARACTERS = 65_536;
 
+/** Least time between two scheduled writes of the log, in milliseconds. */
+const FLUSH_MS = 5;
+
 let waitingLines = "";
 let isFlushScheduled = false;
+/** Time of the latest write, by `performance.now()`. */
+let flushedAt = Number.NEGATIVE_INFINITY;
 
 /**
- * Writes the log's lines that wait. Each write is a system call, as long as the formatting of many lines, and a turn in
- * which many clients come or go has many lines.
+ * Writes the log's lines that wait. Each write is a system call, as long as the formatting of ten lines, and a turn of
+ * the event loop accepts one client only. So the first lines after a pause are written at the end of their turn, and
+ * those that follow have one write in 5 ms.
  */
 function flushLog(): void {
   const lines = waitingLines;
   waitingLines = "";
   isFlushScheduled = false;
+  flushedAt = performance.now();
   if (lines !== "") process.stderr.write(lines);
 }
 
 // Deno 2.9 emits no exit event when an uncaught error ends the process. A signal without a listener ends the process at
-// once, and with it the lines of a turn that has not ended; there are none while the process waits.
+// once, and with it the lines of the last 5 ms of a busy process; there are none after a pause.
 for (const event of ["exit", "uncaughtExceptionMonitor"]) process.on(event, flushLog);
 
 /** This process, on Node, Deno and Bun, which all have node:process. */
@@ -61,7 +68,8 @@ export const host: Host = {
       flushLog();
     } else if (!isFlushScheduled) {
       isFlushScheduled = true;
-      setImmediate(flushLog);
+      if (performance.now() - flushedAt < FLUSH_MS) setTimeout(flushLog, FLUSH_MS);
+      else setImmediate(flushLog);
     }
   },
   exit: (code) => process.exit(code),

@@ -1,3 +1,4 @@
+import { Slots } from "../link/slots.ts";
 import type { Session } from "../session/session.ts";
 import { RETURN_MS } from "./resume-tokens.ts";
 
@@ -12,7 +13,9 @@ const PREFIXED_NUMBER = /^[0-9a-f]{8}-[1-9]\d*$/;
 
 /** All sessions of a relay by their ids. Also generates ids. */
 export class Registry {
-  readonly #sessions = new Map<string, Session>();
+  readonly #sessions = new Slots<Session>();
+  /** Slots of the sessions, in the order of their serial numbers. */
+  readonly #slots = new Map<string, number>();
   readonly #kind: IdKind;
   readonly #prefix: string;
   readonly #startedAt = performance.now();
@@ -31,13 +34,15 @@ export class Registry {
     if (this.#kind === "random") return randomId();
     let id: string;
     do id = `${this.#prefix}${++this.#lastNumber}`;
-    while (this.#sessions.has(id));
+    while (this.#slots.has(id));
     return id;
   }
 
   add(session: Session): void {
     session.serial = ++this.#lastSerial;
-    this.#sessions.set(session.id, session);
+    const slot = this.#slots.get(session.id);
+    if (slot === undefined) this.#slots.set(session.id, this.#sessions.add(session));
+    else this.#sessions.replace(slot, session);
   }
 
   /** Notes that the app gives ids to clients, so that any id may be one of them. */
@@ -60,12 +65,16 @@ export class Registry {
   }
 
   find(id: string): Session | undefined {
-    return this.#sessions.get(id);
+    const slot = this.#slots.get(id);
+    return slot === undefined ? undefined : this.#sessions.get(slot);
   }
 
   /** Frees the session's id. Does nothing if another session has taken it over. */
   remove(session: Session): void {
-    if (this.#sessions.get(session.id) === session) this.#sessions.delete(session.id);
+    const slot = this.#slots.get(session.id);
+    if (slot === undefined || this.#sessions.get(slot) !== session) return;
+    this.#slots.delete(session.id);
+    this.#sessions.delete(slot);
   }
 
   get size(): number {
@@ -73,8 +82,11 @@ export class Registry {
   }
 
   /** Iterates over the sessions in the order of their serial numbers. */
-  [Symbol.iterator](): IterableIterator<Session> {
-    return this.#sessions.values();
+  *[Symbol.iterator](): IterableIterator<Session> {
+    for (const slot of this.#slots.values()) {
+      const session = this.#sessions.get(slot);
+      if (session !== undefined) yield session;
+    }
   }
 }
 

@@ -1,9 +1,12 @@
+import { Slots } from "./slots.ts";
 import type { Schedule } from "./turn.ts";
 
 /** State of the heartbeat for one connection. Only the heartbeat reads and writes it. */
 export class Pulse {
-  /** Slice in which the connection waits for its next visit. */
-  slice = 0;
+  /** Slice in which the connection waits for its next visit; -1 while it waits in none. */
+  slice = -1;
+  /** Slot of the connection in that slice. */
+  slot = 0;
   /** Tick of the last sign of life. */
   lastHeardTick = 0;
   /** Whether the connection was pinged since its last sign of life. */
@@ -71,7 +74,7 @@ export class Heartbeat {
   readonly #tickMs: number;
   readonly #timer: ReturnType<typeof setInterval>;
   /** Connections by the slice of a beat in which their next visit is due. */
-  readonly #slices: Set<Monitored>[] = Array.from({ length: TICKS }, () => new Set());
+  readonly #slices: Slots<Monitored>[] = Array.from({ length: TICKS }, () => new Slots());
   /** Connections whose visit is due, in order; the first `#visitedCount` of them have been visited. */
   readonly #due: Monitored[] = [];
   #visitedCount = 0;
@@ -96,8 +99,9 @@ export class Heartbeat {
   }
 
   /** Stops monitoring the connection, which has ended. */
-  remove(monitored: Monitored): void {
-    this.#slices[monitored.pulse.slice]?.delete(monitored);
+  remove({ pulse }: Monitored): void {
+    this.#slices[pulse.slice]?.delete(pulse.slot);
+    pulse.slice = -1;
   }
 
   /** A frame or a pong came from the client. */
@@ -130,7 +134,10 @@ export class Heartbeat {
     this.#lastTickAt = now;
     const slice = this.#tick % TICKS;
     const isBehind = this.#due.length > 0;
-    for (const monitored of this.#slices[slice] ?? []) this.#due.push(monitored);
+    for (const monitored of this.#slices[slice] ?? []) {
+      monitored.pulse.slice = -1;
+      this.#due.push(monitored);
+    }
     this.#slices[slice]?.clear();
     if (!isBehind) this.#visitSome();
     this.#onTick();
@@ -179,6 +186,6 @@ export class Heartbeat {
   #scheduleVisit(tick: number, monitored: Monitored): void {
     const slice = tick % TICKS;
     monitored.pulse.slice = slice;
-    this.#slices[slice]?.add(monitored);
+    monitored.pulse.slot = this.#slices[slice]?.add(monitored) ?? 0;
   }
 }

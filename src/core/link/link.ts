@@ -33,6 +33,8 @@ export interface LinkContext {
  */
 export class Link implements Monitored, Holder {
   readonly pulse = new Pulse();
+  /** Slot of the link among all links. */
+  slot = 0;
   readonly #connection: Connection;
   readonly #context: LinkContext;
   readonly #owner: LinkOwner;

@@ -7,6 +7,7 @@ import { Link, type LinkContext } from "./link.ts";
 import type { LinkOwner } from "./link-owner.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import type { Place } from "./places.ts";
+import { Slots } from "./slots.ts";
 import { type Schedule, Turn } from "./turn.ts";
 
 export interface LinksOptions {
@@ -24,7 +25,7 @@ export class Links implements LinkContext {
   readonly turn: Turn;
   readonly heartbeat: Heartbeat;
   readonly closeTimeoutMs: number;
-  readonly #links = new Set<Link>();
+  readonly #links = new Slots<Link>();
   #onLastSocketGone = (): void => {};
 
   constructor({ limits, heartbeatMs, heartbeatMisses, closeTimeoutMs, schedule }: LinksOptions) {
@@ -46,11 +47,11 @@ export class Links implements LinkContext {
   }
 
   onOpen(link: Link): void {
-    this.#links.add(link);
+    link.slot = this.#links.add(link);
   }
 
   onSocketGone(link: Link): void {
-    this.#links.delete(link);
+    this.#links.delete(link.slot);
     if (this.#links.size === 0) this.#onLastSocketGone();
   }
 

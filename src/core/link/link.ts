@@ -165,6 +165,11 @@ export class Link implements Monitored, Holder {
     if (!this.hasEnded) this.#outbox.add(frame);
   }
 
+  /** Writes the frames that wait for the end of the turn now. */
+  flush(): void {
+    this.#outbox.flush();
+  }
+
   /** Makes room for a frame; slower connections may be evicted. @returns Whether the frame may be sent. */
   makeRoomFor(size: number): boolean {
     return !this.hasEnded && this.#outbox.makeRoomFor(size, this);

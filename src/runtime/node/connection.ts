@@ -1,53 +1,64 @@
 import type { Socket } from "node:net";
-import type { WebSocket } from "ws";
 import type { Connection } from "../../core/link/connection.ts";
 import type { Frame } from "../../core/protocol/frame.ts";
+import type { ClientSocket } from "./client-socket.ts";
 import type { FairReader } from "./fair-reader.ts";
-import { largePayload, maxWireBytes, wireBytes, writeFrames, writeHead, writeTail } from "./frame-bytes.ts";
+import { largePayload, writeHead, writeTail } from "./frame-bytes.ts";
+import { joinInOwnBuffer, joinInSlab, reuse } from "./slab.ts";
 
 const PING = Buffer.from([0x89, 0x00]);
-const SLAB_BYTES = 16_384;
 
 /** Memory of a queued write besides its bytes: the objects of its buffer, and its entry in the queue. */
 const QUEUED_WRITE_BYTES = 512;
 
 /**
- * Memory in which the frames of one write are joined. It is filled from its start; when the operating system has taken
- * a write at once, the write's part is used again. A queued write keeps its whole slab in memory. So slabs are small,
- * and a socket with queued writes gets buffers of its own.
- */
-let slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
-let usedBytes = 0;
-
-/**
  * A connection over node:http. It writes frames past `ws`, all frames of a turn in one write to the request's own
- * socket. Pongs and close frames, which `ws` writes by itself, go between whole frames.
+ * socket. Pongs and close frames, which are written elsewhere, go between whole frames.
  */
 export class NodeConnection implements Connection {
-  readonly #ws: WebSocket;
+  readonly #client: Pick<ClientSocket, "close" | "terminate">;
   readonly #socket: Socket;
   readonly #reader: FairReader;
+  /** The response to the handshake, until it is written; the first frames leave in the same write. */
+  #response = "";
   #queuedWrites = 0;
   /** Callback of a queued write. Created for the first one: most connections never need it. */
   #onWritten: (() => void) | undefined = undefined;
 
-  constructor(ws: WebSocket, socket: Socket, reader: FairReader) {
-    this.#ws = ws;
+  constructor(client: Pick<ClientSocket, "close" | "terminate">, socket: Socket, reader: FairReader) {
+    this.#client = client;
     this.#socket = socket;
     this.#reader = reader;
+  }
+
+  /** Begins with the response to the handshake. To be called before anything is written. */
+  beginWith(response: string): void {
+    this.#response = response;
+  }
+
+  /** Writes the response to the handshake, if it has not left with the first frames. */
+  writeResponse(): void {
+    if (this.#response !== "") this.#socket.write(this.#takeResponse(), "latin1");
+  }
+
+  #takeResponse(): string {
+    const response = this.#response;
+    this.#response = "";
+    return response;
   }
 
   write(frames: readonly Frame[]): void {
     const socket = this.#socket;
     if (!socket.writable) return;
     if (frames.some(isLarge)) {
+      this.writeResponse();
       this.#writeInParts(frames);
     } else if (socket.writableLength === 0) {
-      const bytes = joinInSlab(frames);
+      const bytes = joinInSlab(this.#takeResponse(), frames);
       socket.write(bytes);
-      if (socket.writableLength === 0 && bytes.buffer === slab.buffer) usedBytes -= bytes.length;
+      if (socket.writableLength === 0) reuse(bytes);
     } else {
-      socket.write(joinInOwnBuffer(frames), this.#countQueuedWrite());
+      socket.write(joinInOwnBuffer(this.#takeResponse(), frames), this.#countQueuedWrite());
     }
   }
 
@@ -90,11 +101,12 @@ export class NodeConnection implements Connection {
 
   close(code: number, reason: string): void {
     this.#reader.stop();
-    this.#ws.close(code, reason);
+    this.writeResponse();
+    this.#client.close(code, reason);
   }
 
   terminate(): void {
-    this.#ws.terminate();
+    this.#client.terminate();
   }
 }
 
@@ -103,7 +115,7 @@ function partsOf(frames: readonly Frame[]): Uint8Array[] {
   const parts: Uint8Array[] = [];
   let small: Frame[] = [];
   const joinSmall = (): void => {
-    if (small.length > 0) parts.push(joinInOwnBuffer(small));
+    if (small.length > 0) parts.push(joinInOwnBuffer("", small));
     small = [];
   };
   for (const frame of frames) {
@@ -123,25 +135,4 @@ function partsOf(frames: readonly Frame[]): Uint8Array[] {
 
 function isLarge(frame: Frame): boolean {
   return largePayload(frame) !== undefined;
-}
-
-/** Joins the frames in the slab; in a buffer of their own where they may not fit. */
-function joinInSlab(frames: readonly Frame[]): Buffer {
-  let maxBytes = 0;
-  for (const frame of frames) maxBytes += maxWireBytes(frame);
-  if (maxBytes > SLAB_BYTES) return joinInOwnBuffer(frames);
-  if (usedBytes + maxBytes > SLAB_BYTES) {
-    slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
-    usedBytes = 0;
-  }
-  const joined = writeFrames(slab, usedBytes, frames);
-  usedBytes += joined.length;
-  return joined;
-}
-
-/** Joins the frames in a new buffer of exactly their length. */
-function joinInOwnBuffer(frames: readonly Frame[]): Buffer {
-  let bytes = 0;
-  for (const frame of frames) bytes += wireBytes(frame);
-  return writeFrames(Buffer.allocUnsafeSlow(bytes), 0, frames);
 }

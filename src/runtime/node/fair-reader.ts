@@ -1,8 +1,6 @@
-import type { Socket } from "node:net";
 import process from "node:process";
 import { collectGarbageAfterRead } from "../bun-memory.ts";
-import { FrameReader } from "./frame-reader.ts";
-import type { RelaySocket } from "./socket.ts";
+import { type FrameHandler, FrameReader } from "./frame-reader.ts";
 
 /** Bytes that are read from one connection before the others have their turn: as many as Node reads in one piece. */
 const SHARE_BYTES = 65_536;
@@ -36,6 +34,12 @@ function grantShares(): void {
   if (queue.length > 0) schedule();
 }
 
+/** A socket that can be read from, or not. */
+export interface Readable {
+  pause(): void;
+  resume(): void;
+}
+
 /**
  * Reads from one connection a share at a time, in turn with the other connections.
  *
@@ -45,33 +49,23 @@ function grantShares(): void {
  * shares as it has sent.
  */
 export class FairReader {
-  readonly #ws: RelaySocket;
+  readonly #socket: Readable;
+  readonly #frames: FrameReader;
   /** Bytes that were read ahead of the granted shares. */
   #aheadBytes = 0;
   #isPaused = false;
   #isSlow = false;
   #isStopped = false;
 
-  /** @throws {Error} When `ws` does not read the socket yet. */
-  constructor(ws: RelaySocket, socket: Socket, maxMessageBytes: number) {
-    this.#ws = ws;
-    const [listener] = socket.listeners("data");
-    if (listener === undefined) throw new Error("Cannot read frames: nobody reads the socket yet");
-    socket.off("data", listener as () => void);
-    const frames = new FrameReader(ws, maxMessageBytes, (bytes) => listener.call(socket, bytes));
-    const readFairly = (piece: Buffer): void => {
-      frames.read(piece);
-      this.#count(piece.length);
-    };
-    // A reset socket that was paused has bytes left that nobody read. `ws` would read them when the socket closes, but
-    // does not know the frame that they may be the rest of.
-    socket.prependListener("close", () => {
-      const rest: Buffer | null = socket.readableLength > 0 ? socket.read(socket.readableLength) : null;
-      if (rest !== null) frames.read(rest);
-    });
-    // Replaces the listener of `ws`: Node copies a list of two listeners for each piece. With the property `listener`,
-    // `ws` can still remove its own one.
-    socket.on("data", Object.assign(readFairly, { listener }));
+  constructor(socket: Readable & FrameHandler, maxMessageBytes: number) {
+    this.#socket = socket;
+    this.#frames = new FrameReader(socket, maxMessageBytes);
+  }
+
+  /** Reads a piece that came from the client. */
+  read(piece: Buffer): void {
+    this.#frames.read(piece);
+    this.#count(piece.length);
   }
 
   /** Delays the shares that the connection waits for at its next pause. */
@@ -82,7 +76,7 @@ export class FairReader {
   /** Reads without pauses from now on. The link ignores what comes, but the client's close comes last. */
   stop(): void {
     this.#isStopped = true;
-    this.#ws.resume();
+    this.#socket.resume();
   }
 
   /** Grants one share. Resumes reading, unless the connection is still a share or more ahead. */
@@ -93,7 +87,7 @@ export class FairReader {
       return;
     }
     this.#isPaused = false;
-    this.#ws.resume();
+    this.#socket.resume();
   }
 
   #count(bytes: number): void {
@@ -104,7 +98,7 @@ export class FairReader {
 
   #pause(): void {
     this.#isPaused = true;
-    this.#ws.pause();
+    this.#socket.pause();
     if (this.#isSlow) setTimeout(enqueue, SLOW_MS * Math.floor(this.#aheadBytes / SHARE_BYTES), this);
     else enqueue(this);
     this.#isSlow = false;

@@ -1,9 +1,10 @@
 import { isUtf8 } from "node:buffer";
 import process from "node:process";
+import type { Link } from "../../core/link/link.ts";
+import { type Closing, readClosing } from "./control-frames.ts";
 import { applyMask } from "./mask.ts";
 import { MessageTracker, PART_BYTES } from "./message-tracker.ts";
-import type { RelaySocket } from "./socket.ts";
-import { FIN_BINARY, FIN_PONG, FIN_TEXT, KEY_BYTES, LENGTH, LENGTH_16, MASKED } from "./wire.ts";
+import { FIN_BINARY, FIN_CLOSE, FIN_PING, FIN_PONG, FIN_TEXT, KEY_BYTES, LENGTH, LENGTH_16, MASKED } from "./wire.ts";
 
 const NO_BYTES = Buffer.alloc(0);
 
@@ -27,17 +28,29 @@ interface PartialMessage {
   isAscii: boolean;
 }
 
+/** Handles what a FrameReader reads. */
+export interface FrameHandler {
+  /** Receives messages and signs of life; `undefined` until the connection is open. */
+  readonly link: Pick<Link, "onMessage" | "onPong" | "onPartialMessage"> | undefined;
+  /** Whether `ws` has the socket, and with it the close. */
+  readonly isOfWs: boolean;
+  answerPing(payload: Buffer): void;
+  /** Answers the client's close frame. Nothing is read after it. */
+  answerClose(closing: Closing): void;
+  /** Has `ws` read the bytes. */
+  passToWs(bytes: Buffer): void;
+}
+
 /**
  * Reads the frames of one client, in the pieces that come from its socket.
  *
- * It reads by itself what nearly all frames are: a whole text or binary message, or a pong, that keeps to the protocol.
- * From any other frame on, it passes the bytes to `ws`, until a turn of the event loop ends between two messages. So
- * `ws` alone reads fragments, pings, close frames, and everything that breaks the protocol or a limit.
+ * It reads by itself what nearly all frames are: a whole text or binary message, a ping, a pong, or a close frame, that
+ * keeps to the protocol. From any other frame on, it passes the bytes to `ws`, until a turn of the event loop ends
+ * between two messages. So `ws` alone reads fragments, and everything that breaks the protocol or a limit.
  */
 export class FrameReader {
-  readonly #ws: RelaySocket;
+  readonly #handler: FrameHandler;
   readonly #maxMessageBytes: number;
-  readonly #passToWs: (bytes: Buffer) => void;
   /** Follows the bytes that are passed to `ws`; absent until the first of them. */
   #tracker: MessageTracker | undefined = undefined;
   #isReadByWs = false;
@@ -47,14 +60,12 @@ export class FrameReader {
   #partial: PartialMessage | undefined = undefined;
   /** Whether the link counts the memory of an incomplete message. */
   #isCounted = false;
-  /** Whether the link has ended over an incomplete message. The bytes that follow are dropped. */
+  /** Whether the client has closed, or the link has ended over an incomplete message. What follows is dropped. */
   #isDiscarding = false;
 
-  /** @param passToWs Has `ws` read the bytes. */
-  constructor(ws: RelaySocket, maxMessageBytes: number, passToWs: (bytes: Buffer) => void) {
-    this.#ws = ws;
+  constructor(handler: FrameHandler, maxMessageBytes: number) {
+    this.#handler = handler;
     this.#maxMessageBytes = maxMessageBytes;
-    this.#passToWs = passToWs;
   }
 
   /** Reads the next piece. Unmasks its bytes in place. */
@@ -83,7 +94,7 @@ export class FrameReader {
     const second = bytes[at + 1] ?? 0;
     let length = second & LENGTH;
     const isMessage = first === FIN_TEXT || first === FIN_BINARY;
-    const isUsual = isMessage || (first === FIN_PONG && length < LENGTH_16);
+    const isUsual = isMessage || (isControl(first) && length < LENGTH_16);
     if (!isUsual || second < MASKED) return this.#passOn(bytes, at);
     let keyStart = at + 2;
     if (length >= LENGTH_16) {
@@ -96,18 +107,31 @@ export class FrameReader {
     const next = start + length;
     if (start > end || (next > end && !isMessage)) return this.#keepRest(bytes, at);
     if (next > end) return this.#beginPartial(bytes, at, start, length);
-    if (!isMessage) {
-      this.#ws.link?.onPong();
+    if (first === FIN_PONG) {
+      this.#handler.link?.onPong();
       return next;
     }
+    if (first === FIN_CLOSE && this.#handler.isOfWs) return this.#passOn(bytes, at);
     const isAscii = applyMask(bytes, start, next, bytes, keyStart);
     const payload = bytes.subarray(start, next);
-    if (first === FIN_TEXT && !isAscii && !isUtf8(payload)) {
+    const closing = first === FIN_CLOSE ? readClosing(payload) : undefined;
+    const isBroken = first === FIN_CLOSE ? closing === undefined : first === FIN_TEXT && !isAscii && !isUtf8(payload);
+    if (isBroken) {
       applyMask(bytes, start, next, bytes, keyStart);
       return this.#passOn(bytes, at);
     }
-    this.#ws.link?.onMessage(payload, first === FIN_BINARY);
-    return next;
+    if (isMessage) {
+      this.#handler.link?.onMessage(payload, first === FIN_BINARY);
+      return next;
+    }
+    if (closing === undefined) {
+      this.#handler.answerPing(payload);
+      this.#handler.link?.onPong();
+      return next;
+    }
+    this.#discard();
+    this.#handler.answerClose(closing);
+    return end;
   }
 
   /** Keeps the bytes from `at` on for the next piece. @returns The end of the bytes. */
@@ -135,7 +159,7 @@ export class FrameReader {
     const payload = joinParts(parts, length);
     const isBinary = header[0] === FIN_BINARY;
     if (isBinary || partial.isAscii || isUtf8(payload)) {
-      this.#ws.link?.onMessage(payload, isBinary);
+      this.#handler.link?.onMessage(payload, isBinary);
       return end;
     }
     applyMask(payload, 0, length, header, header.length - KEY_BYTES);
@@ -164,7 +188,7 @@ export class FrameReader {
     this.#isReadByWs = true;
     this.#scheduleReturn(tracker);
     this.#countHeld(tracker.heldBytes, tracker.rawBytes);
-    if (!this.#isDiscarding) this.#passToWs(rest);
+    if (!this.#isDiscarding) this.#handler.passToWs(rest);
     return bytes.length;
   }
 
@@ -186,10 +210,10 @@ export class FrameReader {
     if (heldBytes > UNCOUNTED_BYTES) {
       this.#isCounted = true;
       // The link has ended. The bytes that follow are read and dropped, because the client's close comes last.
-      if (this.#ws.link?.onPartialMessage(heldBytes, rawBytes) === false) this.#discard();
+      if (this.#handler.link?.onPartialMessage(heldBytes, rawBytes) === false) this.#discard();
     } else if (this.#isCounted) {
       this.#isCounted = false;
-      this.#ws.link?.onPartialMessage(0, 0);
+      this.#handler.link?.onPartialMessage(0, 0);
     }
   }
 
@@ -197,6 +221,10 @@ export class FrameReader {
     this.#isDiscarding = true;
     this.#partial = undefined;
   }
+}
+
+function isControl(first: number): boolean {
+  return first === FIN_PONG || first === FIN_PING || first === FIN_CLOSE;
 }
 
 function joinParts(parts: readonly Buffer[], length: number): Buffer {

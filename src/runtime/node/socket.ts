@@ -1,19 +1,16 @@
 import { WebSocket } from "ws";
-import type { Link } from "../../core/link/link.ts";
+import type { ClientSocket } from "./client-socket.ts";
 
 /**
- * A socket of `ws` that reports to its link, and takes no listeners. The listeners of node-ws would create an event for
+ * A socket of `ws` that reports to the link of its client, and takes no listeners. The listeners of node-ws would create an event for
  * each message, decode each text, copy all bytes, and keep the request and its Hono context in memory for as long as
  * the connection lasts.
  */
 export class RelaySocket extends WebSocket {
   /** Set when the socket is open. */
-  link: Link | undefined = undefined;
+  client: Pick<ClientSocket, "link" | "answerPing"> | undefined = undefined;
   /** The open sockets of the `ws` server, this one among them. */
   clients: Set<WebSocket> | undefined = undefined;
-  /** Payload of the latest ping that has no pong yet. */
-  #ping: Buffer | undefined = undefined;
-  #isSendingPong = false;
 
   /** Ignores the listener. */
   override on(): this {
@@ -22,14 +19,14 @@ export class RelaySocket extends WebSocket {
 
   /** Reports an event of `ws` to the link. */
   override emit(event: string, data?: unknown, detail?: unknown): boolean {
-    const { link } = this;
+    const link = this.client?.link;
     switch (event) {
       case "message":
         // With the binary type nodebuffer, the default, the data is one Buffer. `ws` has checked that text is UTF-8.
         link?.onMessage(data as Buffer, detail === true);
         return true;
       case "ping":
-        this.#answerPing(data as Buffer);
+        this.client?.answerPing(data as Buffer);
         link?.onPong();
         return true;
       case "pong":
@@ -49,32 +46,13 @@ export class RelaySocket extends WebSocket {
   }
 
   /**
-   * Answers the latest of the pings that came in one piece, or while a pong was being sent (RFC 6455 §5.5.3 allows to
-   * answer only the latest). So a client that sends pings and does not read has one pong queued, not one for each ping.
-   */
-  #answerPing(payload: Buffer): void {
-    // A copy: the payload is a slice that would keep its whole piece in memory.
-    this.#ping = Buffer.from(payload);
-    if (this.#isSendingPong) return;
-    this.#isSendingPong = true;
-    queueMicrotask(() => this.#sendPong());
-  }
-
-  #sendPong(): void {
-    const ping = this.#ping;
-    this.#ping = undefined;
-    this.#isSendingPong = ping !== undefined;
-    if (ping !== undefined) super.pong(ping, false, () => this.#sendPong());
-  }
-
-  /**
    * Reports a client's close frame that `ws` has answered. To be called on Bun when the socket was written to for the
    * last time: the `ws` of Bun 1.4 answers a close frame without a call of `close`, and emits an event only when the
    * socket is gone. It keeps the code in `_closeCode`, as `ws` itself does.
    */
   reportAnsweredClose(): void {
     const { _closeCode: code = 1006 } = this as { _closeCode?: number };
-    this.link?.onPeerClosing(code, "");
+    this.client?.link?.onPeerClosing(code, "");
   }
 
   /**
@@ -83,7 +61,7 @@ export class RelaySocket extends WebSocket {
    */
   override close(code?: number, reason?: string | Buffer): void {
     super.close(code, reason);
-    this.link?.onPeerClosing(code ?? 1005, reason?.toString() ?? "");
+    this.client?.link?.onPeerClosing(code ?? 1005, reason?.toString() ?? "");
   }
 }
 

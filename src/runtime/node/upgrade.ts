@@ -180,7 +180,7 @@ class NodeUpgradeRequest implements UpgradeRequest {
   upgrade(open: Open, protocol: string | undefined, abandon: () => void): void {
     const { incoming, socket, head } = this.#handshake;
     if (socket.readable && socket.writable) {
-      this.#accept({ socket, head, key: incoming.headers["sec-websocket-key"], protocol, headers: [], open });
+      this.#accept({ socket, head, key: incoming.headers["sec-websocket-key"], protocol, open });
     } else {
       abandon();
       socket.destroy();

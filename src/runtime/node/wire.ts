@@ -1,6 +1,8 @@
-/** First byte of a final frame (RFC 6455 §5.2): of a text, of a binary message, of a pong. */
+/** First byte of a final frame (RFC 6455 §5.2): of a text, of a binary message, of a close frame, a ping, a pong. */
 export const FIN_TEXT = 0x81;
 export const FIN_BINARY = 0x82;
+export const FIN_CLOSE = 0x88;
+export const FIN_PING = 0x89;
 export const FIN_PONG = 0x8a;
 
 /** The bit of a frame's second byte that says that its payload is masked, and the bits that have its length. */

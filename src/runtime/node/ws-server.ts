@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { EventEmitter } from "node:events";
 import type { IncomingMessage, Server } from "node:http";
 import type { Socket } from "node:net";
@@ -5,8 +6,7 @@ import process from "node:process";
 import { createNodeWebSocket } from "@hono/node-ws";
 import type { Context, Hono } from "hono";
 import type { Open } from "../../http/runtime.ts";
-import { NodeConnection } from "./connection.ts";
-import { FairReader } from "./fair-reader.ts";
+import { ClientSocket, type SocketContext, type WsReading } from "./client-socket.ts";
 import { RelaySocket } from "./socket.ts";
 
 /** A handshake that the app has accepted. */
@@ -25,12 +25,15 @@ export interface AcceptedHandshake {
   readonly open: Open;
 }
 
+/** A handshake that the relay has accepted without the app. */
+export type DirectlyAccepted = Omit<AcceptedHandshake, "headers">;
+
 /** Upgrades accepted handshakes. */
 export interface WsServer {
   /** Upgrades a handshake that the app has accepted. */
   accept(handshake: AcceptedHandshake): void;
-  /** Upgrades a handshake that did not pass the app: `ws` gets it without node-ws, whose events the relay ignores. */
-  acceptDirectly(handshake: AcceptedHandshake): void;
+  /** Upgrades a handshake that did not pass the app: the relay answers it itself, without node-ws and `ws`. */
+  acceptDirectly(handshake: DirectlyAccepted): void;
 }
 
 export interface WsServerOptions {
@@ -50,15 +53,24 @@ const isBun = "bun" in process.versions;
  */
 const UNSOLICITED_PONG = Buffer.from([0x8a, 0x80, 0, 0, 0, 0]);
 
-/** A request that `ws` accepts in any case. It stands in for the client's request, which the app has accepted. */
+const NO_BYTES = Buffer.alloc(0);
+
+/** A key for a handshake whose response nobody gets (RFC 6455 §4.1). */
+const ANY_KEY = "AAAAAAAAAAAAAAAAAAAAAA==";
+
+/** A request that `ws` accepts in any case. It stands in for the client's request, which the relay has accepted. */
 interface StandInRequest {
   readonly method: "GET";
   readonly url: "/";
   readonly headers: Record<string, string | undefined>;
   readonly socket: Socket;
-  readonly open: Open;
   /** Header lines to add to the response. */
   readonly headerLines: readonly string[];
+}
+
+/** A request for node-ws. */
+interface NodeWsRequest extends StandInRequest {
+  readonly open: Open;
 }
 
 /**
@@ -70,21 +82,43 @@ interface StandInRequest {
  * real app before.
  */
 export function createWsServer(options: WsServerOptions): WsServer {
-  const openLink = (ws: RelaySocket, { socket, open }: StandInRequest): void => {
-    ws.link = open(new NodeConnection(ws, socket, new FairReader(ws, socket, options.maxMessageBytes)));
+  const context: SocketContext = {
+    maxMessageBytes: options.maxMessageBytes,
+    startWs: (socket) => {
+      let started: WsReading | undefined;
+      const head = isBun ? UNSOLICITED_PONG : NO_BYTES;
+      // `ws` begins with the response to a handshake, which the client has got already.
+      Object.defineProperty(socket, "write", { value: () => true, configurable: true });
+      // `ws` uses only the properties that a StandInRequest has, and its sockets are RelaySockets, as below.
+      wss.handleUpgrade(standInFor(socket, ANY_KEY) as unknown as IncomingMessage, socket, head, (ws) => {
+        started = takeReading(ws as RelaySocket, socket);
+      });
+      Reflect.deleteProperty(socket, "write");
+      // The pong is not the client's, and the next byte may be in the middle of a frame.
+      if (started !== undefined && head.length > 0) socket.read(head.length);
+      return started;
+    },
+  };
+  /** Takes from `ws` the reading of a socket. */
+  const takeReading = (ws: RelaySocket, socket: Socket): WsReading => {
+    const listener = socket.listeners("data").at(-1);
+    if (listener === undefined) throw new Error("Cannot read frames: ws does not read the socket yet");
+    socket.off("data", listener as () => void);
     ws.clients = wss.clients;
     if (isBun) socket.once("finish", () => ws.reportAnsweredClose());
+    return { ws, listener: listener as WsReading["listener"] };
   };
   /** The part of a Hono app that node-ws calls. */
   const acceptingApp = {
-    request(_url: URL, _init: unknown, env: { incoming: StandInRequest }): Response | Promise<Response> {
+    request(_url: URL, _init: unknown, env: { incoming: NodeWsRequest }): Response | Promise<Response> {
       const { incoming } = env;
       // The part of a context that node-ws 1.3.1 reads.
-      const context = { env, req: { url: "http://localhost/", header: () => "websocket" } } as unknown as Context;
-      return upgradeWebSocket(context, {
+      const honoContext = { env, req: { url: "http://localhost/", header: () => "websocket" } } as unknown as Context;
+      return upgradeWebSocket(honoContext, {
         onOpen: (_event, { raw }) => {
           // Every socket of this server is a RelaySocket, because of wss.options.WebSocket below.
-          openLink(raw as RelaySocket, incoming);
+          const { socket, open } = incoming;
+          new ClientSocket(socket, context).open(takeReading(raw as RelaySocket, socket), open);
         },
       });
     },
@@ -106,20 +140,23 @@ export function createWsServer(options: WsServerOptions): WsServer {
   injectWebSocket(emitter as unknown as Server);
 
   return {
-    accept: (handshake) => {
-      emitter.emit("upgrade", standInFor(handshake), handshake.socket, headOf(handshake));
+    accept: ({ socket, head, key, protocol, headers, open }) => {
+      const headerLines = headers.map(([name, value]) => `${name}: ${value}`);
+      const request: NodeWsRequest = { ...standInFor(socket, key, protocol, headerLines), open };
+      emitter.emit("upgrade", request, socket, head.length === 0 && isBun ? UNSOLICITED_PONG : head);
     },
-    acceptDirectly: (handshake) => {
-      const request = standInFor(handshake);
-      // `ws` uses only the properties that a StandInRequest has, and its sockets are RelaySockets, as above.
-      wss.handleUpgrade(request as unknown as IncomingMessage, handshake.socket, headOf(handshake), (ws) =>
-        openLink(ws as RelaySocket, request),
-      );
+    acceptDirectly: ({ socket, head, key, protocol, open }) => {
+      new ClientSocket(socket, context).answer(handshakeResponse(key, protocol), head, open);
     },
   };
 }
 
-function standInFor({ socket, key, protocol, headers, open }: AcceptedHandshake): StandInRequest {
+function standInFor(
+  socket: Socket,
+  key: string | undefined,
+  protocol?: string,
+  headerLines: readonly string[] = [],
+): StandInRequest {
   return {
     method: "GET",
     url: "/",
@@ -130,11 +167,14 @@ function standInFor({ socket, key, protocol, headers, open }: AcceptedHandshake)
       "sec-websocket-protocol": protocol,
     },
     socket,
-    open,
-    headerLines: headers.map(([name, value]) => `${name}: ${value}`),
+    headerLines,
   };
 }
 
-function headOf({ head }: AcceptedHandshake): Buffer {
-  return head.length === 0 && isBun ? UNSOLICITED_PONG : head;
+/** Returns the response to a handshake (RFC 6455 §4.2.2), as `ws` writes it. */
+function handshakeResponse(key = "", protocol?: string): string {
+  const accept = createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
+  const start = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
+  const end = protocol === undefined ? "\r\n" : `Sec-WebSocket-Protocol: ${protocol}\r\n\r\n`;
+  return `${start}Sec-WebSocket-Accept: ${accept}\r\n${end}`;
 }

@@ -1,7 +1,6 @@
 import type { Socket } from "node:net";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { WebSocket } from "ws";
 import { Envelope } from "../../../../src/core/protocol/envelope.ts";
 import { Frame, frameText } from "../../../../src/core/protocol/frame.ts";
 import { NodeConnection } from "../../../../src/runtime/node/connection.ts";
@@ -31,8 +30,9 @@ class FakeSocket {
 
 function open(queuedBytes: number, socket = new FakeSocket()): { socket: FakeSocket; connection: NodeConnection } {
   socket.writableLength = queuedBytes;
-  // A connection uses only these members of its socket, and does not use ws or the reader to write.
-  return { socket, connection: new NodeConnection({} as WebSocket, socket as unknown as Socket, {} as FairReader) };
+  const client = { close() {}, terminate() {} };
+  // A connection uses only these members of its socket, and does not use the reader to write.
+  return { socket, connection: new NodeConnection(client, socket as unknown as Socket, {} as FairReader) };
 }
 
 /** A socket that queues every write, and keeps the very buffers that it was given. */

@@ -4,11 +4,12 @@ import { Duplex } from "node:stream";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Link } from "../../../../src/core/link/link.ts";
-import { FairReader } from "../../../../src/runtime/node/fair-reader.ts";
 import { RelaySocket } from "../../../../src/runtime/node/socket.ts";
+import { createWsServer } from "../../../../src/runtime/node/ws-server.ts";
 import { closePayload, encodeFrame, OPCODES, type WireFrame } from "../../../conformance/frames.ts";
 
 const MAX_MESSAGE_BYTES = 70_000;
+const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
 const { continuation, text, binary, close, ping, pong } = OPCODES;
 
 /** Number of random streams, and how many share the turns of the event loop. */
@@ -18,19 +19,43 @@ const STREAMS_AT_ONCE = 40;
 /** What a link learns of its connection. */
 type Report = readonly [event: string, ...details: unknown[]];
 
-/** Gives one client's bytes, in pieces, to a socket of `ws`: with the relay's reader or without. */
+/** Who reads: the relay, which answered the handshake; the relay and `ws`, which answered it; or `ws` alone. */
+type Way = "directly" | "through the app" | "ws";
+
+const relay = createWsServer({ maxMessageBytes: MAX_MESSAGE_BYTES, closeTimeoutMs: 1000 });
+
+/** A socket that accepts everything that is written. */
+class FakeSocket extends Duplex {
+  #written = "";
+
+  override _read(): void {}
+
+  override _write(bytes: Buffer, _encoding: string, done: () => void): void {
+    this.#written += bytes.toString("latin1");
+    done();
+  }
+
+  /** The frames that were written, and whether the server has ended the connection. */
+  get sent(): unknown {
+    return [this.#written.slice(this.#written.indexOf("\r\n\r\n") + 4), this.writableEnded];
+  }
+
+  setTimeout(): void {}
+  setNoDelay(): void {}
+}
+
+/** Gives one client's bytes, in pieces, to a socket. */
 class Server {
   readonly reports: Report[] = [];
   /** Each call of `onPartialMessage`: the memory that is held. */
   readonly held: number[] = [];
-  readonly socket = new Duplex({ read() {}, write: (_bytes, _encoding, done) => done() });
+  readonly socket = new FakeSocket();
   mayHold = true;
 
-  constructor(hasReader: boolean) {
-    // Without an address it is the socket of a server.
-    const ws = new RelaySocket(null as unknown as string, undefined, { autoPong: false });
+  constructor(way: Way) {
     const report = (...entry: Report): number => this.reports.push(entry);
-    const link = {
+    const reporting = {
+      flush() {},
       onMessage: (payload: Uint8Array, isBinary: boolean) =>
         report("message", isBinary, Buffer.from(payload).toString("latin1")),
       onPong: () => report("pong"),
@@ -41,11 +66,18 @@ class Server {
         return this.mayHold;
       },
     };
-    // A socket of `ws` uses only these methods of its link.
-    ws.link = link as unknown as Link;
+    // A socket uses only these methods of its link.
+    const link = reporting as unknown as Link;
+    const socket = this.socket as unknown as Socket;
+    const handshake = { socket, head: Buffer.alloc(0), key: KEY, protocol: undefined, open: () => link };
+    if (way === "directly") relay.acceptDirectly(handshake);
+    if (way === "through the app") relay.accept({ ...handshake, headers: [] });
+    if (way !== "ws") return;
+    // Without an address it is the socket of a server.
+    const ws = new RelaySocket(null as unknown as string, undefined, { autoPong: false });
+    ws.client = { link, answerPing() {} };
     // `ws` gives a socket to its WebSocket by this method, which its types do not have.
-    (ws as unknown as Setter).setSocket(this.socket as Socket, Buffer.alloc(0), { maxPayload: MAX_MESSAGE_BYTES });
-    if (hasReader) new FairReader(ws, this.socket as Socket, MAX_MESSAGE_BYTES);
+    (ws as unknown as Setter).setSocket(socket, Buffer.alloc(0), { maxPayload: MAX_MESSAGE_BYTES });
   }
 
   /** A piece arrives. The server gets a copy, as it may unmask the bytes in place. */
@@ -63,24 +95,27 @@ function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Gives the pieces to a server with and one without a reader. A pause stands for the end of a turn. */
-async function reportsOf(
-  pieces: readonly (Uint8Array | "pause")[],
-): Promise<{ own: readonly Report[]; ws: readonly Report[] }> {
-  const [own, ws] = [new Server(true), new Server(false)];
+/** Gives the pieces to three servers, one for each way. A pause stands for the end of a turn. */
+async function reportsOf(pieces: readonly (Uint8Array | "pause")[]): Promise<Record<Way, readonly Report[]>> {
+  const servers = [new Server("directly"), new Server("through the app"), new Server("ws")] as const;
+  // node-ws answers a handshake some ticks later.
+  await turn();
   for (const piece of pieces) {
-    if (piece === "pause") {
-      await turn();
-      continue;
-    }
-    own.receive(piece);
-    ws.receive(piece);
+    if (piece === "pause") await turn();
+    else for (const server of servers) server.receive(piece);
   }
   await turn();
-  for (const { socket } of [own, ws]) socket.destroy();
+  await turn();
+  for (const { socket } of servers) socket.destroy();
   await turn();
   await turn();
-  return { own: own.reports, ws: ws.reports };
+  const [direct, slow, ws] = servers;
+  expect(direct.socket.sent).toEqual(slow.socket.sent);
+  return { directly: direct.reports, "through the app": slow.reports, ws: ws.reports };
+}
+
+function expectSame({ ws, ...others }: Record<Way, readonly Report[]>): void {
+  expect(others).toEqual({ directly: ws, "through the app": ws });
 }
 
 /** Cuts the bytes into pieces at the positions, which are parts of the whole length. */
@@ -156,7 +191,7 @@ describe("a client's frames, in pieces of any length, are read as ws reads them"
   test("messages, pongs, and the end", { timeout: 0 }, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(stream, { minLength: 1, maxLength: STREAMS_AT_ONCE, size: "max" }), async (streams) => {
-        for (const { own, ws } of await Promise.all(streams.map(reportsOf))) expect(own).toEqual(ws);
+        for (const reports of await Promise.all(streams.map(reportsOf))) expectSame(reports);
       }),
       { numRuns: Math.ceil((STREAMS * 2) / STREAMS_AT_ONCE) },
     );
@@ -202,12 +237,11 @@ describe("a client's frames, in pieces of any length, are read as ws reads them"
     const wire = Buffer.concat(frames.map(encodeFrame));
     for (let at = 1; at < wire.length; at++) {
       const pieces = [wire.subarray(0, at), wire.subarray(at)];
-      const { own, ws } = await reportsOf(pieces);
-      expect(own).toEqual(ws);
+      expectSame(await reportsOf(pieces));
     }
-    const { own, ws } = await reportsOf([...wire].flatMap((byte) => [Buffer.from([byte]), "pause" as const]));
-    expect(own).toEqual(ws);
-    expect(own.length).toBeGreaterThan(0);
+    const reports = await reportsOf([...wire].flatMap((byte) => [Buffer.from([byte]), "pause" as const]));
+    expectSame(reports);
+    expect(reports.ws.length).toBeGreaterThan(0);
   });
 });
 
@@ -215,7 +249,7 @@ describe("an incomplete message", () => {
   const whole = encodeFrame({ opcode: binary, payload: "x".repeat(MAX_MESSAGE_BYTES) });
 
   test("is reported with the memory of its pieces, and once more when it is complete", () => {
-    const server = new Server(true);
+    const server = new Server("directly");
     server.receive(whole.subarray(0, 66_000));
     server.receive(whole.subarray(66_000, 66_001));
     server.receive(whole.subarray(66_001));
@@ -224,7 +258,7 @@ describe("an incomplete message", () => {
   });
 
   test("is dropped with all that follows if the link may not hold it", async () => {
-    const server = new Server(true);
+    const server = new Server("directly");
     server.mayHold = false;
     server.receive(whole.subarray(0, 66_000));
     server.receive(whole.subarray(66_000));
@@ -235,7 +269,7 @@ describe("an incomplete message", () => {
 });
 
 test("bytes that nobody had read when the connection was lost are read with the frame that they belong to", async () => {
-  const server = new Server(true);
+  const server = new Server("directly");
   const frames = [encodeFrame({ opcode: text, payload: "one" }), encodeFrame({ opcode: text, payload: "two" })];
   const wire = Buffer.concat(frames);
   server.receive(wire.subarray(0, 3));

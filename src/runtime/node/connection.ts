@@ -1,7 +1,6 @@
 import type { Socket } from "node:net";
 import type { Connection } from "../../core/link/connection.ts";
 import type { Frame } from "../../core/protocol/frame.ts";
-import type { ClientSocket } from "./client-socket.ts";
 import type { FairReader } from "./fair-reader.ts";
 import { largePayload, writeHead, writeTail } from "./frame-bytes.ts";
 import { joinInOwnBuffer, joinInSlab, reuse } from "./slab.ts";
@@ -11,12 +10,18 @@ const PING = Buffer.from([0x89, 0x00]);
 /** Memory of a queued write besides its bytes: the objects of its buffer, and its entry in the queue. */
 const QUEUED_WRITE_BYTES = 512;
 
+/** Ends a connection; see `Connection`. */
+export interface Closer {
+  close(code: number, reason: string): void;
+  terminate(): void;
+}
+
 /**
  * A connection over node:http. It writes frames past `ws`, all frames of a turn in one write to the request's own
  * socket. Pongs and close frames, which are written elsewhere, go between whole frames.
  */
 export class NodeConnection implements Connection {
-  readonly #client: Pick<ClientSocket, "close" | "terminate">;
+  readonly #closer: Closer;
   readonly #socket: Socket;
   readonly #reader: FairReader;
   /** The response to the handshake, until it is written; the first frames leave in the same write. */
@@ -25,8 +30,8 @@ export class NodeConnection implements Connection {
   /** Callback of a queued write. Created for the first one: most connections never need it. */
   #onWritten: (() => void) | undefined = undefined;
 
-  constructor(client: Pick<ClientSocket, "close" | "terminate">, socket: Socket, reader: FairReader) {
-    this.#client = client;
+  constructor(closer: Closer, socket: Socket, reader: FairReader) {
+    this.#closer = closer;
     this.#socket = socket;
     this.#reader = reader;
   }
@@ -102,11 +107,11 @@ export class NodeConnection implements Connection {
   close(code: number, reason: string): void {
     this.#reader.stop();
     this.writeResponse();
-    this.#client.close(code, reason);
+    this.#closer.close(code, reason);
   }
 
   terminate(): void {
-    this.#client.terminate();
+    this.#closer.terminate();
   }
 }
 

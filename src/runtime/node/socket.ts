@@ -1,5 +1,12 @@
 import { WebSocket } from "ws";
-import type { ClientSocket } from "./client-socket.ts";
+import type { Link } from "../../core/link/link.ts";
+
+/** Owner of a socket of `ws`. */
+export interface SocketOwner {
+  /** Receives what the socket reports; `undefined` until the connection is open. */
+  readonly link: Link | undefined;
+  answerPing(payload: Buffer): void;
+}
 
 /**
  * A socket of `ws` that reports to the link of its client, and takes no listeners. The listeners of node-ws would create an event for
@@ -8,7 +15,7 @@ import type { ClientSocket } from "./client-socket.ts";
  */
 export class RelaySocket extends WebSocket {
   /** Set when the socket is open. */
-  client: Pick<ClientSocket, "link" | "answerPing"> | undefined = undefined;
+  client: SocketOwner | undefined = undefined;
   /** The open sockets of the `ws` server, this one among them. */
   clients: Set<WebSocket> | undefined = undefined;
 

@@ -97,7 +97,7 @@ export class Requests {
    *
    * @param isRepeatable Whether the session is the same, or the relay has carried out no pending request.
    */
-  restart(isRepeatable: boolean, limits = this.#limits): void {
+  restart(isRepeatable: boolean, limits: Welcome["limits"] = this.#limits): void {
     this.#limits = limits;
     this.#inFlight = 0;
     for (const [ackId, request] of this.#pending) {

@@ -39,4 +39,5 @@ test("the lock file has no addresses of a registry", () => {
 test("--version and deno.json have the package's version", () => {
   const { version } = JSON.parse(read("package.json")) as { version: string };
   expect(VERSION).toBe(version);
+  expect(JSON.parse(read("deno.json"))).toMatchObject({ version });
 });

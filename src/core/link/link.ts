@@ -32,7 +32,7 @@ export interface LinkContext {
  * its socket is gone: from then on it ignores frames in both directions.
  */
 export class Link implements Monitored, Holder {
-  readonly pulse = new Pulse();
+  readonly pulse: Pulse = new Pulse();
   /** Slot of the link among all links. */
   slot = 0;
   readonly #connection: Connection;

@@ -43,6 +43,7 @@ export type {
   SessionPage,
   SessionQuery,
 } from "./core/server-api.ts";
+export { combineObservers } from "./core/session/combine-observers.ts";
 export type { Grant } from "./core/session/grant.ts";
 export type { ConnectionDetails, RefusedConnection, RelayObserver } from "./core/session/observer.ts";
 export { createApp } from "./http/app.ts";

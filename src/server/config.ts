@@ -1,11 +1,11 @@
 import { Command, CommanderError, Option } from "commander";
 import { z } from "zod";
 import { MIN_SECRET_BYTES } from "../core/check-options.ts";
-import { isApiKey } from "../http/admin/admin-api.ts";
+import { isApiKey } from "../http/admin/keys.ts";
 import { isBasePath } from "../http/app.ts";
 import { parseTrustedProxies } from "../http/client-address.ts";
 import { parseOrigins } from "../http/origins.ts";
-import { FORMATS, LEVELS, SETTINGS, type Setting } from "./settings.ts";
+import { FORMATS, LEVELS, METRICS, SETTINGS, type Setting } from "./settings.ts";
 
 const BYTES_MAX = 1_073_741_824;
 
@@ -99,6 +99,8 @@ const schema = z.object({
   jwtIssuer: optional(() => true, ""),
   secret,
   apiKeys,
+  adminPort: wholeNumber(0, 65_535),
+  metrics: z.enum(METRICS, METRICS.join(", ")),
   trustedProxies: optional(
     (text) => parseTrustedProxies(text) !== undefined,
     "addresses or CIDR blocks with commas between them, or unix",

@@ -3,6 +3,9 @@ export const LEVELS = ["debug", "info", "warning", "error", "off"] as const;
 /** Formats of the log. */
 export const FORMATS = ["auto", "pretty", "json"] as const;
 
+/** Who may read the metrics. */
+export const METRICS = ["key", "open", "off"] as const;
+
 /** Topics of the settings, each with its heading in docs/settings.md, in the order of that page. */
 export const TOPICS = {
   listening: "Listening",
@@ -273,6 +276,20 @@ export const SETTINGS = {
     description: "Keys of the admin API, with commas between them; empty turns the API off",
     default: "",
     isSecret: true,
+  },
+  adminPort: {
+    topic: "operating",
+    variable: "RELAY_ADMIN_PORT",
+    placeholder: "number",
+    description: "Port of their own for the admin API and the metrics, which are then open there; 0 for none",
+    default: "0",
+  },
+  metrics: {
+    topic: "operating",
+    variable: "RELAY_METRICS",
+    placeholder: "who",
+    description: `Who may read /metrics: ${METRICS.join(", ")}; key asks for a key of the admin API`,
+    default: "key",
   },
   trustedProxies: {
     topic: "access",

@@ -1,13 +1,16 @@
 import type { Env, Hono } from "hono";
 import type { Relay } from "../core/relay.ts";
+import { combineObservers } from "../core/session/combine-observers.ts";
 import { createJwtAuthorize } from "../http/jwt.ts";
+import { Metrics } from "../http/metrics/metrics.ts";
 import type { RuntimeOptions } from "../runtime/options.ts";
 import { chooseAddress, type ListenAddress, printAddress, removeStaleSocket } from "./address.ts";
+import { listenForAdmin } from "./admin-server.ts";
 import { type Config, readConfig } from "./config.ts";
 import { host } from "./host.ts";
 import type { Log } from "./json-log.ts";
 import { observe, openLog } from "./log.ts";
-import { addServerRoutes } from "./routes.ts";
+import { addServerRoutes, createAdminApp, servesMetrics } from "./routes.ts";
 import { type KeyPair, type KeyPairFiles, readKeyPair, validUntil } from "./tls.ts";
 import { VERSION } from "./version.ts";
 
@@ -84,6 +87,7 @@ export async function start(listen: Listen): Promise<void> {
 
   const { jwtSecret, jwksUrl, jwtAudience, jwtIssuer } = config;
   const checksTokens = jwtSecret !== undefined || jwksUrl !== undefined;
+  const metrics = servesMetrics(config) ? new Metrics({ version: VERSION }) : undefined;
   const options: RuntimeOptions = {
     heartbeatMs: config.heartbeatMs,
     heartbeatMisses: config.heartbeatMisses,
@@ -113,7 +117,7 @@ export async function start(listen: Listen): Promise<void> {
     authorize: checksTokens
       ? createJwtAuthorize({ secret: jwtSecret, jwksUrl, audience: jwtAudience, issuer: jwtIssuer })
       : undefined,
-    observer: observe(logger),
+    observer: metrics === undefined ? observe(logger) : combineObservers(observe(logger), metrics.observer),
   };
 
   let listening: Listening;
@@ -122,7 +126,7 @@ export async function start(listen: Listen): Promise<void> {
     listening = await listen(options, {
       address,
       keyPair,
-      addRoutes: (routes, relay) => addServerRoutes(routes, relay, config),
+      addRoutes: (routes, relay) => addServerRoutes(routes, relay, config, metrics),
     });
   } catch (error) {
     if (error instanceof CannotListen) exitForConfig(error);
@@ -130,6 +134,18 @@ export async function start(listen: Listen): Promise<void> {
     const hint = address.type === "tcp" && isPortTaken(error) ? "; choose another with --port" : "";
     host.printError(`Cannot listen on ${printAddress(address)}: ${reason}${hint}`);
     host.exit(1);
+  }
+
+  if (config.adminPort > 0) {
+    const { adminPort } = config;
+    try {
+      await listenForAdmin(createAdminApp(listening.relay, config, metrics), adminPort, config.host);
+      logger.info(`admin API and metrics on ${printAddress({ type: "tcp", host: config.host, port: adminPort })}`);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      host.printError(`Cannot listen on the port of RELAY_ADMIN_PORT: ${reason}`);
+      host.exit(1);
+    }
   }
 
   const { tlsCert, tlsKey } = config;

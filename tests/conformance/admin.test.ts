@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { connectJson, JSON_PROTOCOL } from "./json-client.ts";
+import { freePort } from "./proc.ts";
 import { runtimes } from "./runtimes.ts";
 import { ownServer, sharedServer } from "./subject.ts";
 
@@ -65,6 +66,30 @@ describe.each(runtimes)("the admin API on $name", (runtime) => {
     const headers = { Authorization: `Bearer ${KEY}` };
     expect((await fetch(below.url("/relay/v1/stats"), { headers })).status).toBe(200);
     expect((await fetch(below.url("/v1/stats"), { headers })).status).toBe(404);
+  });
+
+  test("comes with metrics, for the same key", async () => {
+    expect((await fetch(server().url("/metrics"))).status).toBe(401);
+    const response = await fetch(server().url("/metrics"), { headers: { Authorization: `Bearer ${KEY}` } });
+    expect(response.headers.get("Content-Type")).toMatch(/^text\/plain; version=0.0.4/);
+    const text = await response.text();
+    expect(text).toMatch(/^hono_relay_connections \d+$/m);
+    expect(text).toMatch(/^process_resident_memory_bytes \d+$/m);
+    expect(text).toMatch(/^nodejs_eventloop_lag_p99_seconds [\d.e-]+$/m);
+  });
+
+  test("has a port of its own with RELAY_ADMIN_PORT, where the metrics are open", async () => {
+    const port = await freePort();
+    const apart = await ownServer(runtime, { env: { RELAY_API_KEY: KEY, RELAY_ADMIN_PORT: String(port) } });
+    const url = (path: string): string => `http://127.0.0.1:${port}${path}`;
+    const headers = { Authorization: `Bearer ${KEY}` };
+    expect((await fetch(url("/metrics"))).status).toBe(200);
+    expect((await fetch(url("/v1/stats"))).status).toBe(401);
+    expect((await fetch(url("/v1/stats"), { headers })).status).toBe(200);
+    expect((await fetch(apart.url("/v1/stats"), { headers })).status).toBe(404);
+    expect((await fetch(apart.url("/metrics"), { headers })).status).toBe(404);
+    expect((await fetch(url("/readyz"))).status).toBe(404);
+    await apart.relayOne();
   });
 
   test("is off without a key, and says so", async () => {

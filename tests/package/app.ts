@@ -18,6 +18,7 @@ const EXPORTS = [
   "hono-relay",
   "hono-relay/client",
   "hono-relay/admin",
+  "hono-relay/metrics",
   "hono-relay/node",
   "hono-relay/bun",
   "hono-relay/deno",

@@ -4,14 +4,12 @@
  * @module hono-relay/admin
  */
 import { type Context, Hono } from "hono";
-import { bearerAuth } from "hono/bearer-auth";
 import { bodyLimit } from "hono/body-limit";
-import { timingSafeEqual } from "hono/utils/buffer";
 import type { z } from "zod";
-import { MIN_SECRET_BYTES } from "../../core/check-options.ts";
 import type { Limits } from "../../core/link/limits.ts";
 import type { Failed, ServerApi } from "../../core/server-api.ts";
 import { createDocument } from "./document.ts";
+import { requireKey } from "./keys.ts";
 import { OPERATIONS, type Operation } from "./operations.ts";
 import { createPage } from "./page.ts";
 import {
@@ -36,9 +34,6 @@ export interface AdminApiOptions {
 /** A relay for the admin API. */
 export type AdministeredRelay = ServerApi & { readonly limits: Pick<Limits, "maxMessageBytes"> };
 
-/** At least as many characters as a secret has bytes, of those of a bearer token (RFC 6750 §2.1). */
-const KEY = new RegExp(`^(?=.{${MIN_SECRET_BYTES}})[A-Za-z0-9._~+/-]+=*$`);
-
 /** Bytes of a body beside its message: the names of its fields, and ids. */
 const BODY_EXTRA_BYTES = 131_072;
 
@@ -51,28 +46,27 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
  * @throws {RangeError} When there is no key, or one is too short or has other characters.
  * @example
  * ```ts
- * const { relay, routes } = createNodeRelay();
+ * import { serve } from "@hono/node-server";
+ * import { Hono } from "hono";
+ * import { createAdminApi } from "hono-relay/admin";
+ * import { createNodeRelay } from "hono-relay/node";
+ *
+ * const app = new Hono();
+ * const { relay, routes, attach } = createNodeRelay();
+ * const key = process.env.RELAY_API_KEY ?? crypto.randomUUID();
  * app.route("/relay", routes);
- * app.route("/relay", createAdminApi(relay, { keys: [process.env.RELAY_API_KEY ?? ""] }));
+ * app.route("/relay", createAdminApi(relay, { keys: [key] }));
+ * attach(serve({ fetch: app.fetch, port: 3000 }), app);
  * ```
  */
 export function createAdminApi(relay: AdministeredRelay, { keys }: AdminApiOptions): Hono {
-  checkKeys(keys);
+  const checkKey = requireKey("Cannot make the admin API", keys);
   const app = new Hono();
   app.onError((error, c) => failed(c, error));
   addDocuments(app);
-  const verifyToken = async (token: string): Promise<boolean> => {
-    // All keys are compared, so that the time tells nothing about them.
-    const matches = await Promise.all(keys.map((key) => timingSafeEqual(key, token)));
-    return matches.includes(true);
-  };
   // A message in JSON may be twice as long as in UTF-8, and base64 is longer by a third.
   const maxBytes = 2 * relay.limits.maxMessageBytes + BODY_EXTRA_BYTES;
-  app.use(
-    "/v1/*",
-    bearerAuth({ verifyToken }),
-    bodyLimit({ maxSize: maxBytes, onError: (c) => tooLarge(c, maxBytes) }),
-  );
+  app.use("/v1/*", checkKey, bodyLimit({ maxSize: maxBytes, onError: (c) => tooLarge(c, maxBytes) }));
   for (const operation of OPERATIONS) {
     app.on(operation.method.toUpperCase(), honoPath(operation.path), (c) => run(c, relay, operation));
   }
@@ -84,27 +78,13 @@ export function createAdminApi(relay: AdministeredRelay, { keys }: AdminApiOptio
   return app;
 }
 
-/** Makes the routes in place of the admin API where there is no key: they say how to turn it on. */
-export function createAbsentAdminApi(): Hono {
+/** Makes the routes in place of the admin API where it is not. @param reason Ends the sentence that says so. */
+export function createAbsentAdminApi(reason: string): Hono {
   const app = new Hono();
-  for (const path of ["/v1", "/v1/*", "/openapi.json"]) {
-    app.all(path, (c) => notFound(c, "Cannot use the admin API: it is off, because RELAY_API_KEY is not set"));
+  for (const path of ["/v1", "/v1/*", "/openapi.json", "/metrics"]) {
+    app.all(path, (c) => notFound(c, `Cannot use the admin API here: ${reason}`));
   }
   return app;
-}
-
-/** Whether the text can be a key of the admin API. */
-export function isApiKey(text: string): boolean {
-  return KEY.test(text);
-}
-
-function checkKeys(keys: readonly string[]): void {
-  const action = "Cannot make the admin API";
-  if (keys.length === 0) throw new RangeError(`${action}: there is no key`);
-  if (keys.every(isApiKey)) return;
-  throw new RangeError(
-    `${action}: a key is not at least ${MIN_SECRET_BYTES} characters of A-Z a-z 0-9 . _ ~ + / - and = at the end`,
-  );
 }
 
 /** Adds what anybody may read: it is the same for every relay of this version. */

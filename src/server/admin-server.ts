@@ -1,0 +1,18 @@
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { createAdaptorServer } from "@hono/node-server";
+import type { Hono } from "hono";
+
+/**
+ * Serves the app on a port of its own, over node:http on every runtime.
+ *
+ * @returns The port.
+ * @throws {Error} When it cannot listen.
+ */
+export async function listenForAdmin(app: Hono, port: number, hostname: string): Promise<number> {
+  const server = createAdaptorServer({ fetch: app.fetch });
+  server.listen(port, hostname);
+  await once(server, "listening");
+  const address = server.address() as AddressInfo; // It is on TCP.
+  return address.port;
+}

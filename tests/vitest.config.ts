@@ -30,8 +30,9 @@ export default defineConfig({
   test: {
     root: new URL("..", import.meta.url).pathname,
     include: ["tests/{unit,conformance,chaos,browser,package,interop,deploy}/**/*.test.ts"],
-    // Each file starts its own servers, and the suite must pass on a machine with two cores.
-    maxWorkers: 2,
+    // Each file starts its own servers, and the suite must pass on a machine with two cores. Most files wait for
+    // heartbeats and timeouts: they use half of a core.
+    maxWorkers: 3,
     sequence: { sequencer: SlowFirst },
     testTimeout: 30_000,
     // The first start of a runtime compiles everything.

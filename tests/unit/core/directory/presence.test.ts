@@ -185,7 +185,7 @@ test("a refused connection is announced to nobody, calls no hook, and uses up no
   const heard: string[] = [];
   const { connectJson } = startJsonRelay({
     limits: { maxConnections: 2 },
-    hooks: { onOpen: (id) => heard.push(`open ${id}`), onClose: (id) => heard.push(`close ${id}`) },
+    hooks: { onOpen: ({ id }) => heard.push(`open ${id}`), onClose: ({ id }) => heard.push(`close ${id}`) },
     observer: { connected: (id) => heard.push(`connected ${id}`) },
   });
   const watcher = connectJson();

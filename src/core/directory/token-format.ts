@@ -89,7 +89,22 @@ export function isSame(one: string, other: string): boolean {
   return differences === 0;
 }
 
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
+/** Random bytes that are not used yet, from `usedBytes` on. Each call of `getRandomValues` costs as much as a token. */
+const pool = new Uint8Array(4096);
+let usedBytes = pool.length;
+
 function randomHex(bytes: number): string {
-  const hex = Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (byte) => byte.toString(16).padStart(2, "0"));
-  return hex.join("");
+  if (usedBytes + bytes > pool.length) {
+    crypto.getRandomValues(pool);
+    usedBytes = 0;
+  }
+  let hex = "";
+  for (const end = usedBytes + bytes; usedBytes < end; usedBytes++) {
+    hex += HEX[pool[usedBytes] ?? 0];
+    // No token is in memory twice.
+    pool[usedBytes] = 0;
+  }
+  return hex;
 }

@@ -43,6 +43,10 @@ await start(async (options, { address, keyPair, addRoutes }) => {
       : { type: "tcp", host: address.type === "tcp" ? address.host : (bound?.address ?? ""), port: bound?.port ?? 0 };
   const canListenAgain = isDeno && address.type !== "inherited";
   const stopWatching = canListenAgain ? listenAgainAfterExhaustion(server, boundAddress) : () => {};
+  const stopListening = (): void => {
+    stopWatching();
+    server.close();
+  };
   return {
     relay,
     address: boundAddress,
@@ -58,11 +62,11 @@ await start(async (options, { address, keyPair, addRoutes }) => {
       server = next;
       await listen(server, boundAddress);
     },
-    stopListening: () => {
-      stopWatching();
-      server.close();
+    stopListening,
+    stop: () => {
+      stopListening();
+      server.closeAllConnections();
     },
-    stop: () => server.closeAllConnections(),
   };
 });
 

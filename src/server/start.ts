@@ -31,7 +31,7 @@ export interface Listening {
   /** Takes no more connections. Those that are open go on. */
   stopListening(): void;
   /**
-   * Drops all sockets.
+   * Stops listening where it still does, and drops all sockets.
    *
    * @param closedConnections Number of connections that the relay's shutdown has closed.
    */
@@ -163,7 +163,6 @@ export async function start(listen: Listen): Promise<void> {
     // A drain takes long: who cannot connect goes elsewhere. Without one, a refusal says what happens here.
     const onRefusing = drainMs > 0 ? () => listening.stopListening() : undefined;
     await listening.relay.shutdown({ delayMs, drainMs, onRefusing });
-    if (drainMs === 0) listening.stopListening();
     await listening.stop(holdings.connections);
     host.exit(0);
   });

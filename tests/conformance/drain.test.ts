@@ -16,7 +16,7 @@ const SHUTDOWN_MS = 8000;
 
 describe.each(runtimes)("the drain of a relay on $name", (runtime) => {
   test("first only says 503 at /readyz, then closes clients with 1012 one after another, and listens no more", async () => {
-    const env = { RELAY_DRAIN_DELAY_MS: "400", RELAY_DRAIN_MS: String(DRAIN_MS) };
+    const env = { RELAY_DRAIN_DELAY_MS: "1500", RELAY_DRAIN_MS: String(DRAIN_MS) };
     const server = await ownServer(runtime, { env });
     const early = await server.connect();
     const clients = [early, ...(await Promise.all(Array.from({ length: CLIENTS }, () => server.open())))];

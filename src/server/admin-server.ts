@@ -10,7 +10,8 @@ import type { Hono } from "hono";
  * @throws {Error} When it cannot listen.
  */
 export async function listenForAdmin(app: Hono, port: number, hostname: string): Promise<number> {
-  const server = createAdaptorServer({ fetch: app.fetch });
+  // By default node-server replaces the global Request and Response, and Bun.serve and Deno.serve need their own.
+  const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false });
   server.listen(port, hostname);
   await once(server, "listening");
   const address = server.address() as AddressInfo; // It is on TCP.

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -26,7 +26,12 @@ function stderrOf(code: string, [program, ...args]: readonly [string, ...string[
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const script = join(folder, "script.mts");
   writeFileSync(script, `const { host } = await import(${JSON.stringify(HOST)});\n${code}`);
-  return spawnSync(program, [...args, script], { encoding: "utf8" }).stderr;
+  // A file takes every write at once. A pipe is full after 64 KiB, and what waits for it is lost with the process.
+  const output = join(folder, "stderr");
+  const stderr = openSync(output, "w");
+  spawnSync(program, [...args, script], { stdio: ["ignore", "ignore", stderr] });
+  closeSync(stderr);
+  return readFileSync(output, "utf8");
 }
 
 const LOG_SOME = 'import process from "node:process"; for (const word of ["one", "two"]) host.log(word);';

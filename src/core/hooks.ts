@@ -57,7 +57,7 @@ export const HOOK_KINDS = {
   onLeave: "function",
 } as const satisfies Record<keyof RelayHooks, "function">;
 
-/** What becomes of a message: the message to deliver, or the error for its sender. */
+/** Verdict on a message: the message to deliver, or the error for its sender. */
 export type Decision = Message | SendError;
 
 /** Calls the hooks of the app, and catches their errors. */

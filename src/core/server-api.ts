@@ -35,7 +35,7 @@ export interface PublishOptions {
   readonly except?: string | readonly string[] | undefined;
 }
 
-/** Which part of a list to return. */
+/** Selects a page of a list. */
 export interface PageQuery {
   /** Only ids, or rooms, that begin with this text. Default: all. */
   readonly prefix?: string | undefined;
@@ -45,13 +45,13 @@ export interface PageQuery {
   readonly cursor?: string | undefined;
 }
 
-/** Which sessions to list. */
+/** Selects sessions to list. */
 export interface SessionQuery extends PageQuery {
   /** Only members of this room. Default: all sessions. */
   readonly room?: string | undefined;
 }
 
-/** Which rooms to list. */
+/** Selects rooms to list. */
 export type RoomQuery = PageQuery;
 
 /** A session, as hooks get it. */
@@ -60,7 +60,7 @@ export interface SessionInfo {
   readonly protocol: ProtocolName;
   /** IP address of the client, by its latest connection; `undefined` if it is not known. */
   readonly address: string | undefined;
-  /** What `authorize` returned as `data` for its latest connection; `undefined` if nothing. */
+  /** Value that `authorize` returned as `data` for the latest connection; `undefined` without one. */
   readonly data: unknown;
 }
 
@@ -146,7 +146,7 @@ export interface Holdings {
 export interface RelayStats {
   /** Time since the relay was made, in milliseconds. */
   readonly uptimeMs: number;
-  /** What the relay holds now. */
+  /** Numbers of the things that the relay holds now. */
   readonly holdings: Holdings;
   /** Sessions without a connection; part of `holdings.sessions`. */
   readonly away: number;
@@ -186,7 +186,7 @@ export interface Counts {
 }
 
 /**
- * What server code may do with a relay. Every method returns a promise, as another process may have to answer later. A
+ * Commands of server code to a relay. Every method returns a promise, as another process may have to answer later. A
  * command takes effect in a microtask, never in the middle of a hook; commands take effect in the order of the calls.
  *
  * A command that the relay refuses resolves to a result with the outcome `failed`. A promise rejects only for a mistake

@@ -17,7 +17,7 @@ const COMMAND_BYTES = 256;
 
 export type MessageCommand = Extract<Command, { type: "send" | "publish" }>;
 
-/** What one sender waits for. */
+/** Pending decision and waiting frames of one sender. */
 interface Wait {
   /** The message on which the app decides; `undefined` while the commands after it are carried out. */
   undecided: MessageCommand | undefined;

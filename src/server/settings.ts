@@ -3,7 +3,7 @@ export const LEVELS = ["debug", "info", "warning", "error", "off"] as const;
 /** Formats of the log. */
 export const FORMATS = ["auto", "pretty", "json"] as const;
 
-/** Who may read the metrics. */
+/** Readers that the metrics are open to. */
 export const METRICS = ["key", "open", "off"] as const;
 
 /** Topics of the settings, each with its heading in docs/settings.md, in the order of that page. */

@@ -1,6 +1,7 @@
 import { connect, type RelayClient } from "hono-relay/client";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
+import { startFlow } from "./flow.ts";
 import { freePort } from "./proc.ts";
 import { openTcp } from "./raw.ts";
 import { type Runtime, runtimes } from "./runtimes.ts";
@@ -84,36 +85,13 @@ async function untilRefusing(server: Server, { exceptions }: Runtime): Promise<v
   await until(refuses, "the relay to refuse connections");
 }
 
-/** Two clients of the library. One sends numbers to the other, and repeats each that failed under a new number. */
+/** Connects two clients of the library, one of which sends numbers to the other. */
 async function startPair(server: Server) {
   const [sender, receiver] = [connectLibrary(server.port), connectLibrary(server.port)];
   await within(Promise.all([sender.ready, receiver.ready]), "both welcomes");
-  const delivered = new Set<number>();
-  const received = new Map<number, number>();
-  const failures: string[] = [];
   const ends: unknown[] = [];
-  let isStopped = false;
-  receiver.on("message", ({ data }) => received.set(Number(data), (received.get(Number(data)) ?? 0) + 1));
   for (const client of [sender, receiver]) client.on("disconnected", (ending) => ends.push(ending));
-  const sending = (async () => {
-    for (let number = 0; !isStopped; number++) {
-      try {
-        await sender.send(receiver.id, number);
-        delivered.add(number);
-      } catch (error) {
-        failures.push((error as { code: string }).code);
-      }
-      await new Promise((resolve) => setTimeout(resolve, 2));
-    }
-  })();
-  const stop = async (): Promise<void> => {
-    isStopped = true;
-    await sending;
-    await until(async () => [...delivered].every((number) => received.has(number)), "the last messages").catch(
-      () => {},
-    );
-  };
-  return { delivered, received, failures, ends, stop };
+  return { ...startFlow(sender, receiver), ends };
 }
 
 function connectLibrary(port: number): RelayClient {

@@ -2,6 +2,7 @@ import { connect, type RelayClient } from "hono-relay/client";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
 import { opened } from "../conformance/client.ts";
+import { startFlow } from "../conformance/flow.ts";
 import { makeFolder } from "../conformance/folder.ts";
 import { makeKeyPair } from "../conformance/key-pair.ts";
 import { freePort } from "../conformance/proc.ts";
@@ -134,36 +135,16 @@ async function startPair(url: string, ca: string) {
   };
   const [sender, receiver] = [connectOne(), connectOne()];
   await within(Promise.all([sender.ready, receiver.ready]), "both welcomes");
-  const delivered = new Set<number>();
-  const received = new Map<number, number>();
-  const failures: string[] = [];
-  let isStopped = false;
-  receiver.on("message", ({ data }) => received.set(Number(data), (received.get(Number(data)) ?? 0) + 1));
+  const flow = startFlow(sender, receiver);
   let deliveredAtWelcome = 0;
-  for (const client of [sender, receiver]) client.on("connected", () => (deliveredAtWelcome = delivered.size));
-  const sending = (async () => {
-    for (let number = 0; !isStopped; number++) {
-      try {
-        await sender.send(receiver.id, number);
-        delivered.add(number);
-      } catch (error) {
-        failures.push((error as { code: string }).code); // A RelayError.
-      }
-      await new Promise((resolve) => setTimeout(resolve, 2));
-    }
-  })();
+  for (const client of [sender, receiver]) client.on("connected", () => (deliveredAtWelcome = flow.delivered.size));
   return {
-    ...{ delivered, received, failures, ends },
+    ...flow,
+    ends,
     get welcomes() {
       return welcomes;
     },
     /** Whether messages were delivered since the latest welcome. */
-    isFlowing: () => delivered.size > deliveredAtWelcome + 5,
-    stop: async (): Promise<void> => {
-      isStopped = true;
-      await sending;
-      const areAllReceived = async (): Promise<boolean> => [...delivered].every((number) => received.has(number));
-      await until(areAllReceived, "the last messages").catch(() => {});
-    },
+    isFlowing: () => flow.delivered.size > deliveredAtWelcome + 5,
   };
 }

@@ -34,7 +34,7 @@ export class Outbox implements Backlog, Flushable {
   #size = 0;
   /** Bytes in the runtime's buffer at the last recount. */
   #unsentBytes = 0;
-  /** Those of `#unsentBytes` that were in the buffer at `#waitingSince`. */
+  /** Part of `#unsentBytes` that was in the buffer at `#waitingSince`. */
   #markedBytes = 0;
   #waitingSince = 0;
   /** Tick since which the backlog is full; -1 while it is not. */

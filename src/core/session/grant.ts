@@ -6,7 +6,7 @@ export interface Grant {
   readonly to?: readonly string[] | undefined;
 }
 
-/** What the app decided about a client, for one connection: its rights, when they end, and data of the app's own. */
+/** Decision of the app about a client, for one connection: its rights, when they end, and data of the app's own. */
 export interface Lease {
   /** Rooms and ids that the client may use. Default: all. */
   readonly grant?: Grant | undefined;

@@ -20,7 +20,7 @@ import {
   stats,
 } from "./schemas.ts";
 
-/** What a request that passed its schemas asks for. */
+/** Parts of a request that has passed its schemas. */
 export interface Input<Path = unknown, Query = unknown, Body = unknown> {
   readonly path: Path;
   readonly query: Query;

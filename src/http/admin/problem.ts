@@ -134,7 +134,7 @@ export function failed(c: Context, error: unknown): Response {
     return respond(c, "unauthorized", detail, {}, { "WWW-Authenticate": challenge });
   }
   if (error instanceof HTTPException) return badRequest(c, "Cannot read the header Authorization: it is no Bearer key");
-  // What the server API rejects as a mistake of its caller is a mistake of the request here.
+  // The server API throws these for a mistake of its caller: here the request's.
   if (error instanceof TypeError || error instanceof RangeError) return badRequest(c, error.message);
   return respond(c, "internal", "Cannot answer: the relay failed on this request");
 }

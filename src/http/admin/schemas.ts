@@ -17,7 +17,7 @@ export const idPath = z.strictObject({ id: idText.meta({ description: "Id of a s
 export const roomPath = z.strictObject({ room: idText.meta({ description: "Name of a room" }) });
 export const memberPath = z.strictObject({ ...roomPath.shape, ...idPath.shape });
 
-/** Which part of a list to return. */
+/** Selects a page of a list. */
 export const pageQuery = z.strictObject({
   prefix: z.string().max(64).optional().meta({ description: "Only entries that begin with this text" }),
   limit: z.coerce.number().int().min(1).max(1000).optional().meta({ description: "Most entries of a page (100)" }),

@@ -16,7 +16,7 @@ export interface MetricsOptions {
   readonly version?: string;
 }
 
-/** Who may read the metrics. */
+/** Options of the route to the metrics: its readers. */
 export interface MetricsRouteOptions {
   /** Keys as those of the admin API; `open` lets anybody read. */
   readonly keys: readonly string[] | "open";

@@ -192,7 +192,7 @@ interface CloseFrame {
 /**
  * A connection over Bun.serve. It sends all frames of a turn within one cork.
  *
- * It is also the data that Bun keeps with the socket: an object of its own would cost memory per connection.
+ * The connection is also the data that Bun keeps with the socket: an object of its own would cost memory per connection.
  */
 export class BunConnection implements Connection {
   /** The relay's end; `undefined` until the socket is open. */

@@ -6,7 +6,7 @@ const NO_CODE = 1005;
 
 const CODE_BYTES = 2;
 
-/** What a close frame says. */
+/** Content of a close frame. */
 export interface Closing {
   readonly code: number;
   readonly reason: string;
